@@ -1,0 +1,3 @@
+"""An Airflow provider for the Airbyte Config API."""
+
+__version__ = "0.1.0"

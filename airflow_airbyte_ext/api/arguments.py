@@ -1,0 +1,66 @@
+"""Arguments checked before anything is sent: templates render to strings, and may render to nothing."""
+
+from __future__ import annotations
+
+import math
+import uuid
+from datetime import timedelta
+
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+
+_HINT = "If it is templated, look at what the template rendered to."
+
+
+def uuid_argument(name: str, value: object) -> str:
+    """
+    Return a UUID in its usual form.
+
+    :raises AirbyteConfigurationError: Names the argument and the value.
+    """
+    text = str(value if value is not None else "").strip()
+    try:
+        if len(text) == 36:
+            return str(uuid.UUID(text))
+    except ValueError:
+        pass
+    raise AirbyteConfigurationError(
+        f"{name} is {value!r}, which is not a UUID such as 11111111-1111-4111-8111-111111111111. {_HINT}"
+    )
+
+
+def job_id_argument(name: str, value: object) -> int:
+    """
+    Return a job id: a whole number above 0, also when written as a string.
+
+    :raises AirbyteConfigurationError: Names the argument and the value.
+    """
+    text = str(value).strip()
+    if not isinstance(value, bool) and text.isascii() and text.isdigit() and int(text) > 0:
+        return int(text)
+    raise AirbyteConfigurationError(f"{name} is {value!r}, which is not an Airbyte job id such as 42. {_HINT}")
+
+
+def seconds_argument(name: str, value: object) -> float:
+    """
+    Return a duration in seconds, given as a number, a string of one, or a `timedelta`.
+
+    :raises AirbyteConfigurationError: Names the argument and the value.
+    """
+    try:
+        seconds = value.total_seconds() if isinstance(value, timedelta) else float(str(value))
+    except ValueError:
+        seconds = math.nan
+    if not isinstance(value, bool) and 0 < seconds < math.inf:
+        return seconds
+    raise AirbyteConfigurationError(f"{name} is {value!r}; give seconds above 0, such as 30, or a timedelta. {_HINT}")
+
+
+def choice_argument(name: str, value: object, choices: tuple[str, ...]) -> str:
+    """
+    Return a word that is one of `choices`.
+
+    :raises AirbyteConfigurationError: Names the argument, the value and what is allowed.
+    """
+    if isinstance(value, str) and value in choices:
+        return value
+    raise AirbyteConfigurationError(f"{name} is {value!r}; give one of {', '.join(map(repr, choices))}.")

@@ -1,0 +1,1 @@
+"""Airbyte's objects, named as in its OpenAPI documents."""

@@ -1,0 +1,29 @@
+"""Airbyte connections: a source, a destination, and what moves between them."""
+
+from __future__ import annotations
+
+from pydantic import Field, JsonValue
+
+from airflow_airbyte_ext.api.models.base import AirbyteModel, Items
+
+
+class ConnectionRead(AirbyteModel):
+    """An Airbyte connection. `created_at` is snake_case on the wire, and epoch seconds."""
+
+    connection_id: str = Field(alias="connectionId")
+    name: str | None = None
+    status: str | None = None
+    status_reason: str | None = Field(None, alias="statusReason")
+    source_id: str | None = Field(None, alias="sourceId")
+    destination_id: str | None = Field(None, alias="destinationId")
+    workspace_id: str | None = Field(None, alias="workspaceId")
+    schedule_type: str | None = Field(None, alias="scheduleType")
+    schedule_data: dict[str, JsonValue] | None = Field(None, alias="scheduleData")
+    sync_catalog: dict[str, JsonValue] | None = Field(None, alias="syncCatalog")
+    created_at: int | None = None
+
+
+class ConnectionReadList(AirbyteModel):
+    """All connections of a workspace."""
+
+    connections: Items[ConnectionRead] = Field(default_factory=list)

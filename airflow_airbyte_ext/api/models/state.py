@@ -1,0 +1,32 @@
+"""An Airbyte connection's state: how far it has read."""
+
+from __future__ import annotations
+
+from pydantic import Field, JsonValue
+
+from airflow_airbyte_ext.api.models.base import AirbyteModel, Items
+from airflow_airbyte_ext.api.models.jobs import StreamDescriptor
+
+
+class StreamState(AirbyteModel):
+    """One stream's state. Absent and null differ for Airbyte: ask `model_fields_set` which it was."""
+
+    stream_descriptor: StreamDescriptor = Field(alias="streamDescriptor")
+    stream_state: JsonValue = Field(None, alias="streamState")
+
+
+class GlobalState(AirbyteModel):
+    """The state of a connection whose streams share a part; `shared_state` is snake_case on the wire."""
+
+    shared_state: JsonValue = None
+    stream_states: Items[StreamState] = Field(default_factory=list, alias="streamStates")
+
+
+class ConnectionState(AirbyteModel):
+    """A connection's whole state. `state_type` is `stream`, `global`, `legacy` or `not_set` (absent before 0.39.21)."""
+
+    connection_id: str = Field(alias="connectionId")
+    state_type: str | None = Field(None, alias="stateType")
+    state: JsonValue = None
+    stream_state: list[StreamState] | None = Field(None, alias="streamState")
+    global_state: GlobalState | None = Field(None, alias="globalState")

@@ -1,0 +1,186 @@
+"""How to reach one Airbyte: base URL, authentication, TLS, time-outs, headers, proxies."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal
+from urllib.parse import SplitResult, urlsplit
+
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ModelWrapValidatorHandler,
+    SecretStr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+
+AuthKind = Literal["none", "basic", "bearer", "client_credentials"]
+
+CLOUD_BASE_URL = "https://cloud.airbyte.com/api"
+_CLOUD_HOSTS = {"api.airbyte.com", "cloud.airbyte.com"}
+_UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+# What may follow a deployment's own path prefix: the web app's pages, and the roots of both APIs.
+_KNOWN_TAIL = re.compile(r"(/api(/public)?)?(/v1)?$")
+_WEB_APP_PAGE = re.compile(r"/(workspaces|login|setup|user-settings|organization)(/.*)?$")
+
+
+def seconds_of(value: object) -> object:
+    """Turn a `timedelta` into seconds, and leave everything else to the caller's own check."""
+    return value.total_seconds() if isinstance(value, timedelta) else value
+
+
+Seconds = Annotated[float, BeforeValidator(seconds_of), Field(gt=0, allow_inf_nan=False)]
+
+
+class ClientSettings(BaseModel):
+    """
+    All that `AirbyteClient` needs to know about one Airbyte.
+
+    :param base_url: Any form in which people write an Airbyte address; it is normalised to `<prefix>/api`.
+        `https://host`, `https://host/`, `.../api`, `.../api/v1`, `.../api/public/v1`, a page of the web app, and
+        `https://api.airbyte.com/v1` (Airbyte Cloud) are understood, with any path prefix before them.
+    :param auth: `none`, `basic` (username, password), `bearer` (token), `client_credentials` (client_id,
+        client_secret), or `auto`: the one whose values are given.
+    :param token_url: Where client credentials buy a token; found from the base URL when not given.
+    :param verify: `False` trusts any TLS certificate; a path names a bundle of CA certificates.
+    :param client_cert: Path of a PEM file with certificate and key, or the two paths.
+    :param timeout: Seconds to wait for an answer. Operations on which Airbyte itself waits (sync, reset, cancel)
+        get the longer time that the operations table gives them.
+    :param headers: Extra HTTP headers, sent with every request.
+    :param proxies: Proxy URL by scheme, as in `requests`.
+    :raises AirbyteConfigurationError: Names the field and what is allowed.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    base_url: str
+    auth: Literal["auto", "none", "basic", "bearer", "client_credentials"] = "auto"
+    username: str | None = None
+    password: SecretStr | None = None
+    client_id: str | None = None
+    client_secret: SecretStr | None = None
+    token: SecretStr | None = None
+    token_url: str | None = None
+    verify: bool | str = True
+    client_cert: str | tuple[str, str] | None = None
+    timeout: Seconds = 30.0
+    headers: dict[str, str] = Field(default_factory=dict, repr=False)
+    proxies: dict[str, str] = Field(default_factory=dict, repr=False)
+
+    @field_validator("base_url")
+    @classmethod
+    def _base_url(cls, value: str) -> str:
+        return normalise_base_url(value)
+
+    @field_validator("token_url")
+    @classmethod
+    def _token_url(cls, value: str | None) -> str | None:
+        if value is not None:
+            _checked_url(value)
+        return value
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _speak_plainly(cls, values: Any, handler: ModelWrapValidatorHandler[ClientSettings]) -> ClientSettings:
+        try:
+            settings = handler(values)
+        except ValidationError as error:
+            raise AirbyteConfigurationError(_explain(error)) from None
+        settings._check_credentials()
+        return settings
+
+    @property
+    def auth_kind(self) -> AuthKind:
+        """The kind of authentication, with `auto` decided from the values given."""
+        if self.auth != "auto":
+            return self.auth
+        if self.token:
+            return "bearer"
+        if self.client_id or self.client_secret:
+            return "client_credentials"
+        return "basic" if self.username else "none"
+
+    @property
+    def is_cloud(self) -> bool:
+        """Whether this is Airbyte Cloud, whose tokens come from another host."""
+        return self.base_url == CLOUD_BASE_URL
+
+    def _check_credentials(self) -> None:
+        needed: dict[AuthKind, tuple[str, ...]] = {
+            "none": (),
+            "basic": ("username",),
+            "bearer": ("token",),
+            "client_credentials": ("client_id", "client_secret"),
+        }
+        missing = [name for name in needed[self.auth_kind] if not getattr(self, name)]
+        if missing:
+            raise AirbyteConfigurationError(
+                f"Authentication {self.auth_kind!r} lacks {' and '.join(missing)}. "
+                "Give what is missing, or choose another kind of authentication (auth)."
+            )
+
+
+def looks_like_client_id(name: str) -> bool:
+    """Whether a login is a client id rather than a user name: Airbyte's client ids are UUIDs."""
+    return _UUID.fullmatch(name) is not None
+
+
+def normalise_base_url(url: str) -> str:
+    """
+    Return the Config API's base, `scheme://host[:port][/prefix]/api`, for any way to write an Airbyte's address.
+
+    :raises AirbyteConfigurationError: The URL is empty, is not http(s), or carries credentials, a query or a fragment.
+    """
+    parts = _checked_url(url.strip())
+    if parts.hostname in _CLOUD_HOSTS:
+        return CLOUD_BASE_URL
+    path = re.sub(r"/+", "/", parts.path).rstrip("/")
+    prefix = _KNOWN_TAIL.sub("", _WEB_APP_PAGE.sub("", path))
+    return f"{parts.scheme}://{parts.netloc}{prefix}/api"
+
+
+def _checked_url(url: str) -> SplitResult:
+    if not url:
+        raise AirbyteConfigurationError(
+            "base_url is empty. Give Airbyte's address, such as https://airbyte.example.com."
+        )
+    try:
+        parts = urlsplit(url)
+        port_is_valid = parts.port != 0
+    except ValueError:
+        raise AirbyteConfigurationError(
+            "base_url is not a URL. Give an address such as https://airbyte.example.com."
+        ) from None
+    # A URL may hold a password anywhere before the "@", so it is not repeated before this check.
+    if "@" in parts.netloc:
+        raise AirbyteConfigurationError(
+            "base_url holds credentials. Take them out, and give them as username and password."
+        )
+    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
+        raise AirbyteConfigurationError(
+            f"base_url {url!r} is not an http or https URL. Give an address such as https://airbyte.example.com."
+        )
+    if parts.query or parts.fragment:
+        raise AirbyteConfigurationError("base_url has a query or a fragment. Give the address alone, without ? and #.")
+    return parts
+
+
+def _explain(error: ValidationError) -> str:
+    """Say which fields are wrong and what is allowed, without repeating any value: it may be a secret."""
+    problems = []
+    for detail in error.errors(include_input=False, include_url=False):
+        field = ".".join(str(part) for part in detail["loc"] if not str(part).startswith(("bool", "str", "tuple")))
+        if detail["type"] == "extra_forbidden":
+            known = ", ".join(sorted(ClientSettings.model_fields))
+            problems.append(f"{field!r} is not a setting (allowed: {known})")
+        else:
+            problems.append(f"{field}: {detail['msg'][0].lower()}{detail['msg'][1:]}")
+    return "Airbyte settings are wrong: " + "; ".join(problems) + "."

@@ -1,0 +1,210 @@
+"""
+Every error that this package raises.
+
+* AirbyteError
+  + AirbyteConfigurationError            settings or an argument are wrong; nothing was sent
+  + AirbyteApiError                      an operation was sent, or tried
+    + AirbyteUnreachableError            the network gave no answer
+      + AirbyteRequestTimeoutError       ... in time; the outcome is unknown
+    + AirbyteAnswerError                 there was an answer, but not one of Airbyte's
+    + AirbyteOperationMissingError       this Airbyte release does not have the operation
+    + AirbyteStatusError                 Airbyte said no
+      + AirbyteBadRequestError           400, 422
+      + AirbyteAuthenticationError       401, or wrong credentials
+      + AirbytePermissionError           403
+      + AirbyteNotFoundError             404
+      + AirbyteConflictError             409
+      + AirbyteBusyError                 423
+      + AirbyteRateLimitError            429
+      + AirbyteServerError               5xx
+  + AirbyteConnectionUnusableError               the Airbyte connection cannot be used as it is
+    + AirbyteConnectionUnknownError      no such connection on this server
+    + AirbyteConnectionInactiveError     paused
+    + AirbyteConnectionDeletedError      status "deprecated"
+    + AirbyteConnectionLockedError       status "locked"
+    + AirbyteJobRunningError             another job runs on it
+  + AirbyteJobError                      a job did not end as wished
+    + AirbyteJobFailedError              Airbyte said: failed
+    + AirbyteJobCancelledError           Airbyte said: cancelled
+    + AirbyteJobTimeoutError             it still ran when the wait was over
+    + AirbyteJobUnreadableError          its status could not be read for too long
+    + AirbyteJobVanishedError            this server does not know it (any more)
+    + AirbyteJobNotStartedError          Airbyte accepted no job, and does not say why
+
+Each message says what happened, to which operation or job, and what to do. No message holds credentials,
+request bodies, state values or a server's stack trace.
+"""
+
+from __future__ import annotations
+
+
+class AirbyteError(Exception):
+    """The root of the tree: catch this to catch everything."""
+
+    worth_retrying = True
+    """Whether the same call may succeed later without anybody changing anything."""
+
+
+class AirbyteConfigurationError(AirbyteError):
+    """A setting or an argument is wrong; nothing was sent."""
+
+    worth_retrying = False
+
+
+class AirbyteApiError(AirbyteError):
+    """An operation did not give its answer."""
+
+    def __init__(self, message: str, *, operation: str = "") -> None:
+        super().__init__(message)
+        self.operation = operation
+
+
+class AirbyteUnreachableError(AirbyteApiError):
+    """The network gave no answer: whether the operation took effect is unknown unless `sent` is False."""
+
+    def __init__(self, message: str, *, operation: str = "", sent: bool = True) -> None:
+        super().__init__(message, operation=operation)
+        self.sent = sent
+
+
+class AirbyteRequestTimeoutError(AirbyteUnreachableError):
+    """The answer did not come in time: the outcome is unknown."""
+
+
+class AirbyteAnswerError(AirbyteApiError):
+    """There was an answer, but not one that Airbyte's Config API gives."""
+
+
+class AirbyteOperationMissingError(AirbyteApiError):
+    """This Airbyte release does not have the operation."""
+
+    worth_retrying = False
+
+
+class AirbyteStatusError(AirbyteApiError):
+    """Airbyte answered with an HTTP error status."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        operation: str = "",
+        http_status: int = 0,
+        error_id: str | None = None,
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message, operation=operation)
+        self.http_status = http_status
+        self.error_id = error_id
+        self.retry_after = retry_after
+
+
+class AirbyteBadRequestError(AirbyteStatusError):
+    """Airbyte could not read the request (400, 422)."""
+
+    worth_retrying = False
+
+
+class AirbyteAuthenticationError(AirbyteStatusError):
+    """The credentials are missing or wrong."""
+
+    worth_retrying = False
+
+
+class AirbytePermissionError(AirbyteStatusError):
+    """The credentials are right, but their role may not do this (403)."""
+
+    worth_retrying = False
+
+
+class AirbyteNotFoundError(AirbyteStatusError):
+    """Airbyte does not know the id (404)."""
+
+    worth_retrying = False
+
+
+class AirbyteConflictError(AirbyteStatusError):
+    """The operation does not fit what the connection is doing now (409)."""
+
+
+class AirbyteBusyError(AirbyteStatusError):
+    """A running sync holds the state (423)."""
+
+
+class AirbyteRateLimitError(AirbyteStatusError):
+    """Too many requests (429)."""
+
+
+class AirbyteServerError(AirbyteStatusError):
+    """Airbyte, or a proxy before it, failed (5xx)."""
+
+
+class AirbyteConnectionUnusableError(AirbyteError):
+    """The Airbyte connection cannot be used as it is."""
+
+    worth_retrying = False
+
+    def __init__(self, message: str, *, connection_id: str = "") -> None:
+        super().__init__(message)
+        self.connection_id = connection_id
+
+
+class AirbyteConnectionUnknownError(AirbyteConnectionUnusableError):
+    """This server has no such connection."""
+
+
+class AirbyteConnectionInactiveError(AirbyteConnectionUnusableError):
+    """The connection is paused."""
+
+
+class AirbyteConnectionDeletedError(AirbyteConnectionUnusableError):
+    """The connection was deleted; Airbyte keeps it as status "deprecated"."""
+
+
+class AirbyteConnectionLockedError(AirbyteConnectionUnusableError):
+    """Airbyte locked the connection."""
+
+
+class AirbyteJobRunningError(AirbyteConnectionUnusableError):
+    """Another job runs on the connection."""
+
+    worth_retrying = True
+
+    def __init__(self, message: str, *, connection_id: str = "", job_id: int | None = None) -> None:
+        super().__init__(message, connection_id=connection_id)
+        self.job_id = job_id
+
+
+class AirbyteJobError(AirbyteError):
+    """A job did not end as wished."""
+
+    def __init__(self, message: str, *, job_id: int | None = None, connection_id: str = "") -> None:
+        super().__init__(message)
+        self.job_id = job_id
+        self.connection_id = connection_id
+
+
+class AirbyteJobFailedError(AirbyteJobError):
+    """Airbyte said that the job failed; the message carries its reason."""
+
+
+class AirbyteJobCancelledError(AirbyteJobError):
+    """Airbyte said that the job was cancelled."""
+
+
+class AirbyteJobTimeoutError(AirbyteJobError):
+    """The job still ran when the wait was over."""
+
+
+class AirbyteJobUnreadableError(AirbyteJobError):
+    """The job's status could not be read for too long; the job itself may be fine."""
+
+
+class AirbyteJobVanishedError(AirbyteJobError):
+    """This server does not know the job."""
+
+    worth_retrying = False
+
+
+class AirbyteJobNotStartedError(AirbyteJobError):
+    """Airbyte started no job, and did not say why."""

@@ -1,0 +1,150 @@
+"""From an Airflow Connection to a client of Airbyte's Config API."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseHook
+
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteError, AirbytePermissionError
+from airflow_airbyte_ext.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE, FORM_BEHAVIOUR, HOOK_NAME
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Connection
+
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.clock import Clock
+    from airflow_airbyte_ext.api.settings import ClientSettings
+
+DEFAULT_CONN_ID = "airbyte_config_default"
+_TEST_TIMEOUT = 10.0
+_NO_CONNECTION = "00000000-0000-0000-0000-000000000000"
+
+
+class AirbyteConfigHook(BaseHook):
+    """
+    Speaks to the Airbyte that an Airflow Connection names.
+
+    :param airbyte_conn_id: Airflow Connection of type `airbyteconfig`, or `airbyte`.
+    """
+
+    conn_name_attr = "airbyte_conn_id"
+    default_conn_name = DEFAULT_CONN_ID
+    conn_type = CONNECTION_TYPE
+    hook_name = HOOK_NAME
+
+    def __init__(self, airbyte_conn_id: str = DEFAULT_CONN_ID, *, clock: Clock | None = None, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.airbyte_conn_id = airbyte_conn_id
+        self._clock = clock
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """Return how the form's standard fields look, for Airflow 2, which does not read it from the provider info."""
+        keys = {"hidden-fields": "hidden_fields", "relabeling": "relabeling", "placeholders": "placeholders"}
+        return {keys[key]: value for key, value in FORM_BEHAVIOUR.items()}
+
+    @cached_property
+    def settings(self) -> ClientSettings:
+        """
+        The settings that the Airflow Connection holds.
+
+        :raises AirbyteConfigurationError: Names the field of the Connection that is wrong.
+        """
+        return settings_from_connection(self.get_connection(self.airbyte_conn_id))
+
+    @cached_property
+    def client(self) -> AirbyteClient:
+        """A client of this Airbyte; its connections are pooled, and it may be used from several threads."""
+        from airflow_airbyte_ext.api.client import AirbyteClient  # keeps `requests` out of the DAG's parsing
+
+        return AirbyteClient(self.settings, clock=self._clock)
+
+    def get_conn(self) -> AirbyteClient:
+        """Return the client."""
+        return self.client
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Say whether Airbyte answers and takes the credentials: the form's test button."""
+        from airflow_airbyte_ext.api.client import AirbyteClient
+
+        try:
+            settings = self.settings.model_copy(update={"timeout": min(self.settings.timeout, _TEST_TIMEOUT)})
+            with AirbyteClient(settings, attempts=1) as client:
+                return True, _greeting(client)
+        except AirbyteError as error:
+            return False, str(error)
+
+
+def settings_from_connection(connection: Connection) -> ClientSettings:
+    """
+    Return the settings that an Airflow Connection holds.
+
+    Host is Airbyte's address; login and password are user name and password, or client id and client secret. The
+    extra holds the other settings by name.
+
+    :raises AirbyteConfigurationError: Names the field of the Connection that is wrong.
+    """
+    from airflow_airbyte_ext.api.settings import ClientSettings
+
+    extra = dict(connection.extra_dejson)
+    if unknown := sorted(set(extra) - set(CONNECTION_FIELDS)):
+        raise AirbyteConfigurationError(
+            f"Airflow Connection {connection.conn_id!r}: the extra has {', '.join(map(repr, unknown))}, which is not a "
+            f"setting. Allowed are {', '.join(sorted(CONNECTION_FIELDS))}."
+        )
+    given = {name: value for name, value in extra.items() if value not in (None, "", {})}
+    try:
+        return ClientSettings(base_url=_address(connection), **_credentials(connection, given))
+    except AirbyteConfigurationError as error:
+        raise AirbyteConfigurationError(
+            f"Airflow Connection {connection.conn_id!r}: {error} (The host field holds base_url.)"
+        ) from None
+
+
+def _address(connection: Connection) -> str:
+    """Return the host field as a URL; a bare host gets the Connection's schema and port, as in Airflow's own URIs."""
+    host = (connection.host or "").strip()
+    if not host or "://" in host:
+        return host
+    scheme = connection.schema if connection.schema in ("http", "https") else "http"
+    name, slash, path = host.partition("/")
+    port = f":{connection.port}" if connection.port and ":" not in name else ""
+    return f"{scheme}://{name}{port}{slash}{path}"
+
+
+def _credentials(connection: Connection, given: dict[str, Any]) -> dict[str, Any]:
+    """Add login and password under the names of the kind of authentication that they are for."""
+    from airflow_airbyte_ext.api.settings import looks_like_client_id
+
+    login, password = connection.login or None, connection.password or None
+    # The official provider keeps the token's address in the schema field, and knows client credentials only.
+    is_official = connection.conn_type == "airbyte"
+    if is_official and connection.schema and "token_url" not in given:
+        given["token_url"] = _official_token_url(connection.schema, _address(connection))
+    if login is None and password is None:
+        return given
+    kind = given.get("auth", "auto")
+    if kind == "client_credentials" or (kind == "auto" and (looks_like_client_id(login or "") or "token_url" in given)):
+        return {"client_id": login, "client_secret": password, **given}
+    if kind == "bearer":
+        return {"token": password, **given}
+    return {"username": login, "password": password, **given}
+
+
+def _official_token_url(schema: str, address: str) -> str:
+    """Return the token's address that the official provider means: whole, or relative to the host."""
+    return schema if "://" in schema else f"{address.rstrip('/')}/{schema.lstrip('/')}"
+
+
+def _greeting(client: AirbyteClient) -> str:
+    """Ask what needs credentials in every release and changes nothing: the jobs of no connection."""
+    release = client.release()
+    client.get_health_check()
+    signed_in = f"signed in with authentication {client.settings.auth_kind!r}"
+    try:
+        client.list_jobs_for(config_types=["sync"], config_id=_NO_CONNECTION, page_size=1)
+    except AirbytePermissionError:
+        signed_in += ", with a role that does not see the whole instance"
+    return f"Airbyte {release} at {client.settings.base_url}: {signed_in}."

@@ -1,0 +1,39 @@
+"""What a task remembers from one try to the next, where Airflow can keep it (3.3 and later)."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
+
+KEY = "airbyte_job"
+
+
+class TaskMemory:
+    """
+    A record in Airflow's task state store; before Airflow 3.3 there is none, and nothing is remembered.
+
+    The store survives a retry, and also a user's Clear, which wants to begin anew. `max_tries` grows with a Clear and
+    not with a retry, so it tells the two apart.
+
+    :param context: The task's context.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._store: Any = context.get("task_state_store")
+        self._generation = context["ti"].max_tries
+        kept = self._store.get(KEY) if self._store is not None else None
+        record = dict(kept) if isinstance(kept, dict) else {}
+        is_ours = record.pop("max_tries", None) == self._generation
+        self.record: dict[str, Any] = record if is_ours else {}
+        self.before_clear: dict[str, Any] = {} if is_ours else record
+
+    def remember(self, **values: Any) -> None:
+        """Add to the record; the caller goes on only when it is kept."""
+        self.record.update(values)
+        if self._store is not None:
+            self._store.set(KEY, {**self.record, "max_tries": self._generation})

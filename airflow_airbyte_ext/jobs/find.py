@@ -1,0 +1,92 @@
+"""Reading jobs from Airbyte by the lightest operation that its release has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_airbyte_ext.exceptions import AirbyteOperationMissingError
+from airflow_airbyte_ext.jobs.status import verdict
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.models.jobs import AttemptRead, JobRead
+
+SYNC = "sync"
+RESET = "reset_connection"
+REFRESH = "refresh"
+REFRESH_SINCE = "0.57.2"
+
+
+def replication_kinds(client: AirbyteClient) -> list[str]:
+    """Return the kinds of job that occupy a connection; a release refuses a list with a kind that it does not know."""
+    return [SYNC, RESET, REFRESH] if client.release().is_at_least(REFRESH_SINCE) else [SYNC, RESET]
+
+
+def newest_job(client: AirbyteClient, connection_id: str) -> JobRead | None:
+    """Return the connection's newest sync, reset or refresh; None where it never had one."""
+    page = client.list_jobs_for(config_types=replication_kinds(client), config_id=connection_id, page_size=1)
+    return page.jobs[0].job if page.jobs else None
+
+
+def first_job_after(client: AirbyteClient, connection_id: str, job_id: int, *, kind: str) -> JobRead | None:
+    """Return the connection's first job of this kind that is newer than `job_id`, also where others followed it."""
+    page = client.list_jobs_for(config_types=[kind], config_id=connection_id, page_size=20)
+    newer = [entry.job for entry in page.jobs if entry.job.id > job_id]
+    return min(newer, key=lambda job: job.id, default=None)
+
+
+def running_job(client: AirbyteClient, connection_id: str) -> JobRead | None:
+    """Return the job that occupies the connection. Airbyte allows one at most, and it is the newest."""
+    job = newest_job(client, connection_id)
+    return job if job and not verdict(job.status).is_final else None
+
+
+class JobReader:
+    """
+    Reads one job again and again, each time by the lightest operation that this server has.
+
+    :param client: Reads.
+    :param job_id: The job.
+    :param connection_id: Its connection, where known: servers before 0.40.7 can list a connection's jobs,
+        but cannot read one job without all its logs.
+    """
+
+    def __init__(self, client: AirbyteClient, job_id: int, *, connection_id: str | None = None) -> None:
+        self.client = client
+        self.job_id = job_id
+        self.connection_id = connection_id
+        self._has_light_read = True
+
+    def read(self) -> JobRead | None:
+        """Return the job as it is now; None where a list of its connection's jobs does not have it."""
+        if self._has_light_read:
+            try:
+                return self.client.get_job_info_light(id=self.job_id).job
+            except AirbyteOperationMissingError:
+                self._has_light_read = False
+        if self.connection_id is None:
+            job = self.client.get_job_info(id=self.job_id).job
+            self.connection_id = job.config_id
+            return job
+        found = self.listed()
+        return found[0] if found else None
+
+    def listed(self) -> tuple[JobRead, list[AttemptRead]] | None:
+        """Return the job and its attempts from the list of its connection's jobs; None where it is not there."""
+        page = self.client.list_jobs_for(
+            config_types=replication_kinds(self.client),
+            config_id=self.connection_id,
+            including_job_id=self.job_id,
+            page_size=20,
+        )
+        return next(((entry.job, entry.attempts) for entry in page.jobs if entry.job.id == self.job_id), None)
+
+    def read_with_attempts(self) -> tuple[JobRead, list[AttemptRead]] | None:
+        """Return the job and its attempts, with logs only where the release has no other way."""
+        try:
+            info = self.client.get_job_info_without_logs(id=self.job_id)
+        except AirbyteOperationMissingError:
+            if self.connection_id is not None:
+                return self.listed()
+            info = self.client.get_job_info(id=self.job_id)
+        return info.job, [entry.attempt for entry in info.attempts]

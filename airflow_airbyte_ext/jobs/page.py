@@ -1,0 +1,46 @@
+"""Where a person looks at a job: its page in Airbyte's web app."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteOperationMissingError
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.api.client import AirbyteClient
+
+TIMELINE_SINCE = "1.1.0"
+
+
+def job_page(client: AirbyteClient, *, connection_id: str, job_id: int) -> str | None:
+    """
+    Return the address of the job's page, which shows it while it runs; None where Airbyte does not tell enough.
+
+    Since 1.1 the page is the connection's timeline; the form before is understood by every web app since 0.44.
+    """
+    try:
+        base = f"{_web_app(client)}/workspaces/{_workspace_id(client, connection_id)}/connections/{connection_id}"
+        release = client.release()
+    except AirbyteApiError:
+        return None
+    if release.is_at_least(TIMELINE_SINCE):
+        return f"{base}/timeline?jobId={job_id}&openLogs=true"
+    return f"{base}/job-history#{job_id}::"
+
+
+def _workspace_id(client: AirbyteClient, connection_id: str) -> str | None:
+    try:
+        return client.get_workspace_by_connection_id(connection_id=connection_id).workspace_id
+    except AirbyteOperationMissingError:
+        source_id = client.get_connection(connection_id=connection_id).source_id
+        return client.get_source(source_id=source_id or "").workspace_id
+
+
+def _web_app(client: AirbyteClient) -> str:
+    """Return the web app's address: as the instance says it, else the API's without /api."""
+    try:
+        instance = client.get_instance_configuration()
+    except AirbyteApiError:
+        instance = None
+    told = instance and (instance.airbyte_url or instance.webapp_url)
+    return (told or client.settings.base_url.removesuffix("/api")).rstrip("/")

@@ -1,0 +1,209 @@
+"""What a job moved, why it failed, and what it logged."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from airflow_airbyte_ext.exceptions import (
+    AirbyteError,
+    AirbyteJobCancelledError,
+    AirbyteJobFailedError,
+    AirbyteJobVanishedError,
+    AirbyteOperationMissingError,
+)
+from airflow_airbyte_ext.jobs.find import JobReader
+from airflow_airbyte_ext.jobs.status import Verdict, verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.models.jobs import AttemptLogs, AttemptRead, FailureReason, JobRead
+
+
+@dataclass(frozen=True)
+class StreamReport:
+    """What a job moved of one stream; None where Airbyte does not say."""
+
+    name: str
+    namespace: str | None
+    records: int | None
+    bytes: int | None
+
+
+@dataclass(frozen=True)
+class JobReport:
+    """
+    A job as it ended, in plain values that go into an XCom.
+
+    Times are ISO 8601 in UTC; figures are None where Airbyte does not give them.
+    """
+
+    job_id: int
+    connection_id: str | None
+    status: str | None
+    job_type: str | None
+    attempts: int
+    records_synced: int | None
+    bytes_synced: int | None
+    started_at: str | None
+    ended_at: str | None
+    adopted: bool
+    streams: list[StreamReport] = field(default_factory=list)
+    failure: str | None = None
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the XCom: the failure is left out, since a failed task returns nothing."""
+        values = asdict(self)
+        del values["failure"]
+        return values
+
+    def error(self) -> AirbyteError | None:
+        """Return the error that the job's end means; None for a success or a running job."""
+        connection_id = self.connection_id or ""
+        tries = f"{self.attempts} attempt{'' if self.attempts == 1 else 's'}"
+        match verdict(self.status):
+            case Verdict.FAILED:
+                reason = self.failure or "Airbyte gives no reason; look at the job's log in Airbyte."
+                message = f"Job {self.job_id} failed after {tries}: {reason}"
+                return AirbyteJobFailedError(message, job_id=self.job_id, connection_id=connection_id)
+            case Verdict.CANCELLED:
+                message = f"Job {self.job_id} was cancelled in Airbyte after {tries}."
+                return AirbyteJobCancelledError(message, job_id=self.job_id, connection_id=connection_id)
+            case _:
+                return None
+
+
+def read_report(client: AirbyteClient, job_id: int, *, connection_id: str | None = None, adopted: bool) -> JobReport:
+    """
+    Read what a job moved and why it failed, without its logs where the release allows.
+
+    :raises AirbyteJobVanishedError: The server does not have the job.
+    :raises AirbyteApiError: Airbyte could not be asked.
+    """
+    found = JobReader(client, job_id, connection_id=connection_id).read_with_attempts()
+    if found is None:
+        raise AirbyteJobVanishedError(f"Airbyte does not list job {job_id} any more.", job_id=job_id)
+    job, attempts = found
+    return report_of(job, attempts, adopted=adopted)
+
+
+def report_of(job: JobRead, attempts: Sequence[AttemptRead], *, adopted: bool) -> JobReport:
+    """Put together what a job and its attempts say."""
+    final = verdict(job.status).is_final
+    ended = [attempt.ended_at or attempt.updated_at for attempt in attempts[-1:]] if final else []
+    records, size = _totals(job, attempts)
+    return JobReport(
+        job_id=job.id,
+        connection_id=job.config_id,
+        status=job.status,
+        job_type=job.config_type,
+        attempts=len(attempts),
+        records_synced=records,
+        bytes_synced=size,
+        started_at=_iso(job.started_at or job.created_at),
+        ended_at=_iso(next(iter(ended), job.updated_at if final else None)),
+        adopted=adopted,
+        streams=list(_streams(job, attempts)),
+        failure=failure_reason(attempts),
+    )
+
+
+def failure_reason(attempts: Sequence[AttemptRead]) -> str | None:
+    """Return, in one line, why the last attempt failed; None where it did not, or Airbyte does not say."""
+    if not attempts or not attempts[-1].failure_summary:
+        return None
+    failures = attempts[-1].failure_summary.failures
+    if not failures:
+        return None
+    others = f" (and {len(failures) - 1} more)" if len(failures) > 1 else ""
+    return _in_words(failures[0]) + others
+
+
+def _in_words(failure: FailureReason) -> str:
+    message = failure.external_message or failure.internal_message or "no message"
+    kind = ", ".join(word for word in (failure.failure_origin, failure.failure_type) if word)
+    # A message may go on with a stack trace; its first line is what Airbyte's own UI shows.
+    return f"{message.strip().splitlines()[0]} [{kind}]" if kind else message.strip().splitlines()[0]
+
+
+class LogLine(NamedTuple):
+    """One line of an attempt's log; the level is lower case, "info" where Airbyte does not say."""
+
+    level: str
+    message: str
+
+
+def attempt_log_tail(client: AirbyteClient, job_id: int, attempt_number: int, *, lines: int = 50) -> list[LogLine]:
+    """
+    Return the end of an attempt's log, whichever of Airbyte's two formats it has.
+
+    Servers before 0.50.9 send the logs of all attempts for it, which can be many megabytes.
+
+    :param attempt_number: Counted from 0.
+    :raises AirbyteApiError: Airbyte could not be asked.
+    """
+    try:
+        logs = client.get_attempt_for_job(job_id=job_id, attempt_number=attempt_number).logs
+    except AirbyteOperationMissingError:
+        attempts = client.get_job_info(id=job_id).attempts
+        logs = next((entry.logs for entry in attempts if entry.attempt.id == attempt_number), None)
+    return list(deque(_log_lines(logs), maxlen=lines)) if logs else []
+
+
+def _log_lines(logs: AttemptLogs) -> Iterator[LogLine]:
+    for event in logs.events:
+        yield LogLine((event.level or "info").lower(), event.message)
+    for line in logs.log_lines:
+        level = next((word for word in ("ERROR", "WARN", "DEBUG") if f" {word} " in line[:80]), "INFO")
+        yield LogLine(level.lower(), line)
+
+
+def _totals(job: JobRead, attempts: Sequence[AttemptRead]) -> tuple[int | None, int | None]:
+    """
+    Return records and bytes of the whole job.
+
+    Airbyte's own sum over the attempts, where it makes one (since 0.50.45). Before, the sum of what the attempts
+    committed; and before attempts had statistics, what the last of them synced.
+    """
+    if stats := job.aggregated_stats:
+        return stats.records_committed, _first(stats.bytes_committed, stats.bytes_emitted)
+    totals = [attempt.total_stats for attempt in attempts if attempt.total_stats]
+    records = _sum(stats.records_committed for stats in totals)
+    size = _sum(_first(stats.bytes_committed, stats.bytes_emitted) for stats in totals)
+    for last in attempts[-1:]:
+        records, size = _first(records, last.records_synced), _first(size, last.bytes_synced)
+    return records, size
+
+
+def _streams(job: JobRead, attempts: Sequence[AttemptRead]) -> Iterator[StreamReport]:
+    if job.stream_aggregated_stats:
+        for stream in job.stream_aggregated_stats:
+            size = _first(stream.bytes_committed, stream.bytes_emitted)
+            yield StreamReport(stream.stream_name, stream.stream_namespace, stream.records_committed, size)
+        return
+    records: dict[tuple[str | None, str], list[int | None]] = defaultdict(list)
+    sizes: dict[tuple[str | None, str], list[int | None]] = defaultdict(list)
+    for entry in (entry for attempt in attempts for entry in attempt.stream_stats):
+        key = (entry.stream_namespace, entry.stream_name)
+        records[key].append(entry.stats.records_committed)
+        sizes[key].append(_first(entry.stats.bytes_committed, entry.stats.bytes_emitted))
+    for namespace, name in records:
+        key = (namespace, name)
+        yield StreamReport(name, namespace, _sum(records[key]), _sum(sizes[key]))
+
+
+def _first(*values: int | None) -> int | None:
+    return next((value for value in values if value is not None), None)
+
+
+def _sum(values: Iterable[int | None]) -> int | None:
+    known = [value for value in values if value is not None]
+    return sum(known) if known else None
+
+
+def _iso(epoch_seconds: int | None) -> str | None:
+    return None if epoch_seconds is None else datetime.fromtimestamp(epoch_seconds, tz=UTC).isoformat()

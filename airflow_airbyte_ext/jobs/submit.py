@@ -1,0 +1,231 @@
+"""
+Find or start exactly one job.
+
+Airbyte has no idempotency key, and may hold a request until a proxy gives up, so an answer that got lost says nothing.
+But job ids only grow, and a connection has one running job at most. So: note the newest job, POST, and after any
+unclear answer look again. A job newer than the one noted is the one we started.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from airflow_airbyte_ext.exceptions import (
+    AirbyteAnswerError,
+    AirbyteApiError,
+    AirbyteConflictError,
+    AirbyteConnectionDeletedError,
+    AirbyteConnectionInactiveError,
+    AirbyteConnectionLockedError,
+    AirbyteConnectionUnknownError,
+    AirbyteConnectionUnusableError,
+    AirbyteJobNotStartedError,
+    AirbyteJobRunningError,
+    AirbyteNotFoundError,
+    AirbyteServerError,
+    AirbyteUnreachableError,
+)
+from airflow_airbyte_ext.jobs.find import SYNC, first_job_after, newest_job
+from airflow_airbyte_ext.jobs.status import verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.clock import Clock
+    from airflow_airbyte_ext.api.models.jobs import JobInfoRead, JobRead
+
+log = logging.getLogger(__name__)
+
+# A job appears in Airbyte's list some time after the request that starts it, which may be lost by then.
+LOOKS_AFTER_A_LOST_ANSWER = (0.5, 1.0, 2.0, 4.0, 8.0)
+SUBMISSIONS = 3
+
+
+@dataclass(frozen=True)
+class Submission:
+    """
+    A job that stands for one request.
+
+    :param job: The job, as it was when it was found.
+    :param adopted: Whether somebody else started it.
+    """
+
+    job: JobRead
+    adopted: bool
+
+
+class Submitter:
+    """
+    Submits one job to one connection, however many answers are lost.
+
+    :param client: Speaks to Airbyte.
+    :param connection_id: The connection.
+    :param kind: The job's `configType`: "sync" or "reset_connection".
+    :param start: Sends the operation that starts the job.
+    :param clock: Waits before looking again.
+    """
+
+    def __init__(
+        self,
+        client: AirbyteClient,
+        connection_id: str,
+        *,
+        start: Callable[[], JobInfoRead],
+        clock: Clock,
+        kind: str = SYNC,
+    ) -> None:
+        self._client = client
+        self._connection_id = connection_id
+        self._kind = kind
+        self._start = start
+        self._clock = clock
+
+    def submit(
+        self,
+        *,
+        attach: bool = True,
+        after: int | None = None,
+        before_start: Callable[[int], None] = lambda _newest: None,
+    ) -> Submission:
+        """
+        Find or start the job.
+
+        :param attach: Take a job of the same kind that runs already for ours; otherwise that is an error.
+        :param after: The newest job's id at the time of an earlier, unfinished call: a newer job is that call's.
+        :param before_start: Called with the newest job's id (0 for none) before anything is started.
+        :raises AirbyteJobRunningError: Another job runs that is not to be taken for ours.
+        :raises AirbyteConnectionUnusableError: The connection is inactive, deleted, locked or unknown.
+        :raises AirbyteJobNotStartedError: Airbyte started nothing, and does not say why.
+        :raises AirbyteApiError: Airbyte could not be asked.
+        """
+        if after is not None and (job := self._first_after(after)):
+            return Submission(job, adopted=False)
+        newest = newest_job(self._client, self._connection_id)
+        if newest and not verdict(newest.status).is_final:
+            return self._running_already(newest, attach=attach)
+        noted = newest.id if newest else 0
+        before_start(noted)
+        return self._start_after(noted, attach=attach)
+
+    def _start_after(self, noted: int, *, attach: bool) -> Submission:
+        lost: AirbyteApiError | None = None
+        for _ in range(SUBMISSIONS):
+            try:
+                job = self._start().job
+            except (AirbyteUnreachableError, AirbyteAnswerError, AirbyteServerError) as error:
+                log.warning("It is unclear whether a job was started; looking for it. %s", error)
+                lost = error
+                if found := self._look_for_lost(noted, error):
+                    return Submission(found, adopted=False)
+            except (AirbyteConflictError, AirbyteNotFoundError) as error:
+                return self._after_refusal(noted, error, lost=lost is not None, attach=attach)
+            else:
+                # Servers before 0.39 answer with the job that runs already, if there is one.
+                return Submission(self._of_our_kind(job), adopted=job.id <= noted)
+        raise AirbyteJobNotStartedError(
+            f"Airbyte started no job for connection {self._connection_id} in {SUBMISSIONS} tries: none appeared in its "
+            f"list of jobs. Look at the server's log. The last answer was: {lost}",
+            connection_id=self._connection_id,
+        ) from lost
+
+    def _look_for_lost(self, noted: int, error: AirbyteApiError) -> JobRead | None:
+        """Look several times for the job that an unclear answer may have started."""
+        for number, pause in enumerate(LOOKS_AFTER_A_LOST_ANSWER):
+            if job := self._first_after(noted):
+                return job
+            if number == 0:
+                self._explain(error)
+            self._clock.sleep(pause)
+        return None
+
+    def _after_refusal(self, noted: int, error: AirbyteApiError, *, lost: bool, attach: bool) -> Submission:
+        """Tell why Airbyte refused to start a job: often because one runs, which may be ours after a lost answer."""
+        if lost and (job := self._first_after(noted)):
+            return Submission(job, adopted=False)
+        newest = newest_job(self._client, self._connection_id)
+        if newest and not verdict(newest.status).is_final:
+            return self._running_already(newest, attach=attach)
+        self._explain(error)
+        raise error
+
+    def _first_after(self, job_id: int) -> JobRead | None:
+        return first_job_after(self._client, self._connection_id, job_id, kind=self._kind)
+
+    def _running_already(self, job: JobRead, *, attach: bool) -> Submission:
+        if attach and job.config_type == self._kind:
+            return Submission(job, adopted=True)
+        raise AirbyteJobRunningError(
+            f"Job {job.id} ({job.config_type}, {job.status}) runs on connection {self._connection_id} already. "
+            "Try again when it has ended" + ("." if attach else ', or allow to attach to it (if_running="attach").'),
+            connection_id=self._connection_id,
+            job_id=job.id,
+        )
+
+    def _of_our_kind(self, job: JobRead) -> JobRead:
+        if job.config_type in (None, self._kind):
+            return job
+        raise AirbyteJobRunningError(
+            f"Airbyte runs job {job.id} ({job.config_type}) on connection {self._connection_id}, not the "
+            f"{self._kind} that was asked for. Try again when it has ended.",
+            connection_id=self._connection_id,
+            job_id=job.id,
+        )
+
+    def _explain(self, error: AirbyteApiError) -> None:
+        """Raise what is wrong with the connection, if that is why Airbyte started nothing; many releases do not say."""
+        if problem := connection_problem(self._client, self._connection_id):
+            raise problem from error
+
+
+def submit_sync(
+    client: AirbyteClient,
+    connection_id: str,
+    *,
+    clock: Clock,
+    attach: bool = True,
+    after: int | None = None,
+    before_start: Callable[[int], None] = lambda _newest: None,
+) -> Submission:
+    """Find or start exactly one sync of the connection; see `Submitter.submit`."""
+    submitter = Submitter(
+        client,
+        connection_id,
+        start=lambda: client.sync_connection(connection_id=connection_id),
+        clock=clock,
+    )
+    return submitter.submit(attach=attach, after=after, before_start=before_start)
+
+
+def connection_problem(client: AirbyteClient, connection_id: str) -> AirbyteConnectionUnusableError | None:
+    """Return why the connection cannot run a job, or None where nothing is wrong with it."""
+    try:
+        connection = client.get_connection(connection_id=connection_id)
+    except AirbyteNotFoundError:
+        return AirbyteConnectionUnknownError(
+            f"{client.settings.base_url} has no connection {connection_id}. Check the id, and that the Airflow "
+            "Connection points at the right Airbyte.",
+            connection_id=connection_id,
+        )
+    except AirbyteApiError:
+        return None
+    name = f"Connection {connection.name!r} ({connection_id})"
+    match connection.status:
+        case "inactive":
+            return AirbyteConnectionInactiveError(
+                f"{name} is inactive. Enable it in Airbyte, or take this task out.", connection_id=connection_id
+            )
+        case "deprecated":
+            return AirbyteConnectionDeletedError(
+                f"{name} was deleted in Airbyte. Give the id of the connection that took its place.",
+                connection_id=connection_id,
+            )
+        case "locked":
+            reason = f" ({connection.status_reason})" if connection.status_reason else ""
+            return AirbyteConnectionLockedError(
+                f"{name} is locked by Airbyte{reason}. Unlock it there.", connection_id=connection_id
+            )
+        case _:
+            return None

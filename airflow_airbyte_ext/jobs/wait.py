@@ -1,0 +1,182 @@
+"""Waiting for a job: with a clock and a deadline, and tolerant of polls that fail."""
+
+from __future__ import annotations
+
+import logging
+import math
+from typing import TYPE_CHECKING
+
+from airflow_airbyte_ext.exceptions import (
+    AirbyteAnswerError,
+    AirbyteApiError,
+    AirbyteJobTimeoutError,
+    AirbyteJobUnreadableError,
+    AirbyteJobVanishedError,
+    AirbyteNotFoundError,
+    AirbytePermissionError,
+    AirbyteServerError,
+)
+from airflow_airbyte_ext.jobs.find import REFRESH, RESET, SYNC, JobReader
+from airflow_airbyte_ext.jobs.status import verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.clock import Clock
+    from airflow_airbyte_ext.api.models.jobs import JobRead
+
+log = logging.getLogger(__name__)
+
+POLL_INTERVAL = 10.0
+UNREADABLE_TIMEOUT = 600.0
+
+
+class JobWatch:
+    """
+    Watches one job, poll by poll; the caller waits in between, in a thread or in an event loop.
+
+    :param client: Reads. Once the job has been seen each poll tries once, since the next poll is the second try.
+    :param job_id: The job.
+    :param connection_id: Its connection, where known.
+    :param unreadable_timeout: Seconds for which polls may fail before the watch gives up.
+    :param clock: Says how long polls have been failing.
+    :param seen: Whether this server is known to have the job.
+    :param readable_at: Epoch seconds at which the job could last be read; now, when not given.
+    """
+
+    def __init__(
+        self,
+        client: AirbyteClient,
+        job_id: int,
+        *,
+        clock: Clock,
+        connection_id: str | None = None,
+        unreadable_timeout: float = UNREADABLE_TIMEOUT,
+        seen: bool = False,
+        readable_at: float | None = None,
+    ) -> None:
+        self._reader = JobReader(client.single() if seen else client, job_id, connection_id=connection_id)
+        self._clock = clock
+        self._unreadable_timeout = unreadable_timeout
+        self._seen = seen
+        self.readable_at = clock.time() if readable_at is None else readable_at
+        self._where = client.settings.base_url
+
+    def poll(self) -> JobRead | None:
+        """
+        Read the job once. None means that the poll failed, and that the next one may succeed.
+
+        :raises AirbyteJobVanishedError: This server does not know the job.
+        :raises AirbyteJobUnreadableError: Polls have been failing for too long.
+        :raises AirbyteApiError: The very first read was refused for a reason that will not pass.
+        """
+        try:
+            job = self._reader.read()
+        except AirbyteApiError as error:
+            self._bear(error)
+            return None
+        if job is None:
+            raise self._vanished()
+        if job.config_type not in (None, SYNC, RESET, REFRESH, "clear"):
+            raise AirbyteJobVanishedError(
+                f"Job {job.id} of {self._where} is a {job.config_type!r} job, not one that moves or resets data. "
+                "Give the id that a sync or reset returned.",
+                job_id=job.id,
+            )
+        if not self._seen:
+            self._seen = True
+            self._reader.client = self._reader.client.single()
+        self.readable_at = self._clock.time()
+        return job
+
+    def _bear(self, error: AirbyteApiError) -> None:
+        """Take a failed poll, and raise when it was one too many."""
+        job_id = self._reader.job_id
+        if not self._seen:
+            if isinstance(error, AirbyteNotFoundError | AirbytePermissionError) or self._is_unknown(error):
+                raise self._vanished() from error
+            if not error.worth_retrying or isinstance(error, AirbyteAnswerError):
+                raise error
+        unreadable_for = self._clock.time() - self.readable_at
+        if unreadable_for >= self._unreadable_timeout:
+            raise AirbyteJobUnreadableError(
+                f"The status of job {job_id} could not be read for {unreadable_for:.0f} s. The job itself may be fine: "
+                f"look at it in Airbyte. The last answer was: {error}",
+                job_id=job_id,
+                connection_id=self._reader.connection_id or "",
+            ) from error
+        log.warning("Job %s could not be read, and may be fine; reading it again. %s", job_id, error)
+
+    def _is_unknown(self, error: AirbyteApiError) -> bool:
+        """Airbyte answers 500 for a job that it does not know, and when it is ill: so ask whether it is well."""
+        if not isinstance(error, AirbyteServerError) or error.http_status != 500:
+            return False
+        try:
+            return bool(self._reader.client.get_health_check().available)
+        except AirbyteApiError:
+            return False
+
+    def _vanished(self) -> AirbyteJobVanishedError:
+        job_id = self._reader.job_id
+        return AirbyteJobVanishedError(
+            f"{self._where} has no job {job_id}, or does not let these credentials see it. Check the id, and that the "
+            "Airflow Connection points at the Airbyte that runs the job.",
+            job_id=job_id,
+            connection_id=self._reader.connection_id or "",
+        )
+
+
+def wait_for_job(
+    client: AirbyteClient,
+    job_id: int,
+    *,
+    clock: Clock,
+    connection_id: str | None = None,
+    poll_interval: float = POLL_INTERVAL,
+    deadline: float | None = None,
+    unreadable_timeout: float = UNREADABLE_TIMEOUT,
+    seen: bool = True,
+    on_change: Callable[[JobRead], None] = lambda _job: None,
+) -> JobRead:
+    """
+    Wait until the job has ended, and return it as it ended: succeeded, failed or cancelled.
+
+    :param poll_interval: Seconds between two polls.
+    :param deadline: Epoch seconds at which to stop waiting.
+    :param unreadable_timeout: Seconds for which polls may fail.
+    :param seen: Whether this server is known to have the job; one that it never had is told soon.
+    :param on_change: Called with the job when its status has changed.
+    :raises AirbyteJobTimeoutError: The deadline has passed; the job goes on.
+    :raises AirbyteJobUnreadableError: Polls have failed for too long.
+    :raises AirbyteJobVanishedError: This server does not know the job.
+    """
+    watch = JobWatch(
+        client, job_id, connection_id=connection_id, unreadable_timeout=unreadable_timeout, clock=clock, seen=seen
+    )
+    status: str | None = None
+    while True:
+        job = watch.poll()
+        if job and job.status != status:
+            status = job.status
+            on_change(job)
+        if job and verdict(job.status).is_final:
+            return job
+        pause = min(poll_interval, time_left(deadline, clock))
+        if pause <= 0:
+            raise timed_out(job_id, status)
+        clock.sleep(pause)
+
+
+def time_left(deadline: float | None, clock: Clock) -> float:
+    """Return the seconds until the deadline (epoch seconds), which may be below 0; endless without one."""
+    return math.inf if deadline is None else deadline - clock.time()
+
+
+def timed_out(job_id: int, status: str | None) -> AirbyteJobTimeoutError:
+    """Return the error for a wait that is over while the job is not."""
+    return AirbyteJobTimeoutError(
+        f"Job {job_id} was still {status or 'unreadable'} when the wait was over. Give it a longer time, or look at "
+        "the job in Airbyte for what keeps it.",
+        job_id=job_id,
+    )

@@ -1,0 +1,1 @@
+"""Buttons on a task that lead to Airbyte."""

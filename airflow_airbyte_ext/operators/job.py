@@ -1,0 +1,289 @@
+"""What all operators that run a job share: one job per task, waited for, reported on, and ended with the task."""
+
+from __future__ import annotations
+
+import threading
+from abc import abstractmethod
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
+
+from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobTimeoutError
+from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
+from airflow_airbyte_ext.hooks.memory import TaskMemory
+from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
+from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM, AirbyteJobLink
+from airflow_airbyte_ext.operators.kill import KillableClock, TaskKilledError, kill_is_meant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import timedelta
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.clock import Clock
+    from airflow_airbyte_ext.jobs.report import JobReport
+    from airflow_airbyte_ext.jobs.submit import Submission
+
+# How long a task that a user cleared waits for the cancellation of the job of its earlier life.
+CANCELLATION_TIME = 120.0
+
+
+class AirbyteJobOperator(BaseOperator):
+    """
+    Runs one job of an Airbyte connection; the operators of `operators.airbyte` say which.
+
+    :param connection_id: The Airbyte connection: a UUID. (templated)
+    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
+    :param wait_for_completion: Wait for the job's end; otherwise the task ends when the job is submitted.
+    :param deferrable: Wait in the triggerer instead of in a worker.
+    :param poll_interval: Seconds, or a timedelta, between two looks at the job. (templated)
+    :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
+    :param unreadable_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
+    :param if_running: What to do about a job of the same kind that runs already: "attach" to it, or "fail". (templated)
+    :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.
+    :param cancel_on_timeout: Cancel the job when `wait_timeout` or Airflow's `execution_timeout` has passed.
+    """
+
+    template_fields: Sequence[str] = (
+        "connection_id",
+        "airbyte_conn_id",
+        "poll_interval",
+        "wait_timeout",
+        "unreadable_timeout",
+        "if_running",
+    )
+    operator_extra_links = (AirbyteJobLink(),)
+    ui_color = "#e8e4ff"
+
+    def __init__(
+        self,
+        *,
+        connection_id: str,
+        airbyte_conn_id: str = DEFAULT_CONN_ID,
+        wait_for_completion: bool = True,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        poll_interval: float | timedelta = 10.0,
+        wait_timeout: float | timedelta | None = None,
+        unreadable_timeout: float | timedelta = 600.0,
+        if_running: str = "attach",
+        cancel_on_kill: bool = True,
+        cancel_on_timeout: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.connection_id = connection_id
+        self.airbyte_conn_id = airbyte_conn_id
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self.wait_timeout = wait_timeout
+        self.unreadable_timeout = unreadable_timeout
+        self.if_running = if_running
+        self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_timeout = cancel_on_timeout
+
+    @abstractmethod
+    def submit(self, client: AirbyteClient, *, clock: Clock, **how: Any) -> Submission:
+        """Find or start the job; `how` goes to `jobs.submit`."""
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Submit the job and, if asked to, wait for its end; return the XCom described in docs/operators.md."""
+        self._killed = threading.Event()
+        self.job_page = ""
+        with failing_at_once_where_retries_are_pointless():
+            self._check_arguments()
+            clock = KillableClock(self._killed)
+            client = AirbyteConfigHook(self.airbyte_conn_id, clock=clock).client
+            self.log.info("Airbyte %s at %s, connection %s", client.release(), client.settings.base_url, self._id)
+            submission = self._find_or_start(client, clock, TaskMemory(context))
+            self._show(client, submission, context)
+            if not self.wait_for_completion:
+                from airflow_airbyte_ext.jobs.report import report_of
+
+                return report_of(submission.job, [], adopted=submission.adopted).as_dict()
+            deadline = None if self.wait_timeout is None else clock.time() + self._seconds("wait_timeout")
+            if self.deferrable:
+                self._defer(submission, deadline)
+            return self._wait(client, clock, submission, deadline, context)
+
+    def execute_complete(
+        self,
+        context: Context,  # noqa: ARG002 (Airflow gives it)
+        event: dict[str, Any] | None,
+        adopted: bool = False,
+    ) -> dict[str, Any]:
+        """Go on after the triggerer's wait."""
+        from airflow_airbyte_ext.triggers.airbyte import raise_for_event
+
+        with failing_at_once_where_retries_are_pointless():
+            client = AirbyteConfigHook(self.airbyte_conn_id).client
+            try:
+                raise_for_event(event)
+            except AirbyteJobTimeoutError as error:
+                self._cancel_after_timeout(client, error.job_id, adopted=adopted)
+                raise
+            return self._finish(client, int((event or {})["job_id"]), adopted=adopted)
+
+    def on_kill(self) -> None:
+        """
+        Tell the waiting loop that the task is being killed.
+
+        Airflow calls this in a signal handler, where asking it for anything can deadlock, so the loop does the work.
+        """
+        if killed := getattr(self, "_killed", None):
+            killed.set()
+
+    def _check_arguments(self) -> None:
+        from airflow_airbyte_ext.api.arguments import choice_argument, uuid_argument
+
+        self._id = uuid_argument("connection_id", self.connection_id)
+        choice_argument("if_running", self.if_running, ("attach", "fail"))
+        for name in (
+            "poll_interval",
+            "unreadable_timeout",
+            *(["wait_timeout"] if self.wait_timeout is not None else []),
+        ):
+            self._seconds(name)
+
+    def _seconds(self, name: str) -> float:
+        from airflow_airbyte_ext.api.arguments import seconds_argument
+
+        return seconds_argument(name, getattr(self, name))
+
+    def _find_or_start(self, client: AirbyteClient, clock: Clock, memory: TaskMemory) -> Submission:
+        """Go on with the job of an earlier try, or submit; what a retry needs is kept before each step."""
+        if submission := self._of_earlier_try(client, memory):
+            self.log.info("Job %s was submitted by an earlier try of this task: going on with it.", submission.job.id)
+            return submission
+        self._let_cleared_job_end(client, clock, memory)
+        submission = self.submit(
+            client,
+            clock=clock,
+            attach=self.if_running == "attach",
+            after=None if "job_id" in memory.record else memory.record.get("after"),
+            before_start=lambda newest: memory.remember(after=newest, connection_id=self._id),
+        )
+        memory.remember(job_id=submission.job.id, adopted=submission.adopted, connection_id=self._id)
+        if submission.adopted:
+            self.log.info("Attached to job %s, which somebody else started and which still runs.", submission.job.id)
+        else:
+            self.log.info("Submitted job %s (%s).", submission.job.id, submission.job.config_type)
+        return submission
+
+    def _of_earlier_try(self, client: AirbyteClient, memory: TaskMemory) -> Submission | None:
+        from airflow_airbyte_ext.jobs.find import JobReader
+        from airflow_airbyte_ext.jobs.status import Verdict, verdict
+        from airflow_airbyte_ext.jobs.submit import Submission
+
+        job_id = memory.record.get("job_id")
+        if job_id is None or memory.record.get("connection_id") != self._id:
+            return None
+        job = JobReader(client, job_id, connection_id=self._id).read()
+        # A retry after a failed or cancelled job wants a new one.
+        if job is None or verdict(job.status) in (Verdict.FAILED, Verdict.CANCELLED):
+            return None
+        return Submission(job, adopted=bool(memory.record.get("adopted")))
+
+    def _let_cleared_job_end(self, client: AirbyteClient, clock: Clock, memory: TaskMemory) -> None:
+        """Wait for the job of the task's life before a Clear: its cancellation goes on while this try begins."""
+        from airflow_airbyte_ext.jobs.find import running_job
+        from airflow_airbyte_ext.jobs.wait import wait_for_job
+
+        job_id = memory.before_clear.get("job_id")
+        if job_id is None or memory.before_clear.get("adopted") or not self.cancel_on_kill:
+            return
+        job = running_job(client, self._id)
+        if job and job.id == job_id:
+            self.log.info("Job %s of this task's run before it was cleared still runs: waiting for its end.", job_id)
+            deadline = clock.time() + CANCELLATION_TIME
+            wait_for_job(client, job_id, clock=clock, connection_id=self._id, poll_interval=1.0, deadline=deadline)
+
+    def _show(self, client: AirbyteClient, submission: Submission, context: Context) -> None:
+        """Push the job's id and address, so that both are there while the job runs."""
+        from airflow_airbyte_ext.jobs.page import job_page
+
+        ti = context["ti"]
+        ti.xcom_push(key="job_id", value=submission.job.id)
+        if page := job_page(client, connection_id=self._id, job_id=submission.job.id):
+            self.job_page = page
+            ti.xcom_push(key=JOB_LINK_XCOM, value=page)
+            self.log.info("See it at %s", page)
+
+    def _defer(self, submission: Submission, deadline: float | None) -> None:
+        from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
+
+        trigger = AirbyteJobTrigger(
+            job_id=submission.job.id,
+            airbyte_conn_id=self.airbyte_conn_id,
+            connection_id=self._id,
+            poll_interval=self._seconds("poll_interval"),
+            deadline=deadline,
+            unreadable_timeout=self._seconds("unreadable_timeout"),
+            cancel_on_kill=self.cancel_on_kill and not submission.adopted,
+        )
+        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"adopted": submission.adopted})
+
+    def _wait(
+        self, client: AirbyteClient, clock: Clock, submission: Submission, deadline: float | None, context: Context
+    ) -> dict[str, Any]:
+        from airflow_airbyte_ext.jobs.wait import wait_for_job
+
+        job_id, adopted = submission.job.id, submission.adopted
+        try:
+            wait_for_job(
+                client,
+                job_id,
+                clock=clock,
+                connection_id=self._id,
+                poll_interval=self._seconds("poll_interval"),
+                deadline=deadline,
+                unreadable_timeout=self._seconds("unreadable_timeout"),
+                on_change=lambda job: self.log.info("Job %s: %s", job.id, job.status),
+            )
+        except TaskKilledError:
+            self._after_kill(client, job_id, context, adopted=adopted)
+            raise TaskKilledError(f"The task was killed while it waited for job {job_id}.") from None
+        except (AirbyteJobTimeoutError, AirflowTaskTimeout):
+            self._cancel_after_timeout(client, job_id, adopted=adopted)
+            raise
+        return self._finish(client, job_id, adopted=adopted)
+
+    def _after_kill(self, client: AirbyteClient, job_id: int, context: Context, *, adopted: bool) -> None:
+        if not self.cancel_on_kill or adopted:
+            self.log.info("Job %s is left running%s.", job_id, ": somebody else started it" if adopted else "")
+        elif kill_is_meant(context):
+            self._cancel(client, job_id)
+        else:
+            self.log.info("Airflow still wants this task: job %s is left running for its next try.", job_id)
+
+    def _cancel_after_timeout(self, client: AirbyteClient, job_id: int | None, *, adopted: bool) -> None:
+        if job_id is not None and self.cancel_on_timeout and not adopted:
+            self._cancel(client, job_id)
+
+    def _cancel(self, client: AirbyteClient, job_id: int) -> None:
+        """Cancel the job as well as can be: what ended the task stays the error that is told."""
+        from airflow_airbyte_ext.api.client import AirbyteClient
+        from airflow_airbyte_ext.api.clock import SystemClock
+        from airflow_airbyte_ext.jobs.cancel import cancel_job
+
+        self.log.info("Cancelling job %s.", job_id)
+        try:
+            with AirbyteClient(client.settings) as fresh:
+                job = cancel_job(fresh, job_id, connection_id=self.connection_id, clock=SystemClock())
+            self.log.info("Job %s is %s.", job_id, job.status if job else "gone")
+        except AirbyteError as error:
+            self.log.error("Job %s could not be cancelled, and may still run: cancel it in Airbyte. %s", job_id, error)
+
+    def _finish(self, client: AirbyteClient, job_id: int, *, adopted: bool) -> dict[str, Any]:
+        """Tell how the job ended; raise where that is not a success."""
+        from airflow_airbyte_ext.jobs.report import read_report
+        from airflow_airbyte_ext.jobs.story import story_of
+
+        report: JobReport = read_report(client, job_id, connection_id=self.connection_id, adopted=adopted)
+        for line in story_of(report):
+            self.log.info("%s", line)
+        if error := report.error():
+            raise error
+        return report.as_dict()

@@ -1,0 +1,58 @@
+"""What a worker does when its task is killed."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_airbyte_ext.api.clock import SystemClock
+from airflow_airbyte_ext.hooks.task_state import task_state
+
+if TYPE_CHECKING:
+    import threading
+
+    from airflow.providers.common.compat.sdk import Context
+
+log = logging.getLogger(__name__)
+
+
+class TaskKilledError(Exception):
+    """The task is being killed: leave whatever waits."""
+
+
+class KillableClock(SystemClock):
+    """
+    The system's time, whose waiting ends when the task is killed.
+
+    Python goes on sleeping after a signal, and Airflow kills for good five seconds after it asked.
+
+    :param killed: Set when the task is killed.
+    """
+
+    def __init__(self, killed: threading.Event) -> None:
+        self._killed = killed
+
+    def sleep(self, seconds: float) -> None:
+        """
+        Wait.
+
+        :raises TaskKilledError: The task is being killed.
+        """
+        if self._killed.wait(seconds):
+            raise TaskKilledError
+
+
+def kill_is_meant(context: Context) -> bool:
+    """
+    Whether somebody wanted the task to end, and so its job with it.
+
+    A worker that shuts down and an API server that is away look just the same from inside, but then Airflow still
+    counts the task as running, or cannot be asked; and a retry will look for the job.
+    """
+    try:
+        return task_state(context["ti"]) != "running"
+    except ImportError:
+        return True  # Airflow 2 does not say; there a kill nearly always is a user's
+    except Exception as error:  # best effort: whatever fails here, the job is better left running
+        log.info("Airflow does not say whether it still wants this task (%s).", type(error).__name__)
+        return False

@@ -1,0 +1,101 @@
+"""What Airflow registers of this package. It is read at every start of Airflow, and imports nothing but the version."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow_airbyte_ext import __version__
+
+# One word: Airflow warns about an underscore in a type whenever the Connection is used. The official provider owns
+# "airbyte", and Airflow lets one package alone claim a type.
+CONNECTION_TYPE = "airbyteconfig"
+HOOK_NAME = "Airbyte (Config API)"
+
+
+def _text(label: str, description: str, *, secret: bool = False) -> dict[str, Any]:
+    # Without "null" the form marks the field as required.
+    schema: dict[str, Any] = {"type": ["string", "null"]}
+    return {
+        "label": label,
+        "description": description,
+        "schema": {**schema, "format": "password"} if secret else schema,
+    }
+
+
+def _json(label: str, description: str) -> dict[str, Any]:
+    return {"label": label, "description": description, "schema": {"type": ["object", "null"], "format": "json"}}
+
+
+CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
+    "auth": {
+        "label": "Authentication",
+        "description": "auto: a token if one is given below; client credentials if the login is a UUID; Basic if "
+        "there is another login; else none",
+        "schema": {
+            "type": "string",
+            "enum": ["auto", "none", "basic", "bearer", "client_credentials"],
+            "default": "auto",
+        },
+    },
+    "token": _text("Token", "A bearer token that you keep valid yourself (authentication bearer)", secret=True),
+    "token_url": _text("Token URL", "Where client credentials buy a token; found by itself for Airbyte's own"),
+    "verify": _text("Verify TLS", "true, false, or the path of a bundle of CA certificates (true if empty)"),
+    "client_cert": _text("Client certificate", "Path of a PEM file that holds certificate and key"),
+    "timeout": {
+        "label": "Timeout (seconds)",
+        "description": "How long to wait for an answer; syncs, resets and cancellations wait longer by themselves",
+        "schema": {"type": ["number", "null"], "minimum": 1, "default": 30},
+    },
+    "headers": _json("Headers", 'Extra HTTP headers, such as {"X-Team": "data"}'),
+    "proxies": _json("Proxies", 'Proxy by scheme, such as {"https": "http://proxy.example.com:3128"}'),
+}
+
+FORM_BEHAVIOUR: dict[str, Any] = {
+    "hidden-fields": ["port", "schema"],
+    "relabeling": {
+        "host": "Airbyte URL",
+        "login": "User name or client ID",
+        "password": "Password or client secret",
+    },
+    "placeholders": {
+        "host": "https://airbyte.example.com",
+        "login": "empty where Airbyte asks for none",
+    },
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Return the provider's metadata, as Airflow's schema of it demands."""
+    return {
+        "package-name": "airflow-airbyte-ext",
+        "name": "Airbyte (Config API)",
+        "description": "Airbyte's Config API: syncs that run exactly once, and exact state.",
+        "versions": [__version__],
+        "integrations": [
+            {
+                "integration-name": "Airbyte Config API",
+                "external-doc-url": "https://docs.airbyte.com/",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": "Airbyte Config API", "python-modules": ["airflow_airbyte_ext.hooks.airbyte"]}],
+        "operators": [
+            {"integration-name": "Airbyte Config API", "python-modules": ["airflow_airbyte_ext.operators.airbyte"]}
+        ],
+        "sensors": [
+            {"integration-name": "Airbyte Config API", "python-modules": ["airflow_airbyte_ext.sensors.airbyte"]}
+        ],
+        "triggers": [
+            {"integration-name": "Airbyte Config API", "python-modules": ["airflow_airbyte_ext.triggers.airbyte"]}
+        ],
+        "extra-links": ["airflow_airbyte_ext.links.airbyte.AirbyteJobLink"],
+        "connection-types": [
+            {
+                "connection-type": CONNECTION_TYPE,
+                "hook-class-name": "airflow_airbyte_ext.hooks.airbyte.AirbyteConfigHook",
+                "hook-name": HOOK_NAME,
+                "ui-field-behaviour": FORM_BEHAVIOUR,
+                "conn-fields": CONNECTION_FIELDS,
+            }
+        ],
+    }

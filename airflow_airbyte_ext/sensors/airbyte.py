@@ -1,0 +1,162 @@
+"""Sensors that wait for Airbyte's jobs."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    BaseSensorOperator,
+    PokeReturnValue,
+    conf,
+)
+
+from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError
+from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
+from airflow_airbyte_ext.hooks.memory import TaskMemory
+from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
+from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM, AirbyteJobLink
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_airbyte_ext.api.models.jobs import JobRead
+    from airflow_airbyte_ext.jobs.wait import JobWatch
+
+__all__ = ["AirbyteJobSensor"]
+
+
+class AirbyteJobSensor(BaseSensorOperator):
+    """
+    Wait until a job has succeeded, such as one that a task submitted without waiting for it.
+
+    A failed or cancelled job, and one that this Airbyte does not know, fail the sensor at once: waiting again cannot
+    change them. Returns the XCom that the job operators return.
+
+    :param airbyte_job_id: The job. (templated)
+    :param airbyte_conn_id: Airflow Connection of the Airbyte that runs the job. (templated)
+    :param deferrable: Wait in the triggerer, looking every `poke_interval`, until `timeout`.
+    :param unreadable_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
+    """
+
+    template_fields: Sequence[str] = ("airbyte_job_id", "airbyte_conn_id", "unreadable_timeout")
+    operator_extra_links = (AirbyteJobLink(),)
+    ui_color = "#e8e4ff"
+
+    def __init__(
+        self,
+        *,
+        airbyte_job_id: int | str,
+        airbyte_conn_id: str = DEFAULT_CONN_ID,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        unreadable_timeout: float | timedelta = 600.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.airbyte_job_id = airbyte_job_id
+        self.airbyte_conn_id = airbyte_conn_id
+        self.deferrable = deferrable
+        self.unreadable_timeout = unreadable_timeout
+
+    def execute(self, context: Context) -> Any:
+        """Wait in the worker or, when deferrable, in the triggerer."""
+        self.job_page = ""
+        if not self.deferrable:
+            return super().execute(context)
+        from airflow_airbyte_ext.api.clock import SystemClock
+        from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
+
+        with failing_at_once_where_retries_are_pointless():
+            trigger = AirbyteJobTrigger(
+                job_id=self._job_id(),
+                airbyte_conn_id=self.airbyte_conn_id,
+                poll_interval=max(self.poke_interval, 0.1),
+                deadline=SystemClock().time() + self.timeout,
+                unreadable_timeout=self._unreadable_timeout(),
+                seen=False,
+            )
+        # Airflow's own time-out is the backstop, should the triggerer be gone when the trigger's deadline passes.
+        backstop = timedelta(seconds=self.timeout + 60)
+        return self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None) -> dict[str, Any]:  # noqa: ARG002
+        """Go on after the triggerer's wait."""
+        from airflow_airbyte_ext.triggers.airbyte import raise_for_event
+
+        try:
+            with failing_at_once_where_retries_are_pointless():
+                raise_for_event(event)
+        except AirbyteJobTimeoutError as error:
+            raise AirflowSensorTimeout(str(error)) from error
+        return self._finish()
+
+    def poke(self, context: Context) -> bool | PokeReturnValue:
+        """Look at the job once."""
+        from airflow_airbyte_ext.jobs.status import verdict
+
+        with failing_at_once_where_retries_are_pointless():
+            watch = self._watch(context)
+            job = watch.poll()
+        if job is None:
+            TaskMemory(context).remember(readable_at=watch.readable_at)
+            return False
+        self._tell(job, context)
+        if not verdict(job.status).is_final:
+            return False
+        return PokeReturnValue(is_done=True, xcom_value=self._finish())
+
+    def _watch(self, context: Context) -> JobWatch:
+        """Return this process's watch; in reschedule mode each look is a process of its own."""
+        if not hasattr(self, "_job_watch"):
+            from airflow_airbyte_ext.api.clock import SystemClock
+            from airflow_airbyte_ext.jobs.wait import JobWatch
+
+            self._job_watch = JobWatch(
+                AirbyteConfigHook(self.airbyte_conn_id).client,
+                self._job_id(),
+                clock=SystemClock(),
+                unreadable_timeout=self._unreadable_timeout(),
+                readable_at=TaskMemory(context).record.get("readable_at") if self.reschedule else None,
+            )
+        return self._job_watch
+
+    def _tell(self, job: JobRead, context: Context) -> None:
+        if job.status != getattr(self, "_told_status", None):
+            if not hasattr(self, "_told_status"):
+                self._push_link(job, context)
+            self._told_status = job.status
+            self.log.info("Job %s: %s", job.id, job.status)
+
+    def _push_link(self, job: JobRead, context: Context) -> None:
+        from airflow_airbyte_ext.jobs.page import job_page
+
+        client = AirbyteConfigHook(self.airbyte_conn_id).client
+        if page := job_page(client, connection_id=job.config_id or "", job_id=job.id):
+            self.job_page = page
+            context["ti"].xcom_push(key=JOB_LINK_XCOM, value=page)
+
+    def _finish(self) -> dict[str, Any]:
+        from airflow_airbyte_ext.jobs.report import read_report
+        from airflow_airbyte_ext.jobs.story import story_of
+
+        client = AirbyteConfigHook(self.airbyte_conn_id).client
+        report = read_report(client, self._job_id(), adopted=True)
+        for line in story_of(report):
+            self.log.info("%s", line)
+        if error := report.error():
+            raise AirflowFailException(str(error)) from error
+        return report.as_dict()
+
+    def _job_id(self) -> int:
+        from airflow_airbyte_ext.api.arguments import job_id_argument
+
+        return job_id_argument("airbyte_job_id", self.airbyte_job_id)
+
+    def _unreadable_timeout(self) -> float:
+        from airflow_airbyte_ext.api.arguments import seconds_argument
+
+        return seconds_argument("unreadable_timeout", self.unreadable_timeout)
