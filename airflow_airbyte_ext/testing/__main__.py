@@ -1,0 +1,80 @@
+"""The command line: `python -m airflow_airbyte_ext.testing --port 8000 --seed demo` serves until it is stopped."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING
+
+from airflow_airbyte_ext.testing.auth import CLIENT_ID, KINDS
+from airflow_airbyte_ext.testing.eras import ERAS
+from airflow_airbyte_ext.testing.fake import FakeAirbyte
+from airflow_airbyte_ext.testing.seeds import DEMO_CONNECTIONS, plant_demo
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until SIGINT or SIGTERM; answers the exit status."""
+    options = _parser().parse_args(arguments)
+    stopped = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stopped.set())
+    try:
+        airbyte = _fake(options)
+        airbyte.start()
+    except (OSError, ValueError) as error:
+        print(f"cannot start the fake Airbyte: {error}", file=sys.stderr)
+        return 2
+    try:
+        if options.seed == "demo":
+            plant_demo(airbyte, options.seconds_per_step)
+        print(_ready(airbyte, options.seed), flush=True)
+        stopped.wait()
+    finally:
+        airbyte.stop()
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m airflow_airbyte_ext.testing", description="Serve a fake Airbyte.")
+    parser.add_argument("--host", default="127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000, help="0 picks a free one (default: %(default)s)")
+    parser.add_argument("--seed", choices=("none", "demo"), default="none", help="connections to begin with")
+    parser.add_argument("--era", choices=tuple(ERAS), default="2.0", help="the Airbyte to behave like")
+    parser.add_argument("--auth", choices=KINDS, default="none")
+    parser.add_argument("--username", default="airbyte")
+    parser.add_argument("--password", default="password")
+    parser.add_argument("--token", default="fake-bearer-token")
+    parser.add_argument("--client-id", default=CLIENT_ID)
+    parser.add_argument("--client-secret", default="fake-client-secret")
+    parser.add_argument("--token-lifetime", type=int, default=900, help="seconds (default: %(default)s)")
+    parser.add_argument("--path-prefix", default="", help='serve everything under this path, such as "/airbyte"')
+    parser.add_argument("--certfile", help="a certificate, to serve https")
+    parser.add_argument("--keyfile", help="its key")
+    parser.add_argument("--seconds-per-step", type=float, default=1.0, help="pace of the demo's jobs")
+    return parser
+
+
+def _fake(options: argparse.Namespace) -> FakeAirbyte:
+    chosen = {name: value for name, value in vars(options).items() if name not in ("seed", "seconds_per_step")}
+    return FakeAirbyte(**chosen)
+
+
+def _ready(airbyte: FakeAirbyte, seed: str) -> str:
+    told = {
+        "basic": f" username={airbyte.username} password={airbyte.password}",
+        "bearer": f" token={airbyte.token}",
+        "client_credentials": f" client_id={airbyte.client_id} client_secret={airbyte.client_secret}",
+    }
+    line = f"fake Airbyte at {airbyte.url} era={airbyte.era} auth={airbyte.auth}{told.get(airbyte.auth, '')}"
+    if seed != "demo":
+        return line
+    return line + " " + " ".join(f'"{name}"={key}' for name, key in DEMO_CONNECTIONS.items())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,269 @@
+"""`FakeAirbyte`: a whole Airbyte in a thread, for tests and demos."""
+
+from __future__ import annotations
+
+import socket
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import uvicorn
+
+from airflow_airbyte_ext.testing.answers import Answers
+from airflow_airbyte_ext.testing.auth import CLIENT_ID, Guard
+from airflow_airbyte_ext.testing.eras import era_named
+from airflow_airbyte_ext.testing.errors import Refusal
+from airflow_airbyte_ext.testing.jobs import Failure, Job, Step, Stream, checked_script
+from airflow_airbyte_ext.testing.operations import OPERATIONS
+from airflow_airbyte_ext.testing.server import Request, Server
+from airflow_airbyte_ext.testing.wire import ThreadedServer
+from airflow_airbyte_ext.testing.world import World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from airflow_airbyte_ext.testing.faults import Fault, PendingFault
+
+StreamName = str | tuple[str | None, str] | Stream
+
+
+class FakeAirbyte:
+    """A fake Airbyte that serves the Config API on this machine: a context manager, or `start()` and `stop()`.
+
+    `era` chooses the Airbyte that it behaves like: "0.36", "0.40", "0.50", "1.0", "2.0" or "head". `auth` is "none",
+    "basic", "bearer" or "client_credentials", with the credentials named alike; `token_lifetime` is in seconds. `now`
+    gives epoch seconds, for job times, steps with `seconds`, and tokens. `certfile` and `keyfile` switch TLS on,
+    `path_prefix` ("/airbyte") puts everything under a path.
+    """
+
+    def __init__(
+        self,
+        era: str = "2.0",
+        auth: str = "none",
+        now: Callable[[], float] = time.time,
+        *,
+        username: str = "airbyte",
+        password: str = "password",
+        token: str = "fake-bearer-token",
+        client_id: str = CLIENT_ID,
+        client_secret: str = "fake-client-secret",
+        token_lifetime: int = 900,
+        host: str = "127.0.0.1",
+        port: int = 0,
+        path_prefix: str = "",
+        certfile: str | None = None,
+        keyfile: str | None = None,
+    ) -> None:
+        guard = Guard(era_named(era), auth, now, username, password, token, client_id, client_secret, token_lifetime)
+        self.era, self.auth = era, auth
+        self.username, self.password, self.token = username, password, token
+        self.client_id, self.client_secret = client_id, client_secret
+        self._world = World(guard.era, now)
+        prefix = "/" + path_prefix.strip("/") if path_prefix.strip("/") else ""
+        self._server = Server(self._world, guard, prefix)
+        self._address = (host, port)
+        self._tls: dict[str, Any] = {"ssl_certfile": certfile, "ssl_keyfile": keyfile} if certfile else {}
+        self._running: ThreadedServer | None = None
+
+    # Starting and stopping
+
+    def start(self) -> FakeAirbyte:
+        """Serve, on a port that is free unless one was asked for."""
+        if self._running:
+            raise RuntimeError("this fake Airbyte runs already")
+        sock = socket.create_server(self._address)
+        # Head and body of an answer are two packets: without this each call would wait 40 ms between them.
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        scheme = "https" if self._tls else "http"
+        self._server.url = f"{scheme}://{self._address[0]}:{sock.getsockname()[1]}{self._server.prefix}"
+        config = uvicorn.Config(
+            self._server.app(),
+            http=self._server.transports.protocol(),
+            ws="none",
+            lifespan="off",
+            loop="asyncio",
+            log_config=None,
+            access_log=False,
+            proxy_headers=False,
+            **self._tls,
+        )
+        self._running = ThreadedServer(config, self._server.transports)
+        self._running.start(sock)
+        return self
+
+    def stop(self) -> None:
+        """Close every connection and stop; does nothing when it does not run."""
+        if self._running:
+            self._running.stop()
+            self._running = None
+
+    def __enter__(self) -> FakeAirbyte:
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    @contextmanager
+    def _by_hand(self) -> Iterator[None]:
+        """Hold the world still; what Airbyte would refuse is the test's own mistake."""
+        with self._server.lock:
+            try:
+                yield
+            except Refusal as refusal:
+                raise ValueError(str(refusal)) from refusal
+
+    @property
+    def url(self) -> str:
+        """Where it serves, as a user would type it: "http://127.0.0.1:PORT"."""
+        if not self._server.url:
+            raise RuntimeError("this fake Airbyte has not been started: use `with FakeAirbyte() as airbyte:`")
+        return self._server.url
+
+    @property
+    def base_url(self) -> str:
+        """The base of the Config API, to which "/v1/..." is appended."""
+        return f"{self.url}/api"
+
+    @property
+    def workspace_id(self) -> str:
+        """The id of the one workspace."""
+        return self._world.workspace_id
+
+    # Setting up
+
+    @property
+    def default_script(self) -> list[Step]:
+        """What a job plays that has no script of its own."""
+        return self._world.default_script
+
+    @default_script.setter
+    def default_script(self, steps: Sequence[Step]) -> None:
+        self._world.default_script = checked_script(steps)
+
+    def add_connection(
+        self,
+        name: str = "Orders",
+        streams: Iterable[StreamName] = ("orders",),
+        status: str = "active",
+        connection_id: str | None = None,
+        schedule_type: str = "manual",
+    ) -> str:
+        """Make a connection and answer its id.
+
+        `streams` are names, or (namespace, name); `status` is active, inactive, deprecated (deleted) or locked;
+        `schedule_type` manual, basic or cron. "A → B" as a name calls the source A and the destination B.
+        """
+        catalog = [_stream(stream) for stream in streams]
+        with self._by_hand():
+            made = self._world.add_connection(name, catalog, status, connection_id, schedule_type)
+        return made.connection_id
+
+    def set_connection_status(self, connection_id: str, status: str) -> None:
+        """Switch a connection to active, inactive, deprecated (Airbyte's word for deleted) or locked (era "head")."""
+        with self._by_hand():
+            self._world.set_status(connection_id, status)
+
+    def script(self, connection_id: str, steps: Sequence[Step], *, repeat: bool = False) -> None:
+        """Say how the connection's next job will go; several scripts queue up, one for each job.
+
+        With `repeat`, every job of this connection that finds no script in the queue plays this one.
+        """
+        with self._by_hand():
+            self._world.script(connection_id, steps, repeat)
+
+    def start_job(self, connection_id: str, kind: str = "sync") -> int:
+        """Start a job as a schedule or another user would, and answer its id; `kind` is an Airbyte configType."""
+        with self._by_hand():
+            if self._world.active_job(connection_id):
+                raise ValueError(f"a job of {connection_id} has not ended: Airbyte runs one at a time")
+            return self._world.start_job(self._world.connection(connection_id), kind).id
+
+    def advance(self, job_id: int, status: str, failure: Failure | None = None) -> None:
+        """Give a job this status now, and for ever: the rest of its script is dropped."""
+        with self._by_hand():
+            self._world.job(job_id).force(Step(status, failure=failure))
+
+    def set_state(self, connection_id: str, state: dict[str, Any]) -> None:
+        """Store this ConnectionState in place of all that was there."""
+        with self._by_hand():
+            self._world.connection(connection_id).state.replace(state)
+
+    def fail_next(self, operation_id: str, fault: Fault, times: int = 1) -> None:
+        """Let the next calls of this operation (Airbyte's operationId, or "*" for any request) go wrong."""
+        known = sorted(operation.operation_id for operation in OPERATIONS)
+        if operation_id not in (*known, "*"):
+            raise ValueError(f'unknown operation {operation_id!r}: choose "*" or one of {", ".join(known)}')
+        with self._by_hand():
+            self._server.faults.add(operation_id, fault, times)
+
+    def revoke_tokens(self) -> None:
+        """Every token that was issued is refused from now on."""
+        with self._by_hand():
+            self._server.guard.revoke()
+
+    def reset(self) -> None:
+        """Empty the journal and forget the faults; connections, jobs and state stay."""
+        with self._by_hand():
+            self._server.journal.clear()
+            self._server.faults.clear()
+
+    # Looking
+
+    def state(self, connection_id: str) -> dict[str, Any]:
+        """The stored state, as state/get would answer."""
+        with self._by_hand():
+            connection = self._world.connection(connection_id)
+            return Answers(self._world).state(connection_id, connection.state)
+
+    def jobs(self, connection_id: str | None = None) -> list[dict[str, Any]]:
+        """All jobs, or those of one connection, newest last; looking here does not count as a poll."""
+        with self._by_hand():
+            return [_job_facts(job) for job in self._world.jobs(connection_id)]
+
+    @property
+    def journal(self) -> list[Request]:
+        """Every request so far, in the order of arrival."""
+        with self._by_hand():
+            return list(self._server.journal)
+
+    def calls(self, operation_id: str) -> list[Request]:
+        """The requests for one operation."""
+        return [request for request in self.journal if request.operation_id == operation_id]
+
+    def pending_faults(self) -> list[PendingFault]:
+        """The faults that have not happened yet; at the end of a test there should be none."""
+        with self._by_hand():
+            return self._server.faults.pending()
+
+
+def _stream(given: StreamName) -> Stream:
+    if isinstance(given, Stream):
+        return given
+    if isinstance(given, str):
+        return Stream(given)
+    namespace, name = given
+    return Stream(name, namespace)
+
+
+def _job_facts(job: Job) -> dict[str, Any]:
+    attempts = [
+        {
+            "number": attempt.number,
+            "status": attempt.status,
+            "records": attempt.records,
+            "bytes": attempt.bytes,
+            "failure": attempt.failure,
+        }
+        for attempt in job.attempts
+    ]
+    return {
+        "id": job.id,
+        "connection_id": job.connection_id,
+        "kind": job.kind,
+        "status": job.status,
+        "streams": [(stream.namespace, stream.name) for stream in job.streams],
+        "attempts": attempts,
+        "cancel_requested": job.cancel_requested,
+        "created_at": job.created_at,
+        "updated_at": job.updated_at,
+    }

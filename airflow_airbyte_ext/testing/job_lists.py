@@ -1,0 +1,148 @@
+"""jobs/list and jobs/list_for_workspaces: filters, order and pages."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from airflow_airbyte_ext.testing.call import Call, uuid_of, whole_number
+from airflow_airbyte_ext.testing.errors import Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_airbyte_ext.testing.jobs import Job
+
+_DEFAULT_PAGE = 200
+_STATUSES = {"pending", "running", "incomplete", "failed", "succeeded", "cancelled"}
+_TIMES: dict[str, Callable[[Job], float]] = {
+    "createdAt": lambda job: job.created_at,
+    "updatedAt": lambda job: job.updated_at,
+}
+
+
+def list_jobs(call: Call) -> Any:
+    """jobs/list, of one connection, or (since 0.50.46) of the whole instance."""
+    connection_id = call.body.get("configId")
+    if connection_id is None and call.world.era.before("0.50.46"):
+        raise Refusal("missing", subject="configId")
+    candidates = _candidates(call, None if connection_id is None else str(connection_id))
+    if call.world.era.since("0.40.6") and call.body.get("includingJobId") is not None:
+        page, total = _until(call, candidates), len(candidates)
+    else:
+        kept = _filtered(call, candidates)
+        page = _page(call, kept)
+        # The filters came with 0.50.18 and were forgotten in the count.
+        total = len(kept if call.world.era.since("0.50.35") else candidates)
+    return _answer(call, page, total)
+
+
+def list_jobs_for_workspaces(call: Call) -> Any:
+    """jobs/list_for_workspaces: ignores configId, and counts only the page."""
+    workspaces = [uuid_of(each) for each in call.items("workspaceIds") or [call.world.workspace_id]]
+    here = call.world.workspace_id in workspaces
+    page = _page(call, _filtered(call, _candidates(call, None) if here else []))
+    return _answer(call, page, len(page))
+
+
+def _answer(call: Call, page: list[Job], total: int) -> Any:
+    for job in page:
+        job.read()
+    answer: dict[str, Any] = {"jobs": [call.answers.jobs.listed(job) for job in page]}
+    return answer | ({"totalJobCount": total} if call.world.era.since("0.40.6") else {})
+
+
+def _candidates(call: Call, connection_id: str | None) -> list[Job]:
+    """The jobs of the asked kinds, newest first."""
+    kinds = call.items("configTypes")
+    if not kinds:
+        raise Refusal("illegal", "Must include at least one configType in request")
+    _check_words(kinds, _kinds(call), "JobConfigType")
+    jobs = [job for job in call.world.jobs(connection_id) if job.kind in kinds]
+    for job in jobs:
+        # What is over must not be filtered by the status that it had.
+        job.turn()
+    return sorted(jobs, key=lambda job: (job.created_at, job.id), reverse=True)
+
+
+def _kinds(call: Call) -> set[str]:
+    kinds = {"check_connection_source", "check_connection_destination", "discover_schema", "get_spec"}
+    kinds |= {"sync", "reset_connection"}
+    kinds |= {"refresh"} if call.world.era.since("0.57.2") else set()
+    return kinds | ({"clear"} if call.world.era.since("0.59.1") else set())
+
+
+def _check_words(words: list[Any], known: set[str], name: str) -> None:
+    for word in words:
+        if not isinstance(word, str) or word not in known:
+            raise Refusal("malformed", f'Cannot construct instance of `{name}`, problem: Unexpected value "{word}"')
+
+
+def _filtered(call: Call, jobs: list[Job]) -> list[Job]:
+    era, body = call.world.era, call.body
+    if era.since("0.50.46"):
+        statuses = call.items("statuses")
+    else:
+        statuses = [body["status"]] if era.since("0.50.8") and body.get("status") else []
+    _check_words(statuses, _STATUSES | ({"queued"} if era.since("head") else set()), "JobStatus")
+    kept = [job for job in jobs if not statuses or job.status in statuses]
+    return _ordered(call, _in_time(call, kept)) if era.since("0.50.18") else kept
+
+
+def _in_time(call: Call, jobs: list[Job]) -> list[Job]:
+    for name, time_of in _TIMES.items():
+        start, end = _moment(call, f"{name}Start"), _moment(call, f"{name}End")
+        if start is not None:
+            jobs = [job for job in jobs if time_of(job) >= start]
+        if end is not None:
+            newer = call.world.era.end_filters_are_starts
+            jobs = [job for job in jobs if (time_of(job) >= end if newer else time_of(job) <= end)]
+    return jobs
+
+
+def _moment(call: Call, name: str) -> float | None:
+    text = call.body.get(name)
+    if text is None:
+        return None
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        moment = None
+    if moment is None or moment.tzinfo is None:
+        raise Refusal("malformed", f'Cannot deserialize value of type `java.time.OffsetDateTime` from "{text}"')
+    return moment.timestamp()
+
+
+def _ordered(call: Call, jobs: list[Job]) -> list[Job]:
+    field, method = call.body.get("orderByField"), call.body.get("orderByMethod")
+    _check_words([field or "createdAt"], set(_TIMES), "orderByField")
+    _check_words([method or "DESC"], {"ASC", "DESC"}, "orderByMethod")
+    time_of = _TIMES[field or "createdAt"]
+    return sorted(jobs, key=lambda job: (time_of(job), job.id), reverse=method != "ASC")
+
+
+def _pagination(call: Call) -> tuple[int, int]:
+    asked = call.body.get("pagination") or {}
+    if not isinstance(asked, dict):
+        raise Refusal("malformed", "Cannot construct instance of `Pagination`")
+    size = whole_number(asked.get("pageSize") or _DEFAULT_PAGE)
+    offset = whole_number(asked.get("rowOffset") or 0)
+    if min(size, offset) < 0:
+        raise Refusal("illegal", "SQL: LIMIT and OFFSET must not be negative")
+    if call.world.era.since("0.64.2"):
+        # The server turns the offset into a page number by integer division.
+        offset = offset // size * size
+    return size, offset
+
+
+def _page(call: Call, jobs: list[Job]) -> list[Job]:
+    size, offset = _pagination(call)
+    return jobs[offset : offset + size]
+
+
+def _until(call: Call, jobs: list[Job]) -> list[Job]:
+    """The first pages up to the one with the asked job, whatever the other filters say; none without it."""
+    wanted = whole_number(call.body["includingJobId"])
+    size, _ = _pagination(call)
+    places = [place for place, job in enumerate(jobs) if job.id == wanted]
+    return jobs[: (places[0] // size + 1) * size] if places else []

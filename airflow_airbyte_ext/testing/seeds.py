@@ -1,0 +1,95 @@
+"""Worlds to begin with: the demo's four connections, with ids that stay the same."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from airflow_airbyte_ext.testing.jobs import Failure, Step
+from airflow_airbyte_ext.testing.world import WORKSPACE_ID
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.testing.fake import FakeAirbyte
+
+DEMO_WORKSPACE_ID = WORKSPACE_ID
+ORDERS_ID = "11111111-1111-4111-8111-111111111111"
+EVENTS_ID = "22222222-2222-4222-8222-222222222222"
+BROKEN_API_ID = "33333333-3333-4333-8333-333333333333"
+PAUSED_ID = "44444444-4444-4444-8444-444444444444"
+
+DEMO_CONNECTIONS = {
+    "Orders → Warehouse": ORDERS_ID,
+    "Events → Lake": EVENTS_ID,
+    "Broken API → Warehouse": BROKEN_API_ID,
+    "Paused": PAUSED_ID,
+}
+
+REJECTED_KEY = Failure(
+    origin="source",
+    type="config_error",
+    message="The API key was rejected: renew it in the source's settings.",
+    internal="401 Unauthorized for GET /v2/users",
+    retryable=False,
+)
+LAKE_BUSY = Failure(
+    origin="destination",
+    type="transient_error",
+    message="The lake did not answer in time.",
+    internal="java.net.SocketTimeoutException: Read timed out",
+    retryable=True,
+    partial_success=True,
+)
+
+
+def plant_demo(airbyte: FakeAirbyte, seconds_per_step: float = 1.0) -> None:
+    """Add the demo's connections; a sync of "Orders → Warehouse" takes six steps of so many seconds."""
+    orders, events, broken, paused = DEMO_CONNECTIONS.items()
+    _add(airbyte, orders, ["orders", "customers"], _orders_script(seconds_per_step))
+    _add(airbyte, events, ["clicks", "page_views"], _events_script(seconds_per_step))
+    _add(airbyte, broken, ["users"], _broken_script(seconds_per_step))
+    _add(airbyte, paused, ["invoices"], _orders_script(seconds_per_step), status="inactive")
+    if airbyte.era != "0.36":
+        rows = [("orders", "2041"), ("customers", "318")]
+        airbyte.set_state(
+            ORDERS_ID,
+            {
+                "stateType": "stream",
+                "streamState": [
+                    {
+                        "streamDescriptor": {"name": name, "namespace": "public"},
+                        "streamState": {"cursor": cursor},
+                    }
+                    for name, cursor in rows
+                ],
+            },
+        )
+
+
+def _add(
+    airbyte: FakeAirbyte, who: tuple[str, str], streams: list[str], script: list[Step], status: str = "active"
+) -> None:
+    name, connection_id = who
+    airbyte.add_connection(name, [("public", stream) for stream in streams], status, connection_id)
+    airbyte.script(connection_id, script, repeat=True)
+
+
+def _orders_script(seconds: float) -> list[Step]:
+    growing = [Step("running", seconds=seconds, records=n * 250, bytes=n * 64_000) for n in range(5)]
+    return [Step("pending", seconds=seconds), *growing, Step("succeeded", records=1250, bytes=320_000)]
+
+
+def _events_script(seconds: float) -> list[Step]:
+    return [
+        Step("pending", seconds=seconds),
+        Step("running", seconds=seconds, records=400, bytes=80_000),
+        Step("incomplete", seconds=seconds, failure=LAKE_BUSY),
+        Step("running", seconds=seconds, records=700, bytes=140_000),
+        Step("succeeded", records=900, bytes=180_000),
+    ]
+
+
+def _broken_script(seconds: float) -> list[Step]:
+    return [
+        Step("pending", seconds=seconds),
+        Step("running", seconds=seconds),
+        Step("failed", failure=REJECTED_KEY),
+    ]

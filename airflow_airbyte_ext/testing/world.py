@@ -1,0 +1,260 @@
+"""What a whole Airbyte holds, and the rules by which it changes. No HTTP, no JSON of requests."""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from airflow_airbyte_ext.testing.errors import Refusal, unknown_id
+from airflow_airbyte_ext.testing.jobs import (
+    DEFAULT_SCRIPT,
+    NULL_STATE,
+    Job,
+    Step,
+    Stream,
+    checked_script,
+    failing_instead,
+    share,
+)
+from airflow_airbyte_ext.testing.states import StateRows
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from airflow_airbyte_ext.testing.eras import Era
+
+WORKSPACE_ID = "00000000-0000-4000-8000-0000000000a1"
+ORGANIZATION_ID = "00000000-0000-0000-0000-000000000000"
+CONNECTION_STATUSES = ("active", "inactive", "deprecated", "locked")
+SCHEDULE_TYPES = ("manual", "basic", "cron")
+_NAMES = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+
+
+@dataclass(frozen=True)
+class Actor:
+    """A source or a destination, and the connector (definition) that it runs."""
+
+    id: str
+    kind: str
+    name: str
+    connector: str
+    created_at: float
+
+    @property
+    def definition_id(self) -> str:
+        """The id of the connector: the same for every actor that runs it."""
+        return str(uuid.uuid5(_NAMES, self.connector))
+
+
+@dataclass
+class Connection:
+    """A pipe from a source to a destination; times are epoch seconds."""
+
+    connection_id: str
+    name: str
+    source: Actor
+    destination: Actor
+    streams: tuple[Stream, ...]
+    status: str
+    schedule_type: str
+    created_at: float
+    state: StateRows = field(default_factory=StateRows)
+    scripts: list[list[Step]] = field(default_factory=list)
+    every_script: list[Step] | None = None
+
+
+class World:
+    """One Airbyte: one workspace, its connections and all jobs that ever ran.
+
+    `now` gives epoch seconds; everything that takes time asks it.
+    """
+
+    def __init__(self, era: Era, now: Callable[[], float] = time.time) -> None:
+        self.era = era
+        self.now = now
+        self.workspace_id = WORKSPACE_ID
+        self.created_at = now()
+        self.connections: dict[str, Connection] = {}
+        self.default_script: list[Step] = list(DEFAULT_SCRIPT)
+        self._jobs: dict[int, Job] = {}
+        self._next_job_id = 1
+
+    # What a test sets up
+
+    def add_connection(
+        self,
+        name: str,
+        streams: Iterable[Stream],
+        status: str = "active",
+        connection_id: str | None = None,
+        schedule_type: str = "manual",
+    ) -> Connection:
+        """Make a connection with a source and a destination of its own."""
+        if schedule_type not in SCHEDULE_TYPES:
+            raise ValueError(f"unknown schedule type {schedule_type!r}: choose one of {', '.join(SCHEDULE_TYPES)}")
+        key = str(uuid.UUID(connection_id)) if connection_id else str(uuid.uuid4())
+        if key in self.connections:
+            raise ValueError(f"there is a connection {key} already")
+        source_name, _, destination_name = name.partition(" → ")
+        source = self._actor(key, "source", source_name, "Postgres")
+        destination = self._actor(key, "destination", destination_name or "Warehouse", "Snowflake")
+        connection = Connection(key, name, source, destination, tuple(streams), "active", schedule_type, self.now())
+        self.connections[key] = connection
+        self.set_status(key, status)
+        return connection
+
+    def _actor(self, key: str, kind: str, name: str, connector: str) -> Actor:
+        return Actor(str(uuid.uuid5(uuid.UUID(key), kind)), kind, name, connector, self.now())
+
+    def set_status(self, connection_id: str, status: str) -> None:
+        """Switch a connection; "deprecated" is Airbyte's word for a deleted one."""
+        if status not in CONNECTION_STATUSES:
+            raise ValueError(f"unknown status {status!r}: choose one of {', '.join(CONNECTION_STATUSES)}")
+        if status == "locked" and self.era.before("head"):
+            raise ValueError('connections can be locked only in the era "head"')
+        self.connection(connection_id).status = status
+
+    def script(self, connection_id: str, steps: Sequence[Step], repeat: bool) -> None:
+        """Queue a script for the connection's next job, or (`repeat`) set the one for every job without its own."""
+        connection = self.connection(connection_id)
+        if repeat:
+            connection.every_script = checked_script(steps)
+        else:
+            connection.scripts.append(checked_script(steps))
+
+    # Looking things up
+
+    def connection(self, connection_id: str) -> Connection:
+        """The connection with this id, deleted ones too."""
+        try:
+            return self.connections[connection_id]
+        except KeyError:
+            raise unknown_id("STANDARD_SYNC", connection_id) from None
+
+    def actor(self, kind: str, actor_id: str) -> Actor:
+        """The source or destination with this id."""
+        for actor in self.actors(kind):
+            if actor.id == actor_id:
+                return actor
+        raise unknown_id(f"{kind.upper()}_CONNECTION", actor_id)
+
+    def actors(self, kind: str) -> list[Actor]:
+        """All sources, or all destinations."""
+        return [c.source if kind == "source" else c.destination for c in self.connections.values()]
+
+    def job(self, job_id: int) -> Job:
+        """The job with this id, as it stands now."""
+        if job_id not in self._jobs:
+            raise Refusal("no_such_job", f"Could not find job with id: {job_id}")
+        job = self._jobs[job_id]
+        job.settle()
+        return job
+
+    def jobs(self, connection_id: str | None = None) -> list[Job]:
+        """All jobs, or those of one connection, oldest first, as they stand now."""
+        for job in self._jobs.values():
+            job.settle()
+        return [job for job in self._jobs.values() if connection_id in (None, job.connection_id)]
+
+    def active_job(self, connection_id: str) -> Job | None:
+        """The job of this connection that has not ended: there is never more than one."""
+        return next((job for job in self.jobs(connection_id) if not job.terminal), None)
+
+    # What Airbyte does
+
+    def start_job(self, connection: Connection, kind: str = "sync", streams: tuple[Stream, ...] | None = None) -> Job:
+        """Create the connection's next job."""
+        steps = connection.scripts.pop(0) if connection.scripts else connection.every_script
+        job = Job(
+            id=self._next_job_id,
+            connection_id=connection.connection_id,
+            kind=kind,
+            streams=connection.streams if streams is None else streams,
+            steps=list(steps or self.default_script),
+            now=self.now,
+            on_status=self._before_status,
+        )
+        self._next_job_id += 1
+        self._jobs[job.id] = job
+        return job
+
+    def sync(self, connection_id: str) -> Job:
+        """connections/sync."""
+        connection = self.connection(connection_id)
+        active = self.active_job(connection_id)
+        if active and self.era.old_scheduler:
+            return active
+        if self.era.since("0.43.2") and connection.status != "active":
+            raise Refusal("illegal", "Can only sync an active connection")
+        if connection.status == "deprecated" and not self.era.old_scheduler:
+            raise Refusal(
+                "conflict",
+                f"The connection manager workflow for connection {connection_id} is deleted, "
+                "so no further operations cannot be performed on it.",
+            )
+        if active is None:
+            return self.start_job(connection)
+        if active.status == "incomplete" and self.era.backoff_is_idle:
+            active.move_on(self.now())
+            return active
+        if active.status == "queued":
+            return active
+        raise Refusal("conflict", f"A sync is already running for: {connection_id}")
+
+    def reset(self, connection_id: str, streams: tuple[Stream, ...] | None = None) -> Job:
+        """connections/reset and clear, of all streams or of these: a running job is cancelled first."""
+        connection = self.connection(connection_id)
+        active = self.active_job(connection_id)
+        if active and self.era.old_scheduler:
+            return active
+        if connection.status == "deprecated" and not self.era.old_scheduler:
+            raise Refusal("illegal", f"Failed to reset connection {connection_id}: its workflow is deleted")
+        if active:
+            active.force(Step("cancelled"))
+        if streams == ():
+            # An empty list meant nothing to reset until 0.63.2, and the workflow went on with a plain sync.
+            return self.start_job(connection, "reset_connection" if self.era.since("0.63.2") else "sync")
+        return self.start_job(connection, "reset_connection", streams)
+
+    def cancel(self, job_id: int) -> Job:
+        """jobs/cancel: cancels whatever runs on that job's connection, and answers with the job that was named."""
+        named = self.job(job_id)
+        if self.era.old_scheduler:
+            target = None if named.terminal else named
+        else:
+            if self.connection(named.connection_id).status == "deprecated":
+                raise Refusal("illegal", "Failed to cancel job: the connection manager workflow is deleted")
+            target = self.active_job(named.connection_id)
+        if target and not (target.status == "incomplete" and self.era.backoff_is_idle and not self.era.old_scheduler):
+            target.cancel_requested = True
+            target.force(Step("cancelled"))
+        return named
+
+    def write_state(self, connection_id: str, state: dict[str, object], safe: bool) -> StateRows:
+        """state/create_or_update, and its safe twin that refuses while a sync or refresh has not ended."""
+        if safe:
+            active = self.active_job(connection_id)
+            if active and active.kind in ("sync", "refresh"):
+                raise Refusal("sync_running", "State cannot be updated while a sync is running for this connection.")
+        if connection_id not in self.connections:
+            raise Refusal("constraint")
+        rows = self.connections[connection_id].state
+        rows.write(state)
+        return rows
+
+    def _before_status(self, job: Job, step: Step) -> Step:
+        connection = self.connections[job.connection_id]
+        if job.kind == "reset_connection":
+            begins = step.status == "running" and self.era.since("0.57.4")
+            if begins or step.status == "succeeded":
+                connection.state.delete(job.streams, everything=set(job.streams) >= set(connection.streams))
+        elif job.kind == "sync" and step.status == "succeeded":
+            if connection.state.has_null():
+                return failing_instead(step, NULL_STATE)
+            records = step.records if step.records is not None else job.attempts[-1].records
+            shares = share(records, len(connection.streams))
+            default_kind = "stream" if self.era.typed_state else "legacy"
+            connection.state.advance(list(zip(connection.streams, shares, strict=True)), default_kind)
+        return step

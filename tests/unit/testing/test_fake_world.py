@@ -1,0 +1,258 @@
+"""The rules of Airbyte, era by era, without any server."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_airbyte_ext.testing import Step, Stream
+from airflow_airbyte_ext.testing.eras import ERAS, Era, era_named
+from airflow_airbyte_ext.testing.errors import Refusal, answer
+from airflow_airbyte_ext.testing.world import World
+
+ORDERS, USERS = Stream("orders"), Stream("users", "public")
+MODERN = ["0.50", "1.0", "2.0", "head"]
+NEW_SCHEDULER = ["0.40", *MODERN]
+
+
+class Setting:
+    """A world with one connection, whose jobs run until somebody ends them."""
+
+    def __init__(self, era: str) -> None:
+        self.time = 1000.0
+        self.world = World(ERAS[era], lambda: self.time)
+        self.connection = self.world.add_connection("Orders", [ORDERS, USERS])
+        self.id = self.connection.connection_id
+        self.world.default_script = [Step("running")]
+
+    def refusal(self, act, *arguments) -> tuple[int, str]:
+        with pytest.raises(Refusal) as caught:
+            act(*arguments)
+        return answer(self.world.era, caught.value, "/api/v1/x")[0], caught.value.message
+
+
+@pytest.fixture(params=list(ERAS))
+def any_era(request):
+    return Setting(request.param)
+
+
+@pytest.mark.parametrize("era", NEW_SCHEDULER)
+def test_a_sync_while_one_runs_is_a_conflict(era):
+    """Since 0.39.38 the answer is 409."""
+    here = Setting(era)
+    here.world.sync(here.id)
+    assert here.refusal(here.world.sync, here.id)[0] == 409
+
+
+def test_the_old_scheduler_answers_with_the_active_job():
+    """Until 0.38.4 a sync or a reset of a busy connection got the job that ran, of whatever kind."""
+    here = Setting("0.36")
+    job = here.world.sync(here.id)
+    assert here.world.sync(here.id) is job
+    assert here.world.reset(here.id) is job
+    assert job.status == "running"
+
+
+@pytest.mark.parametrize("era", MODERN)
+@pytest.mark.parametrize("status", ["inactive", "deprecated"])
+def test_only_an_active_connection_syncs(era, status):
+    """Since 0.43.2 anything else is a 500."""
+    here = Setting(era)
+    here.world.set_status(here.id, status)
+    assert here.refusal(here.world.sync, here.id) == (500, "Can only sync an active connection")
+
+
+def test_before_0_43_an_inactive_connection_syncs_and_a_deleted_one_conflicts():
+    """The old check was the workflow's, and only a deleted connection has none."""
+    here = Setting("0.40")
+    here.world.set_status(here.id, "inactive")
+    here.world.cancel(here.world.sync(here.id).id)
+    here.world.set_status(here.id, "deprecated")
+    status, message = here.refusal(here.world.sync, here.id)
+    assert status == 409
+    assert "is deleted" in message
+
+
+def test_a_locked_connection_does_not_sync():
+    """Locked connections came after 2.0.0."""
+    here = Setting("head")
+    here.world.set_status(here.id, "locked")
+    assert here.refusal(here.world.sync, here.id)[0] == 500
+    with pytest.raises(ValueError, match="head"):
+        Setting("2.0").world.set_status(Setting("2.0").id, "locked")
+
+
+@pytest.mark.parametrize("era", MODERN)
+def test_a_job_between_two_attempts_is_running(era):
+    """Since 0.50.12 a sync during the backoff conflicts, and a cancel works."""
+    here = Setting(era)
+    here.world.script(here.id, [Step("incomplete")], repeat=False)
+    job = here.world.sync(here.id)
+    assert here.refusal(here.world.sync, here.id)[0] == 409
+    here.world.cancel(job.id)
+    assert job.status == "cancelled"
+
+
+def test_before_0_50_12_the_backoff_was_idle():
+    """A sync during the backoff woke the same job early, and a cancel was ignored with a 200."""
+    here = Setting("0.40")
+    here.world.script(here.id, [Step("incomplete"), Step("running")], repeat=False)
+    job = here.world.sync(here.id)
+    assert here.world.cancel(job.id).status == "incomplete"
+    assert here.world.sync(here.id) is job
+    assert job.status == "running"
+
+
+def test_a_queued_job_is_joined():
+    """Where capacity is enforced, a second sync gets the queued job."""
+    here = Setting("head")
+    here.world.default_script = [Step("queued")]
+    assert here.world.sync(here.id) is here.world.sync(here.id)
+
+
+@pytest.mark.parametrize("era", NEW_SCHEDULER)
+def test_a_reset_cancels_the_sync_that_runs(era):
+    """And it is a job of its own, of kind reset_connection."""
+    here = Setting(era)
+    sync = here.world.sync(here.id)
+    reset = here.world.reset(here.id)
+    assert (sync.status, reset.kind, reset.streams) == ("cancelled", "reset_connection", (ORDERS, USERS))
+    assert here.world.active_job(here.id) is reset
+    assert here.refusal(here.world.sync, here.id)[0] == 409
+
+
+@pytest.mark.parametrize("era", NEW_SCHEDULER)
+def test_a_reset_asks_for_no_active_connection(era):
+    """An inactive connection can be reset, a deleted one is a 500."""
+    here = Setting(era)
+    here.world.set_status(here.id, "inactive")
+    assert here.world.reset(here.id).kind == "reset_connection"
+    here.world.set_status(here.id, "deprecated")
+    assert here.refusal(here.world.reset, here.id)[0] == 500
+
+
+def test_an_empty_list_of_streams_resets_all_or_syncs():
+    """All streams since 0.63.2; before, nothing was reset and a plain sync ran."""
+    assert Setting("1.0").world.era.since("0.63.2")
+    here, before = Setting("1.0"), Setting("0.50")
+    assert here.world.reset(here.id, ()).streams == (ORDERS, USERS)
+    assert before.world.reset(before.id, ()).kind == "sync"
+
+
+def test_a_reset_deletes_the_rows_of_its_streams():
+    """A reset of one stream leaves the others, one of all leaves nothing."""
+    here = Setting("2.0")
+    state = here.connection.state
+    for _ in range(2):
+        state.advance([(ORDERS, 1), (USERS, 1)], "stream")
+    here.world.reset(here.id, (USERS,))
+    assert [row["streamDescriptor"] for row in state.read()["streamState"]] == [{"name": "orders"}]
+    here.world.reset(here.id)
+    assert state.kind == "not_set"
+
+
+@pytest.mark.parametrize("era", NEW_SCHEDULER)
+def test_a_cancel_hits_whatever_runs_on_the_connection(era):
+    """The job that is named only says which connection; it is answered unchanged."""
+    here = Setting(era)
+    old = here.world.sync(here.id)
+    old.force(Step("succeeded"))
+    new = here.world.sync(here.id)
+    answered = here.world.cancel(old.id)
+    assert (answered.id, answered.status, new.status) == (old.id, "succeeded", "cancelled")
+    assert (old.cancel_requested, new.cancel_requested) == (False, True)
+    assert here.world.cancel(old.id).status == "succeeded"
+
+
+def test_the_old_scheduler_cancels_exactly_the_named_job():
+    """It marks that job, if it has not ended."""
+    here = Setting("0.36")
+    old = here.world.sync(here.id)
+    old.force(Step("succeeded"))
+    new = here.world.sync(here.id)
+    here.world.cancel(old.id)
+    assert new.status == "running"
+    here.world.cancel(new.id)
+    assert new.status == "cancelled"
+
+
+def test_unknown_ids_are_404_and_unknown_jobs_500(any_era):
+    """An unknown job is an exception nobody catches, in every release."""
+    unknown = "00000000-0000-4000-8000-00000000dead"
+    for act in (any_era.world.sync, any_era.world.reset, any_era.world.connection):
+        assert any_era.refusal(act, unknown)[0] == 404
+    for act in (any_era.world.job, any_era.world.cancel):
+        assert any_era.refusal(act, 99)[0] == 500
+
+
+def test_job_ids_grow_over_the_whole_server(any_era):
+    """Ids are serial, whatever connection a job belongs to."""
+    other = any_era.world.add_connection("Other", [ORDERS])
+    ids = [any_era.world.sync(key).id for key in (any_era.id, other.connection_id)]
+    any_era.world.cancel(1)
+    assert [*ids, any_era.world.sync(any_era.id).id] == [1, 2, 3]
+
+
+def test_a_sync_moves_the_state_on_and_goes_on_from_it(any_era):
+    """Only a sync that succeeds does."""
+    any_era.world.default_script = [Step("succeeded", records=10)]
+    any_era.world.sync(any_era.id)
+    first = any_era.connection.state.read()
+    any_era.world.sync(any_era.id)
+    assert any_era.connection.state.read() != first
+    now = any_era.connection.state.read()
+    any_era.world.default_script = [Step("failed")]
+    any_era.world.sync(any_era.id)
+    assert any_era.connection.state.read() == now
+
+
+def test_a_json_null_breaks_the_next_sync():
+    """Null value is not allowed (1021): the sync fails although its script meant it to succeed."""
+    here = Setting("2.0")
+    row = {"streamDescriptor": {"name": "orders"}, "streamState": None}
+    here.world.write_state(here.id, {"stateType": "stream", "streamState": [row]}, safe=False)
+    here.world.default_script = [Step("running"), Step("succeeded")]
+    job = here.world.sync(here.id)
+    job.read()
+    job.read()
+    assert (job.status, "1021" in job.attempts[-1].failure.message) == ("failed", True)
+
+
+def test_a_safe_write_is_refused_while_a_sync_has_not_ended_but_not_during_a_reset():
+    """423 while pending, running or incomplete; resets are not looked at."""
+    here = Setting("2.0")
+    state = {"stateType": "stream", "streamState": []}
+    job = here.world.sync(here.id)
+    for status in ("pending", "running", "incomplete", "a new word"):
+        job.force(Step(status))
+        assert here.refusal(here.world.write_state, here.id, state, True)[0] == 423
+    here.world.write_state(here.id, state, safe=False)
+    here.world.reset(here.id)
+    here.world.write_state(here.id, state, safe=True)
+
+
+@pytest.mark.parametrize(("era", "status"), [("0.40", 500), ("0.50", 500), ("1.0", 500), ("2.0", 409)])
+def test_a_state_for_an_unknown_connection_breaks_a_constraint(era, status):
+    """500 before 1.3.0, 409 since."""
+    here = Setting(era)
+    unknown = "00000000-0000-4000-8000-00000000dead"
+    assert here.refusal(here.world.write_state, unknown, {"stateType": "stream"}, False)[0] == status
+
+
+def test_scripts_queue_up_for_the_next_jobs():
+    """One for each job, then the connection's own, then the default."""
+    here = Setting("2.0")
+    here.world.script(here.id, [Step("succeeded")], repeat=False)
+    here.world.script(here.id, [Step("failed")], repeat=False)
+    assert [here.world.sync(here.id).status for _ in range(3)] == ["succeeded", "failed", "running"]
+    here.world.cancel(1)
+    here.world.script(here.id, [Step("queued")], repeat=True)
+    assert here.world.sync(here.id).status == "queued"
+
+
+def test_releases_are_ordered_by_number_and_head_is_last():
+    """0.40.4 is older than 0.40.32, and everything is older than head."""
+    assert Era("x", "0.40.32").since("0.40.4")
+    assert Era("x", "head").since("99.0.0")
+    assert Era("x", "2.0.0").before("head")
+    with pytest.raises(ValueError, match="choose one of"):
+        era_named("3.0")
