@@ -80,6 +80,12 @@ class ClientSettings(BaseModel):
     def _base_url(cls, value: str) -> str:
         return normalise_base_url(value)
 
+    @field_validator("verify", mode="before")
+    @classmethod
+    def _verify(cls, value: object) -> object:
+        # A form and an environment variable can only hold the words.
+        return {"true": True, "false": False}.get(value.strip().lower(), value) if isinstance(value, str) else value
+
     @field_validator("token_url")
     @classmethod
     def _token_url(cls, value: str | None) -> str | None:

@@ -51,6 +51,8 @@ def _cancel_and_read(client: AirbyteClient, reader: JobReader) -> JobRead | None
     try:
         job = client.cancel_job(id=reader.job_id).job
     except AirbyteApiError as error:
+        if not error.worth_retrying:
+            raise
         # Lost, or refused because the job has just ended: only reading tells.
         log.warning("It is unclear whether job %s was cancelled; looking. %s", reader.job_id, error)
         return reader.read()

@@ -96,7 +96,7 @@ class AirbyteJobOperator(BaseOperator):
             self._check_arguments()
             clock = KillableClock(self._killed)
             client = AirbyteConfigHook(self.airbyte_conn_id, clock=clock).client
-            self.log.info("Airbyte %s at %s, connection %s", client.release(), client.settings.base_url, self._id)
+            self.log.info("Airbyte %s at %s for connection %s", client.release(), client.settings.base_url, self._id)
             submission = self._find_or_start(client, clock, TaskMemory(context))
             self._show(client, submission, context)
             if not self.wait_for_completion:

@@ -1,0 +1,230 @@
+"""The operators, executed as Airflow executes them, against the fake Airbyte."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+
+from airflow_airbyte_ext.exceptions import (
+    AirbyteConnectionInactiveError,
+    AirbyteJobCancelledError,
+    AirbyteJobFailedError,
+    AirbyteJobRunningError,
+    AirbyteJobTimeoutError,
+)
+from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
+from airflow_airbyte_ext.operators.kill import TaskKilledError
+from airflow_airbyte_ext.testing import Failure, Fault, Step
+
+LONG = [Step("running", seconds=3600)]
+
+
+def sync(connection_id, **arguments) -> AirbyteSyncConnectionOperator:
+    values = {"task_id": "t", "connection_id": connection_id, "poll_interval": 0.01, "deferrable": False, **arguments}
+    return AirbyteSyncConnectionOperator(**values)
+
+
+def test_a_sync_pushes_its_job_and_link_before_it_waits_and_returns_the_report(airbyte, connection_id, context) -> None:
+    report = sync(connection_id).execute(context)
+    job_id = airbyte.jobs(connection_id)[0]["id"]
+    assert report["job_id"] == context["ti"].xcoms["job_id"] == job_id
+    assert report["status"] == "succeeded"
+    assert report["records_synced"] == 100
+    assert context["ti"].xcoms["airbyte_job_link"].endswith(f"/timeline?jobId={job_id}&openLogs=true")
+
+
+def test_without_waiting_the_report_is_of_the_running_job(airbyte, connection_id, context) -> None:
+    report = sync(connection_id, wait_for_completion=False).execute(context)
+    assert (report["status"], report["records_synced"], report["ended_at"]) == ("pending", None, None)
+    assert report["started_at"] is not None
+
+
+@pytest.mark.parametrize("value", ["", "None", None, "42", "11111111-1111-4111-8111-11111111111", "{{ x }}"])
+def test_a_malformed_connection_id_fails_for_good_before_any_request(airbyte, context, value) -> None:
+    with pytest.raises(AirflowFailException, match="connection_id is .*, which is not a UUID") as caught:
+        sync(value).execute(context)
+    assert repr(value) in str(caught.value)
+    assert airbyte.journal == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        ({"poll_interval": 0}, "poll_interval is 0; give seconds above 0"),
+        ({"wait_timeout": -5}, "wait_timeout is -5; give seconds"),
+        ({"unreadable_timeout": "soon"}, "unreadable_timeout is 'soon'; give seconds"),
+        ({"if_running": "maybe"}, "if_running is 'maybe'; give one of 'attach', 'fail'"),
+    ],
+)
+def test_a_wrong_argument_is_named_with_what_is_allowed(airbyte, connection_id, context, arguments, words) -> None:
+    with pytest.raises(AirflowFailException) as caught:
+        sync(connection_id, **arguments).execute(context)
+    assert words in str(caught.value)
+    assert airbyte.journal == []
+
+
+def test_a_failed_job_may_be_retried_and_tells_airbytes_reason(airbyte, connection_id, context) -> None:
+    failure = Failure(origin="destination", type="system_error", message="Disk full.")
+    airbyte.script(connection_id, [Step("running"), Step("failed", failure=failure)])
+    with pytest.raises(
+        AirbyteJobFailedError, match=r"failed after 1 attempt: Disk full. \[destination, system_error\]"
+    ):
+        sync(connection_id).execute(context)
+
+
+def test_a_retry_after_a_failed_job_starts_a_new_one(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, [Step("failed")])
+    with pytest.raises(AirbyteJobFailedError):
+        sync(connection_id).execute(context)
+    assert sync(connection_id).execute(context)["status"] == "succeeded"
+    assert [job["status"] for job in airbyte.jobs(connection_id)] == ["failed", "succeeded"]
+
+
+def test_a_cancelled_job_is_not_a_success(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, [Step("running"), Step("cancelled")])
+    with pytest.raises(AirbyteJobCancelledError, match="was cancelled in Airbyte"):
+        sync(connection_id).execute(context)
+
+
+def test_an_inactive_connection_fails_for_good_and_says_what_to_do(airbyte, connection_id, context) -> None:
+    airbyte.set_connection_status(connection_id, "inactive")
+    with pytest.raises(AirflowFailException, match="'Orders' .* is inactive. Enable it in Airbyte") as caught:
+        sync(connection_id).execute(context)
+    assert isinstance(caught.value.__cause__, AirbyteConnectionInactiveError)
+
+
+def test_a_running_sync_is_attached_to_and_told_so(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, [Step("running", polls=3), Step("succeeded", records=7)])
+    foreign = airbyte.start_job(connection_id)
+    report = sync(connection_id).execute(context)
+    assert (report["job_id"], report["adopted"]) == (foreign, True)
+    assert airbyte.calls("syncConnection") == []
+
+
+def test_a_running_sync_is_an_error_where_that_is_asked_for(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, LONG)
+    foreign = airbyte.start_job(connection_id)
+    with pytest.raises(AirbyteJobRunningError, match=f"Job {foreign} .* runs on connection"):
+        sync(connection_id, if_running="fail").execute(context)
+
+
+def test_a_retry_finds_the_job_whose_answer_and_id_were_lost(airbyte, connection_id, context) -> None:
+    """The try died between submitting and keeping the id: the store knows only what came before."""
+    context["task_state_store"]["airbyte_job"] = {"max_tries": 2, "after": 0, "connection_id": connection_id}
+    airbyte.script(connection_id, [Step("succeeded", records=5)])
+    lost = airbyte.start_job(connection_id)
+    report = sync(connection_id).execute(context)
+    assert (report["job_id"], report["adopted"]) == (lost, False)
+    assert airbyte.calls("syncConnection") == []
+
+
+def test_the_intent_is_kept_before_the_job_is_asked_for(airbyte, connection_id, context) -> None:
+    airbyte.fail_next("syncConnection", Fault.status(403))
+    with pytest.raises(AirflowFailException):
+        sync(connection_id).execute(context)
+    kept = context["task_state_store"]["airbyte_job"]
+    assert kept == {"max_tries": 2, "after": 0, "connection_id": connection_id}
+
+
+def test_a_retry_goes_on_with_its_running_job(airbyte, connection_id, context) -> None:
+    first = sync(connection_id, wait_for_completion=False).execute(context)
+    again = sync(connection_id).execute(context)
+    assert again["job_id"] == first["job_id"]
+    assert len(airbyte.jobs(connection_id)) == 1
+
+
+def test_a_cleared_task_starts_a_new_job(airbyte, connection_id, context) -> None:
+    """A Clear raises max_tries; the store would still have the finished job."""
+    first = sync(connection_id).execute(context)
+    context["ti"].max_tries += 2
+    again = sync(connection_id).execute(context)
+    assert again["job_id"] == first["job_id"] + 1
+
+
+def test_without_a_store_a_running_job_is_found_in_airbytes_list(airbyte, connection_id, context) -> None:
+    del context["task_state_store"]
+    airbyte.script(connection_id, [Step("running", polls=4), Step("succeeded")])
+    first = sync(connection_id, wait_for_completion=False).execute(context)
+    again = sync(connection_id).execute(context)
+    assert again["job_id"] == first["job_id"]
+
+
+def test_a_wait_that_takes_too_long_cancels_the_job(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, LONG)
+    with pytest.raises(AirbyteJobTimeoutError, match="was still running when the wait was over"):
+        sync(connection_id, wait_timeout=0.05).execute(context)
+    assert [job["status"] for job in airbyte.jobs(connection_id)] == ["cancelled"]
+
+
+def test_a_wait_that_takes_too_long_leaves_the_job_where_that_is_asked_for(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, LONG)
+    with pytest.raises(AirbyteJobTimeoutError):
+        sync(connection_id, wait_timeout=0.05, cancel_on_timeout=False).execute(context)
+    assert [job["status"] for job in airbyte.jobs(connection_id)] == ["running"]
+
+
+def test_an_adopted_job_is_never_cancelled(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, LONG)
+    airbyte.start_job(connection_id)
+    with pytest.raises(AirbyteJobTimeoutError):
+        sync(connection_id, wait_timeout=0.05).execute(context)
+    assert airbyte.calls("cancelJob") == []
+
+
+def test_a_cancellation_that_fails_does_not_hide_why_the_task_ended(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, LONG)
+    airbyte.fail_next("cancelJob", Fault.status(403))
+    with pytest.raises(AirbyteJobTimeoutError):
+        sync(connection_id, wait_timeout=0.05).execute(context)
+
+
+def test_a_kill_ends_the_wait_at_once_and_leaves_the_job_when_airflow_does_not_say_that_it_was_meant(
+    airbyte, connection_id, context
+) -> None:
+    """As when the API server is away: the job is fine, and the next try will look for it."""
+    airbyte.script(connection_id, LONG)
+    task = sync(connection_id, poll_interval=3600)
+    killer = threading.Timer(0.5, task.on_kill)
+    killer.start()
+    with pytest.raises(TaskKilledError):
+        task.execute(context)
+    killer.join()
+    assert [job["status"] for job in airbyte.jobs(connection_id)] == ["running"]
+
+
+def test_on_kill_before_anything_was_submitted_does_nothing(airbyte, connection_id) -> None:
+    sync(connection_id).on_kill()
+    assert airbyte.journal == []
+
+
+def test_a_deferred_task_hands_over_json_without_secrets(airbyte, connection_id, context) -> None:
+    with pytest.raises(TaskDeferred) as deferral:
+        sync(connection_id, deferrable=True, wait_timeout=60).execute(context)
+    path, values = deferral.value.trigger.serialize()
+    assert path == "airflow_airbyte_ext.triggers.airbyte.AirbyteJobTrigger"
+    assert values.pop("deadline") > 0
+    assert values == {
+        "job_id": airbyte.jobs(connection_id)[0]["id"],
+        "airbyte_conn_id": "airbyte_config_default",
+        "connection_id": connection_id,
+        "poll_interval": 0.01,
+        "unreadable_timeout": 600.0,
+        "cancel_on_kill": True,
+        "seen": True,
+    }
+
+
+@pytest.mark.parametrize("event", [None, {}, {"job_id": 1}, "succeeded", {"status": "weird word"}])
+def test_an_event_that_cannot_be_read_never_is_a_success(airbyte, connection_id, context, event) -> None:
+    with pytest.raises(Exception):  # noqa: B017, PT011  whichever it is, it is not a success
+        sync(connection_id, deferrable=True).execute_complete(context, event)
+
+
+def test_an_event_that_says_succeeded_is_checked_against_airbyte(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, [Step("failed")])
+    job_id = airbyte.start_job(connection_id)
+    airbyte.advance(job_id, "failed")
+    with pytest.raises(AirbyteJobFailedError):
+        sync(connection_id).execute_complete(context, {"job_id": job_id, "status": "succeeded"})

@@ -1,0 +1,131 @@
+from __future__ import annotations
+
+import asyncio
+import time
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
+
+from airflow_airbyte_ext.exceptions import AirbyteJobUnreadableError
+from airflow_airbyte_ext.sensors.airbyte import AirbyteJobSensor
+from airflow_airbyte_ext.testing import Fault, Step
+from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger, raise_for_event
+
+
+def sensor(job_id, **arguments) -> AirbyteJobSensor:
+    return AirbyteJobSensor(task_id="t", airbyte_job_id=job_id, poke_interval=0.01, deferrable=False, **arguments)
+
+
+def fire(**arguments) -> dict:
+    """Run a trigger as the triggerer does, and return its only event."""
+    values = {"airbyte_conn_id": "airbyte_config_default", "poll_interval": 0.01, "unreadable_timeout": 5, **arguments}
+
+    async def events() -> list[dict]:
+        return [event.payload async for event in AirbyteJobTrigger(**values).run()]
+
+    [event] = asyncio.run(events())
+    return event
+
+
+def test_the_sensor_waits_for_the_job_and_returns_its_report(airbyte, connection_id, context) -> None:
+    job_id = airbyte.start_job(connection_id)
+    report = sensor(str(job_id)).execute(context)
+    assert (report["job_id"], report["status"], report["adopted"]) == (job_id, "succeeded", True)
+
+
+def test_a_failed_job_fails_the_sensor_for_good(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, [Step("running"), Step("failed")])
+    with pytest.raises(AirflowFailException, match="failed after 1 attempt"):
+        sensor(airbyte.start_job(connection_id)).execute(context)
+
+
+def test_a_job_of_another_kind_is_refused_by_name(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, [Step("running", seconds=3600)])
+    job_id = airbyte.start_job(connection_id)
+    with pytest.raises(AirflowFailException, match=f"has no job {job_id + 1}"):
+        sensor(job_id + 1).execute(context)
+
+
+@pytest.mark.parametrize("value", ["", "None", None, "x", 0, -1, True, "1.5"])
+def test_a_malformed_job_id_fails_for_good_before_any_request(airbyte, context, value) -> None:
+    with pytest.raises(AirflowFailException, match="airbyte_job_id is .*, which is not an Airbyte job id"):
+        sensor(value).execute(context)
+    assert airbyte.journal == []
+
+
+def test_a_look_that_fails_is_not_the_end(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, [Step("running", polls=2), Step("succeeded")])
+    job_id = airbyte.start_job(connection_id)
+    task = sensor(job_id)
+    assert not task.poke(context)
+    airbyte.fail_next("getJobInfoLight", Fault.status(503), times=1)
+    assert task.poke(context) is False
+    assert not task.poke(context)
+    assert task.poke(context).is_done
+
+
+def test_in_reschedule_mode_the_time_without_an_answer_adds_up_over_processes(airbyte, connection_id, context) -> None:
+    job_id = airbyte.start_job(connection_id)
+    airbyte.fail_next("getJobInfoLight", Fault.status(423), times=2)
+    assert sensor(job_id, mode="reschedule", unreadable_timeout=100).poke(context) is False
+    context["task_state_store"]["airbyte_job"]["readable_at"] = time.time() - 200
+    with pytest.raises(AirbyteJobUnreadableError, match="could not be read for 200 s"):
+        sensor(job_id, mode="reschedule", unreadable_timeout=100).poke(context)
+
+
+def test_the_deferred_sensor_ends_by_its_own_time_out(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, [Step("running", seconds=3600)])
+    task = AirbyteJobSensor(task_id="t", airbyte_job_id=airbyte.start_job(connection_id), deferrable=True, timeout=0.05)
+    with pytest.raises(TaskDeferred) as deferral:
+        task.execute(context)
+    event = fire(**deferral.value.trigger.serialize()[1])
+    with pytest.raises(AirflowSensorTimeout, match="was still running"):
+        task.execute_complete(context, event)
+
+
+def test_a_trigger_fires_once_with_the_jobs_own_status(airbyte, connection_id) -> None:
+    job_id = airbyte.start_job(connection_id)
+    assert fire(job_id=job_id) == {"job_id": job_id, "status": "succeeded"}
+    assert raise_for_event({"job_id": job_id, "status": "succeeded"}) is None
+
+
+def test_a_trigger_survives_polls_that_fail(airbyte, connection_id) -> None:
+    job_id = airbyte.start_job(connection_id)
+    for fault in (Fault.status(503), Fault.drop_before(), Fault.html(), Fault.truncated(), Fault.status(500)):
+        airbyte.fail_next("getJobInfoLight", fault)
+    assert fire(job_id=job_id)["status"] == "succeeded"
+    assert airbyte.pending_faults() == []
+
+
+def test_a_trigger_tells_by_name_why_it_gave_up(airbyte, connection_id) -> None:
+    job_id = airbyte.start_job(connection_id)
+    airbyte.fail_next("getJobInfoLight", Fault.status(503), times=1000)
+    event = fire(job_id=job_id, unreadable_timeout=0.05)
+    with pytest.raises(AirbyteJobUnreadableError, match="HTTP 503") as caught:
+        raise_for_event(event)
+    assert caught.value.job_id == job_id
+
+
+def test_a_slow_airbyte_does_not_block_the_event_loop(airbyte, connection_id) -> None:
+    """The poll waits in a thread; the loop goes on with other triggers."""
+    job_id = airbyte.start_job(connection_id)
+    airbyte.fail_next("getJobInfoLight", Fault.delay(0.5))
+
+    async def heartbeat_beside_trigger() -> tuple[int, list[dict]]:
+        trigger = AirbyteJobTrigger(
+            job_id=job_id, airbyte_conn_id="airbyte_config_default", poll_interval=0.01, unreadable_timeout=5
+        )
+        beats = 0
+
+        async def collect() -> list[dict]:
+            return [event.payload async for event in trigger.run()]
+
+        waiting = asyncio.create_task(collect())
+        while not waiting.done():
+            await asyncio.sleep(0.01)
+            beats += 1
+        return beats, waiting.result()
+
+    beats, events = asyncio.run(heartbeat_beside_trigger())
+    assert events[0]["status"] == "succeeded"
+    assert beats > 20
