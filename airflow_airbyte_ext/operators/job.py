@@ -103,7 +103,7 @@ class AirbyteJobOperator(BaseOperator):
                 from airflow_airbyte_ext.jobs.report import report_of
 
                 return report_of(submission.job, [], adopted=submission.adopted).as_dict()
-            deadline = None if self.wait_timeout is None else clock.time() + self._seconds("wait_timeout")
+            deadline = self._deadline(clock)
             if self.deferrable:
                 self._defer(submission, deadline)
             return self._wait(client, clock, submission, deadline, context)
@@ -118,6 +118,7 @@ class AirbyteJobOperator(BaseOperator):
         from airflow_airbyte_ext.triggers.airbyte import raise_for_event
 
         with failing_at_once_where_retries_are_pointless():
+            self._check_arguments()
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             try:
                 raise_for_event(event)
@@ -151,6 +152,13 @@ class AirbyteJobOperator(BaseOperator):
         from airflow_airbyte_ext.api.arguments import seconds_argument
 
         return seconds_argument(name, getattr(self, name))
+
+    def _deadline(self, clock: Clock) -> float | None:
+        """Return the epoch seconds at which to stop waiting; Airflow leaves deferred time out of execution_timeout."""
+        limits = [] if self.wait_timeout is None else [self._seconds("wait_timeout")]
+        if self.deferrable and self.execution_timeout is not None:
+            limits.append(self.execution_timeout.total_seconds())
+        return clock.time() + min(limits) if limits else None
 
     def _find_or_start(self, client: AirbyteClient, clock: Clock, memory: TaskMemory) -> Submission:
         """Go on with the job of an earlier try, or submit; what a retry needs is kept before each step."""
@@ -271,7 +279,7 @@ class AirbyteJobOperator(BaseOperator):
         self.log.info("Cancelling job %s.", job_id)
         try:
             with AirbyteClient(client.settings) as fresh:
-                job = cancel_job(fresh, job_id, connection_id=self.connection_id, clock=SystemClock())
+                job = cancel_job(fresh, job_id, connection_id=self._id, clock=SystemClock())
             self.log.info("Job %s is %s.", job_id, job.status if job else "gone")
         except AirbyteError as error:
             self.log.error("Job %s could not be cancelled, and may still run: cancel it in Airbyte. %s", job_id, error)
@@ -281,7 +289,7 @@ class AirbyteJobOperator(BaseOperator):
         from airflow_airbyte_ext.jobs.report import read_report
         from airflow_airbyte_ext.jobs.story import story_of
 
-        report: JobReport = read_report(client, job_id, connection_id=self.connection_id, adopted=adopted)
+        report: JobReport = read_report(client, job_id, connection_id=self._id, adopted=adopted)
         for line in story_of(report):
             self.log.info("%s", line)
         if error := report.error():

@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from airflow.models import Connection
+from airflow.providers.common.compat.sdk import Connection
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook, settings_from_connection

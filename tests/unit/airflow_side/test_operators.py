@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
@@ -43,7 +45,7 @@ def test_without_waiting_the_report_is_of_the_running_job(airbyte, connection_id
 
 @pytest.mark.parametrize("value", ["", "None", None, "42", "11111111-1111-4111-8111-11111111111", "{{ x }}"])
 def test_a_malformed_connection_id_fails_for_good_before_any_request(airbyte, context, value) -> None:
-    with pytest.raises(AirflowFailException, match="connection_id is .*, which is not a UUID") as caught:
+    with pytest.raises(AirflowFailException, match=r"connection_id is .*, which is not a UUID") as caught:
         sync(value).execute(context)
     assert repr(value) in str(caught.value)
     assert airbyte.journal == []
@@ -90,7 +92,7 @@ def test_a_cancelled_job_is_not_a_success(airbyte, connection_id, context) -> No
 
 def test_an_inactive_connection_fails_for_good_and_says_what_to_do(airbyte, connection_id, context) -> None:
     airbyte.set_connection_status(connection_id, "inactive")
-    with pytest.raises(AirflowFailException, match="'Orders' .* is inactive. Enable it in Airbyte") as caught:
+    with pytest.raises(AirflowFailException, match=r"'Orders' .* is inactive. Enable it in Airbyte") as caught:
         sync(connection_id).execute(context)
     assert isinstance(caught.value.__cause__, AirbyteConnectionInactiveError)
 
@@ -228,3 +230,11 @@ def test_an_event_that_says_succeeded_is_checked_against_airbyte(airbyte, connec
     airbyte.advance(job_id, "failed")
     with pytest.raises(AirbyteJobFailedError):
         sync(connection_id).execute_complete(context, {"job_id": job_id, "status": "succeeded"})
+
+
+def test_execution_timeout_bounds_the_deferred_time_too(airbyte, connection_id, context) -> None:
+    """Airflow itself counts the time in the worker only."""
+    task = sync(connection_id, deferrable=True, execution_timeout=timedelta(seconds=60))
+    with pytest.raises(TaskDeferred) as deferral:
+        task.execute(context)
+    assert deferral.value.trigger.deadline <= time.time() + 60

@@ -48,7 +48,7 @@ def test_a_job_of_another_kind_is_refused_by_name(airbyte, connection_id, contex
 
 @pytest.mark.parametrize("value", ["", "None", None, "x", 0, -1, True, "1.5"])
 def test_a_malformed_job_id_fails_for_good_before_any_request(airbyte, context, value) -> None:
-    with pytest.raises(AirflowFailException, match="airbyte_job_id is .*, which is not an Airbyte job id"):
+    with pytest.raises(AirflowFailException, match=r"airbyte_job_id is .*, which is not an Airbyte job id"):
         sensor(value).execute(context)
     assert airbyte.journal == []
 
