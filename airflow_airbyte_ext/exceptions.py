@@ -17,7 +17,7 @@ Every error that this package raises.
       + AirbyteBusyError                 423
       + AirbyteRateLimitError            429
       + AirbyteServerError               5xx
-  + AirbyteConnectionUnusableError               the Airbyte connection cannot be used as it is
+  + AirbyteConnectionUnusableError       the Airbyte connection cannot be used as it is
     + AirbyteConnectionUnknownError      no such connection on this server
     + AirbyteConnectionInactiveError     paused
     + AirbyteConnectionDeletedError      status "deprecated"
@@ -30,6 +30,15 @@ Every error that this package raises.
     + AirbyteJobUnreadableError          its status could not be read for too long
     + AirbyteJobVanishedError            this server does not know it (any more)
     + AirbyteJobNotStartedError          Airbyte accepted no job, and does not say why
+  + AirbyteSnapshotError                 a saved state cannot be used, found, read or kept
+    + AirbyteSnapshotNotFoundError       there is none like that in the store
+    + AirbyteSnapshotDamagedError        the file is not what was written
+    + AirbyteSnapshotFormatError         written by a newer release, or not a snapshot at all
+    + AirbyteSnapshotKeyError            encrypted, and the key does not open it
+    + AirbyteSnapshotStoreError          the store cannot be read or written
+  + AirbyteRestoreError                  state was not restored
+    + AirbyteRestoreRefusedError         nothing was written
+    + AirbyteRestoreUnverifiedError      something was written, and the state is not what was wanted
 
 Each message says what happened, to which operation or job, and what to do. No message holds credentials,
 request bodies, state values or a server's stack trace.
@@ -208,3 +217,50 @@ class AirbyteJobVanishedError(AirbyteJobError):
 
 class AirbyteJobNotStartedError(AirbyteJobError):
     """Airbyte started no job, and did not say why."""
+
+
+class AirbyteSnapshotError(AirbyteError):
+    """A saved state cannot be used, found, read or kept."""
+
+    worth_retrying = False
+
+
+class AirbyteSnapshotNotFoundError(AirbyteSnapshotError):
+    """The store has no such snapshot."""
+
+
+class AirbyteSnapshotDamagedError(AirbyteSnapshotError):
+    """The file is not what was written."""
+
+
+class AirbyteSnapshotFormatError(AirbyteSnapshotError):
+    """The file was written by a newer release, or is not a snapshot."""
+
+
+class AirbyteSnapshotKeyError(AirbyteSnapshotError):
+    """The file is encrypted, and the key does not open it."""
+
+
+class AirbyteSnapshotStoreError(AirbyteSnapshotError):
+    """The store cannot be read or written."""
+
+    worth_retrying = True
+
+
+class AirbyteRestoreError(AirbyteError):
+    """State was not restored."""
+
+    def __init__(self, message: str, *, connection_id: str = "", safety_snapshot: str | None = None) -> None:
+        super().__init__(message)
+        self.connection_id = connection_id
+        self.safety_snapshot = safety_snapshot
+
+
+class AirbyteRestoreRefusedError(AirbyteRestoreError):
+    """The restore does not fit; nothing was written."""
+
+    worth_retrying = False
+
+
+class AirbyteRestoreUnverifiedError(AirbyteRestoreError):
+    """Something was written, and the state is not what was wanted; the safety snapshot leads back."""

@@ -30,6 +30,7 @@ os.environ |= {
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings  # noqa: E402
 from airflow_airbyte_ext.testing import FakeAirbyte  # noqa: E402
 
+_BESIDE = Path(__file__).resolve().parents[2] / "shared"
 ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
 
 
@@ -164,7 +165,9 @@ class StubServer(ThreadingHTTPServer):
             for path_end, queue in self._queues.items():
                 if path.split("?")[0].endswith(path_end):
                     return queue.popleft() if len(queue) > 1 else queue[0]
-        return StubAnswer(404, b'{"message": "Object not found.", "exceptionClassName": "javax.ws.rs.NotFoundException"}')
+        return StubAnswer(
+            404, b'{"message": "Object not found.", "exceptionClassName": "javax.ws.rs.NotFoundException"}'
+        )
 
     def seen(self, path_end: str) -> list[StubRequest]:
         return [request for request in self.requests if request.path.split("?")[0].endswith(path_end)]
@@ -188,7 +191,7 @@ class _StubHandler(BaseHTTPRequestHandler):
 
     do_GET = do_POST = _serve  # noqa: N815  the names that http.server asks for
 
-    def do_CONNECT(self) -> None:  # noqa: N802
+    def do_CONNECT(self) -> None:
         """A proxy that is asked for a tunnel, and refuses it."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.requests.append(StubRequest("CONNECT", self.path, headers, b""))
@@ -218,6 +221,19 @@ def connect_to(clock):
             return stack.enter_context(client)
 
         yield make
+
+
+@pytest.fixture
+def recorded():
+    """Read an answer that a real server gave; skips the test where the recordings are not at hand."""
+    folder = Path(os.environ.get("AIRBYTE_SPEC_DIR") or _BESIDE / "airbyte-spec").parent / "recorded"
+
+    def read(name: str) -> Any:
+        if not folder.is_dir():
+            pytest.skip("recorded answers of real servers are not here")
+        return json.loads((folder / name).read_text())
+
+    return read
 
 
 @pytest.fixture(autouse=True)

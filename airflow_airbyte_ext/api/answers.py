@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 
 LONGEST_QUOTE = 500
 
+# What a proxy before Airbyte says with a web page of its own; any other page is not of an Airbyte at all.
+PROXY_STATUSES = {401, 403, 407, 408, 425, 429}
+
 STATUS_ERRORS: dict[int, tuple[type[AirbyteStatusError], str]] = {
     400: (AirbyteBadRequestError, "Airbyte could not read the request: check the ids that were given"),
     401: (AirbyteAuthenticationError, "the credentials are missing, wrong or expired"),
@@ -41,6 +44,7 @@ STATUS_ERRORS: dict[int, tuple[type[AirbyteStatusError], str]] = {
     409: (AirbyteConflictError, "the connection is busy or deleted"),
     422: (AirbyteBadRequestError, "Airbyte could not read the request: check the ids that were given"),
     423: (AirbyteBusyError, "a sync is running on this connection: try again when it has ended"),
+    408: (AirbyteServerError, "a proxy did not wait for the request or its answer"),
     429: (AirbyteRateLimitError, "too many requests: try again later"),
     502: (AirbyteServerError, "a proxy could not reach Airbyte"),
     503: (AirbyteServerError, "Airbyte is not available now"),
@@ -67,7 +71,7 @@ def read_answer(operation: Operation[Answer], response: Response) -> Answer:
         )
     try:
         return _validated(operation, response.json())
-    except ValueError:
+    except (ValueError, RecursionError):
         raise AirbyteAnswerError(
             f"{operation.operation_id}: {_address(response)} answered HTTP {response.status_code} without JSON "
             f"({_content_type(response)}). Check the base URL, and any proxy before Airbyte.",
@@ -80,11 +84,7 @@ def status_error(operation: Operation[Any], response: Response) -> AirbyteApiErr
     status = response.status_code
     default = (AirbyteServerError, "Airbyte failed") if status >= 500 else (AirbyteStatusError, "Airbyte said no")
     error_class, meaning = STATUS_ERRORS.get(status, default)
-    if is_html(response) and error_class in (
-        AirbyteNotFoundError,
-        AirbyteStatusError,
-        AirbyteBadRequestError,
-    ):
+    if is_html(response) and status < 500 and status not in PROXY_STATUSES:
         return AirbyteAnswerError(
             f"{operation.operation_id}: {_address(response)} answered HTTP {status} with a web page, as something "
             "that is not Airbyte's API does. Check the base URL.",
@@ -92,9 +92,7 @@ def status_error(operation: Operation[Any], response: Response) -> AirbyteApiErr
         )
     body = json_or_none(response)
     error_id = str(body["errorId"]) if isinstance(body, dict) and body.get("errorId") else None
-    words = _server_words(response, body)
-    if operation.carries_state and error_class is AirbyteBadRequestError:
-        words = ""
+    words = "" if operation.holds_secrets else _server_words(response, body)
     return error_class(
         f"{operation.operation_id}: HTTP {status}: {meaning}."
         + (f' Airbyte says: "{words}".' if words else "")
@@ -117,7 +115,7 @@ def json_or_none(response: Response) -> Any:
     """Return the answer's JSON, or None where it has none."""
     try:
         return response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
 
 
@@ -145,8 +143,9 @@ def _redirected(operation: Operation[Any], response: Response) -> AirbyteAnswerE
 def _server_words(response: Response, body: Any) -> str:
     """Return what the server itself says, of any era: never a stack trace, never a page."""
     if isinstance(body, dict):
-        embedded = body.get("_embedded") or {}
-        inner = [error.get("message") for error in embedded.get("errors") or [] if isinstance(error, dict)]
+        embedded = body.get("_embedded")
+        errors = embedded.get("errors") if isinstance(embedded, dict) else None
+        inner = [error.get("message") for error in errors or [] if isinstance(error, dict)]
         words = next(
             (word for word in [*inner, body.get("detail"), body.get("message"), body.get("title")] if word),
             "",

@@ -35,7 +35,7 @@ def job_id_argument(name: str, value: object) -> int:
     :raises AirbyteConfigurationError: Names the argument and the value.
     """
     text = str(value).strip()
-    if not isinstance(value, bool) and text.isascii() and text.isdigit() and int(text) > 0:
+    if not isinstance(value, bool) and text.isascii() and text.isdigit() and len(text) < 20 and int(text) > 0:
         return int(text)
     raise AirbyteConfigurationError(f"{name} is {value!r}, which is not an Airbyte job id such as 42. {_HINT}")
 
@@ -53,6 +53,20 @@ def seconds_argument(name: str, value: object) -> float:
     if not isinstance(value, bool) and 0 < seconds < math.inf:
         return seconds
     raise AirbyteConfigurationError(f"{name} is {value!r}; give seconds above 0, such as 30, or a timedelta. {_HINT}")
+
+
+def flag_argument(name: str, value: object) -> bool:
+    """
+    Return True or False, given as such or as a word, as templates and forms give them.
+
+    :raises AirbyteConfigurationError: Names the argument and the value.
+    """
+    words = {"true": True, "false": False}
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.strip().lower() in words:
+        return words[value.strip().lower()]
+    raise AirbyteConfigurationError(f"{name} is {value!r}; give true or false. {_HINT}")
 
 
 def choice_argument(name: str, value: object, choices: tuple[str, ...]) -> str:

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 import threading
 from typing import TYPE_CHECKING
 
 from requests.auth import AuthBase, HTTPBasicAuth
+
+from airflow_airbyte_ext.exceptions import AirbyteAnswerError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -73,6 +76,10 @@ class ClientCredentialsAuth(AuthBase):
             if self._token is None or self._clock.monotonic() >= self._renew_at:
                 bought = self._buy_token()
                 token = bought.access_token.get_secret_value()
+                if not re.fullmatch(r"[!-~]+", token):
+                    raise AirbyteAnswerError(
+                        "The token endpoint gave a token that no header can carry. Check token_url."
+                    )
                 lifetime = lifetime_of(token, bought.expires_in, now=self._clock.time())
                 self._renew_at = self._clock.monotonic() + max(lifetime * 0.8, lifetime - 30)
                 self._token = token

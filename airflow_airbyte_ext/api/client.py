@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api import operations as op
 from airflow_airbyte_ext.api.transport import ATTEMPTS, Transport
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.models.state import ConnectionState
     from airflow_airbyte_ext.api.releases import Release
     from airflow_airbyte_ext.api.settings import ClientSettings
+    from airflow_airbyte_ext.api.streams import StreamKey
 
 
 class AirbyteClient:
@@ -106,6 +108,22 @@ class AirbyteClient:
     def reset_connection(self, *, connection_id: str) -> JobInfoRead:
         """Start a reset, which empties the destination and the state. A running sync is cancelled silently."""
         return self._transport.send(op.RESET_CONNECTION, {"connectionId": connection_id})
+
+    def reset_connection_stream(self, *, connection_id: str, streams: Sequence[StreamKey]) -> JobInfoRead:
+        """
+        Start a reset of single streams (since 0.42.0).
+
+        :param streams: Namespace and name of each. An empty list means all to some releases, and is refused.
+        """
+        return self._transport.send(op.RESET_CONNECTION_STREAM, _stream_request(connection_id, streams))
+
+    def clear_connection(self, *, connection_id: str) -> JobInfoRead:
+        """Start a clear: a reset under its later name (since 0.57.3), whose job is of type `reset_connection`, too."""
+        return self._transport.send(op.CLEAR_CONNECTION, {"connectionId": connection_id})
+
+    def clear_connection_stream(self, *, connection_id: str, streams: Sequence[StreamKey]) -> JobInfoRead:
+        """Start a clear of single streams (since 0.57.3); see `reset_connection_stream`."""
+        return self._transport.send(op.CLEAR_CONNECTION_STREAM, _stream_request(connection_id, streams))
 
     # Jobs
 
@@ -215,3 +233,15 @@ class AirbyteClient:
     def get_destination(self, *, destination_id: str) -> DestinationRead:
         """Return a destination."""
         return self._transport.send(op.GET_DESTINATION, {"destinationId": destination_id})
+
+
+def _stream_request(connection_id: str, streams: Sequence[StreamKey]) -> dict[str, JsonValue]:
+    if not streams:
+        raise AirbyteConfigurationError("streams is empty. Name the streams, or reset the whole connection.")
+    return {
+        "connectionId": connection_id,
+        "streams": [
+            {"streamName": name} if namespace is None else {"streamName": name, "streamNamespace": namespace}
+            for namespace, name in streams
+        ],
+    }

@@ -33,3 +33,6 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+
+SYSTEM_CLOCK = SystemClock()

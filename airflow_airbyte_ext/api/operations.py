@@ -49,7 +49,7 @@ class Operation(Generic[Answer]):
     :param repeat: Whether it may be sent again.
     :param answer: The model of its answer.
     :param read_timeout: Least time to wait for the answer in seconds, where Airbyte itself waits.
-    :param carries_state: Whether the request holds state, which a server's complaint may repeat.
+    :param holds_secrets: Whether the request holds state or credentials, which a server's complaint may repeat.
     """
 
     operation_id: str
@@ -59,7 +59,7 @@ class Operation(Generic[Answer]):
     answer: type[Answer]
     method: str = "POST"
     read_timeout: float = 0.0
-    carries_state: bool = False
+    holds_secrets: bool = False
 
 
 def _read(operation_id: str, path: str, since: str, answer: type[Answer], method: str = "POST") -> Operation[Answer]:
@@ -73,7 +73,7 @@ def _write(
 
 
 def _state_write(operation_id: str, path: str, since: str) -> Operation[ConnectionState]:
-    return Operation(operation_id, path, since, Repeat.NEVER, ConnectionState, carries_state=True)
+    return Operation(operation_id, path, since, Repeat.NEVER, ConnectionState, holds_secrets=True)
 
 
 GET_HEALTH_CHECK = _read("getHealthCheck", "/v1/health", "0.6.1", HealthCheckRead, "GET")
@@ -81,7 +81,9 @@ GET_INSTANCE_CONFIGURATION = _read(
     "getInstanceConfiguration", "/v1/instance_configuration", "0.50.9", InstanceConfigurationResponse, "GET"
 )
 # Buying a token changes nothing that anybody else sees.
-APPLICATION_TOKEN_REQUEST = _read("applicationTokenRequest", "/v1/applications/token", "0.50.38", AccessToken)
+APPLICATION_TOKEN_REQUEST = Operation(
+    "applicationTokenRequest", "/v1/applications/token", "0.50.38", Repeat.READ, AccessToken, holds_secrets=True
+)
 
 GET_CONNECTION = _read("getConnection", "/v1/connections/get", "0.1.0", ConnectionRead)
 LIST_CONNECTIONS_FOR_WORKSPACE = _read(
@@ -89,6 +91,13 @@ LIST_CONNECTIONS_FOR_WORKSPACE = _read(
 )
 SYNC_CONNECTION = _write("syncConnection", "/v1/connections/sync", "0.1.0", JobInfoRead, BLOCKING_TIMEOUT)
 RESET_CONNECTION = _write("resetConnection", "/v1/connections/reset", "0.6.1", JobInfoRead, BLOCKING_TIMEOUT)
+RESET_CONNECTION_STREAM = _write(
+    "resetConnectionStream", "/v1/connections/reset/stream", "0.42.0", JobInfoRead, BLOCKING_TIMEOUT
+)
+CLEAR_CONNECTION = _write("clearConnection", "/v1/connections/clear", "0.57.3", JobInfoRead, BLOCKING_TIMEOUT)
+CLEAR_CONNECTION_STREAM = _write(
+    "clearConnectionStream", "/v1/connections/clear/stream", "0.57.3", JobInfoRead, BLOCKING_TIMEOUT
+)
 
 GET_JOB_INFO = _read("getJobInfo", "/v1/jobs/get", "0.1.0", JobInfoRead)
 GET_JOB_INFO_LIGHT = _read("getJobInfoLight", "/v1/jobs/get_light", "0.40.7", JobInfoLightRead)

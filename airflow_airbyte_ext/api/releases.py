@@ -28,7 +28,7 @@ class Release:
         return self.text is not None and _numbers(self.text) >= _numbers(other)
 
     def __str__(self) -> str:
-        return self.text or "(a release before 0.57.4)"
+        return self.text or "of unknown release"
 
 
 Release.UNKNOWN = Release(None)

@@ -90,7 +90,25 @@ class ClientSettings(BaseModel):
     @classmethod
     def _token_url(cls, value: str | None) -> str | None:
         if value is not None:
-            _checked_url(value)
+            _checked_url(value, "token_url")
+        return value
+
+    @field_validator("token")
+    @classmethod
+    def _token(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is None:
+            return None
+        token = value.get_secret_value().strip()
+        if not fits_in_a_header(token) or " " in token:
+            raise ValueError("holds white space or a letter that no token has")
+        return SecretStr(token)
+
+    @field_validator("headers")
+    @classmethod
+    def _headers(cls, value: dict[str, str]) -> dict[str, str]:
+        for name, text in value.items():
+            if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not fits_in_a_header(text):
+                raise ValueError(f"{name!r} has a name or a value that HTTP does not allow")
         return value
 
     @model_validator(mode="wrap")
@@ -112,7 +130,7 @@ class ClientSettings(BaseModel):
             return "bearer"
         if self.client_id or self.client_secret:
             return "client_credentials"
-        return "basic" if self.username else "none"
+        return "basic" if self.username or self.password else "none"
 
     @property
     def is_cloud(self) -> bool:
@@ -134,6 +152,11 @@ class ClientSettings(BaseModel):
             )
 
 
+def fits_in_a_header(text: str) -> bool:
+    """Whether HTTP can carry the text in a header: latin-1, without control characters."""
+    return re.fullmatch(r"[ -~\xa0-\xff]*", text) is not None
+
+
 def looks_like_client_id(name: str) -> bool:
     """Whether a login is a client id rather than a user name: Airbyte's client ids are UUIDs."""
     return _UUID.fullmatch(name) is not None
@@ -145,7 +168,7 @@ def normalise_base_url(url: str) -> str:
 
     :raises AirbyteConfigurationError: The URL is empty, is not http(s), or carries credentials, a query or a fragment.
     """
-    parts = _checked_url(url.strip())
+    parts = _checked_url(url.strip(), "base_url")
     if parts.hostname in _CLOUD_HOSTS:
         return CLOUD_BASE_URL
     path = re.sub(r"/+", "/", parts.path).rstrip("/")
@@ -153,29 +176,24 @@ def normalise_base_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{prefix}/api"
 
 
-def _checked_url(url: str) -> SplitResult:
+def _checked_url(url: str, field: str) -> SplitResult:
+    """Return the parts of an http(s) URL that holds no secret; such a one is not repeated in the error."""
+    example = "Give an address such as https://airbyte.example.com."
     if not url:
+        raise AirbyteConfigurationError(f"{field} is empty. {example}")
+    if "@" in url:
         raise AirbyteConfigurationError(
-            "base_url is empty. Give Airbyte's address, such as https://airbyte.example.com."
+            f"{field} holds credentials. Take them out, and give them as username and password."
         )
+    if "?" in url or "#" in url:
+        raise AirbyteConfigurationError(f"{field} has a query or a fragment. Give the address alone, without ? and #.")
     try:
         parts = urlsplit(url)
         port_is_valid = parts.port != 0
     except ValueError:
-        raise AirbyteConfigurationError(
-            "base_url is not a URL. Give an address such as https://airbyte.example.com."
-        ) from None
-    # A URL may hold a password anywhere before the "@", so it is not repeated before this check.
-    if "@" in parts.netloc:
-        raise AirbyteConfigurationError(
-            "base_url holds credentials. Take them out, and give them as username and password."
-        )
+        raise AirbyteConfigurationError(f"{field} is not a URL. {example}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
-        raise AirbyteConfigurationError(
-            f"base_url {url!r} is not an http or https URL. Give an address such as https://airbyte.example.com."
-        )
-    if parts.query or parts.fragment:
-        raise AirbyteConfigurationError("base_url has a query or a fragment. Give the address alone, without ? and #.")
+        raise AirbyteConfigurationError(f"{field} {url!r} is not an http or https URL. {example}")
     return parts
 
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import requests
 from pydantic import JsonValue
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from airflow_airbyte_ext import __version__
-from airflow_airbyte_ext.api.answers import json_or_none, read_answer
+from airflow_airbyte_ext.api.answers import is_html, json_or_none, read_answer
 from airflow_airbyte_ext.api.auth import ClientCredentialsAuth, NoAuth, authentication
 from airflow_airbyte_ext.api.clock import Clock, SystemClock
+from airflow_airbyte_ext.api.network import network_error
 from airflow_airbyte_ext.api.operations import (
     APPLICATION_TOKEN_REQUEST,
     GET_INSTANCE_CONFIGURATION,
@@ -30,7 +30,6 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteNotFoundError,
     AirbyteOperationMissingError,
     AirbytePermissionError,
-    AirbyteRequestTimeoutError,
     AirbyteServerError,
     AirbyteStatusError,
     AirbyteUnreachableError,
@@ -105,12 +104,17 @@ class Transport:
         """Return the server's release; `Release.UNKNOWN` before 0.57.4, which do not tell it."""
         if self._release is None:
             try:
-                self._release = Release(self.send(GET_INSTANCE_CONFIGURATION).version)
-            except (AirbyteOperationMissingError, AirbyteAnswerError):
+                self._release = Release(self._ask_anonymously(GET_INSTANCE_CONFIGURATION).version)
+            except AirbyteOperationMissingError:
                 self._release = Release.UNKNOWN
-            except AirbyteStatusError:
+            except (AirbyteAnswerError, AirbyteStatusError):
                 return Release.UNKNOWN
         return self._release
+
+    def _ask_anonymously(self, operation: Operation[Answer]) -> Answer:
+        # The release may be asked for while a token is being bought, so it must not want one itself.
+        auth = NoAuth() if isinstance(self._auth, ClientCredentialsAuth) else self._auth
+        return self._send(operation, self.settings.base_url + operation.path, None, auth=auth)
 
     def _send(self, operation: Operation[Answer], url: str, body: Body | None, *, auth: AuthBase) -> Answer:
         retrying = Retrying(
@@ -154,25 +158,25 @@ class Transport:
                 # Given with each request, since an environment variable would win over the session's own.
                 verify=settings.verify,
                 cert=settings.client_cert,
-                proxies=settings.proxies,
+                proxies=dict(settings.proxies),  # which `requests` adds the environment's to
                 allow_redirects=False,
             )
-        except requests.RequestException as error:
-            raise _unreachable(operation, url, error) from None
+        except OSError as error:  # which `requests` makes its own errors of
+            raise network_error(operation, url, error, settings) from None
 
     def _lacks(self, operation: Operation[Any], response: Response) -> bool:
         """Whether an error status means that the operation itself, not the id in its request, is unknown."""
+        if is_html(response) or response.status_code not in (404, 405):
+            return False
         if response.status_code == 405:
             return True
-        if response.status_code != 404:
-            return False
         body = json_or_none(response)
         if not isinstance(body, dict):
             return False
         # Up to 1.8 the body names the server's exception class, which is another one for an unknown path.
         if exception_class := str(body.get("exceptionClassName") or ""):
             return "NotFoundKnown" not in exception_class
-        if operation is GET_INSTANCE_CONFIGURATION:
+        if operation in (GET_INSTANCE_CONFIGURATION, APPLICATION_TOKEN_REQUEST):
             return True
         return self.release().is_before(operation.since) or "_links" in body
 
@@ -228,6 +232,8 @@ def _credentials_refused(url: str, error: AirbyteStatusError) -> AirbyteApiError
 
 def _worth_repeating(operation: Operation[Any], error: BaseException) -> bool:
     """Whether sending the operation again is safe, and may help."""
+    if isinstance(error, AirbyteApiError) and error.operation != operation.operation_id:
+        return False  # it has been repeated already: the token's, or the release's
     if isinstance(error, AirbyteUnreachableError):
         return operation.repeat is Repeat.READ or not error.sent
     if not isinstance(error, AirbyteStatusError) or isinstance(error, AirbyteAuthenticationError):
@@ -250,32 +256,3 @@ def _pause(state: RetryCallState) -> float:
 def _say_why(state: RetryCallState) -> None:
     if state.outcome and state.next_action:
         log.info("%s Trying again in %.1f s.", state.outcome.exception(), state.next_action.sleep)
-
-
-def _unreachable(operation: Operation[Any], url: str, error: requests.RequestException) -> AirbyteApiError:
-    """Say what the network did; `requests` and urllib3 wrap the cause in several layers."""
-    name = operation.operation_id
-    cause = getattr(error.args[0], "reason", None) if error.args else None
-    if isinstance(error, requests.exceptions.SSLError):
-        return AirbyteUnreachableError(
-            f"{name}: the TLS certificate of {url} is not trusted. Give its CA as a bundle in `verify`, or set "
-            "`verify` to false where that is acceptable.",
-            operation=name,
-            sent=False,
-        )
-    if isinstance(error, requests.exceptions.ProxyError):
-        return AirbyteUnreachableError(
-            f"{name}: the proxy for {url} does not answer. Check `proxies`.", operation=name, sent=False
-        )
-    if isinstance(cause, NewConnectionError | ConnectTimeoutError):
-        return AirbyteUnreachableError(
-            f"{name}: cannot connect to {url}. Is the address right, and Airbyte running?",
-            operation=name,
-            sent=False,
-        )
-    if isinstance(error, requests.Timeout):
-        return AirbyteRequestTimeoutError(f"{name}: no answer from {url} in time.", operation=name)
-    return AirbyteUnreachableError(
-        f"{name}: the connection to {url} broke before the answer was complete.",
-        operation=name,
-    )

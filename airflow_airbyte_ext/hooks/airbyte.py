@@ -104,14 +104,15 @@ def settings_from_connection(connection: Connection) -> ClientSettings:
 
 
 def _address(connection: Connection) -> str:
-    """Return the host field as a URL; a bare host gets the Connection's schema and port, as in Airflow's own URIs."""
+    """Return the host field as a URL; what it lacks comes from schema and port, as in Airflow's own URIs."""
     host = (connection.host or "").strip()
-    if not host or "://" in host:
+    if not host:
         return host
-    scheme = connection.schema if connection.schema in ("http", "https") else "http"
-    name, slash, path = host.partition("/")
+    schema = connection.schema if connection.schema in ("http", "https") else "http"
+    scheme, _, rest = host.rpartition("://")
+    name, slash, path = rest.partition("/")
     port = f":{connection.port}" if connection.port and ":" not in name else ""
-    return f"{scheme}://{name}{port}{slash}{path}"
+    return f"{scheme or schema}://{name}{port}{slash}{path}"
 
 
 def _credentials(connection: Connection, given: dict[str, Any]) -> dict[str, Any]:

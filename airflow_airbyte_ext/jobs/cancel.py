@@ -5,13 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError
 from airflow_airbyte_ext.jobs.find import JobReader, running_job
 from airflow_airbyte_ext.jobs.status import verdict
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.api.models.jobs import JobRead
 
 log = logging.getLogger(__name__)
@@ -20,7 +20,9 @@ log = logging.getLogger(__name__)
 PAUSES = (1.0, 2.0, 4.0)
 
 
-def cancel_job(client: AirbyteClient, job_id: int, *, connection_id: str | None, clock: Clock) -> JobRead | None:
+def cancel_job(
+    client: AirbyteClient, job_id: int, *, connection_id: str | None, clock: Clock = SYSTEM_CLOCK
+) -> JobRead | None:
     """
     Cancel the job if it still runs, and return it as it is afterwards; None where the server does not have it.
 

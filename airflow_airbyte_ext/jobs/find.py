@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.exceptions import AirbyteOperationMissingError
 from airflow_airbyte_ext.jobs.status import verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.models.jobs import AttemptRead, JobRead
+    from airflow_airbyte_ext.api.models.jobs import AttemptRead, JobRead, JobWithAttemptsRead
 
 SYNC = "sync"
 RESET = "reset_connection"
@@ -22,17 +25,29 @@ def replication_kinds(client: AirbyteClient) -> list[str]:
     return [SYNC, RESET, REFRESH] if client.release().is_at_least(REFRESH_SINCE) else [SYNC, RESET]
 
 
+def jobs_of(
+    client: AirbyteClient, connection_id: str, kinds: Sequence[str], *, page_size: int = 20
+) -> Iterator[JobWithAttemptsRead]:
+    """Return a connection's jobs, newest first, page by page as long as somebody wants more."""
+    for page in itertools.count():
+        entries = client.list_jobs_for(
+            config_types=kinds, config_id=connection_id, page_size=page_size, row_offset=page * page_size
+        ).jobs
+        yield from entries
+        if len(entries) < page_size:
+            return
+
+
 def newest_job(client: AirbyteClient, connection_id: str) -> JobRead | None:
     """Return the connection's newest sync, reset or refresh; None where it never had one."""
-    page = client.list_jobs_for(config_types=replication_kinds(client), config_id=connection_id, page_size=1)
-    return page.jobs[0].job if page.jobs else None
+    newest = next(jobs_of(client, connection_id, replication_kinds(client), page_size=1), None)
+    return newest.job if newest else None
 
 
 def first_job_after(client: AirbyteClient, connection_id: str, job_id: int, *, kind: str) -> JobRead | None:
     """Return the connection's first job of this kind that is newer than `job_id`, also where others followed it."""
-    page = client.list_jobs_for(config_types=[kind], config_id=connection_id, page_size=20)
-    newer = [entry.job for entry in page.jobs if entry.job.id > job_id]
-    return min(newer, key=lambda job: job.id, default=None)
+    newest_first = (entry.job for entry in jobs_of(client, connection_id, [kind]))
+    return min(itertools.takewhile(lambda job: job.id > job_id, newest_first), key=lambda job: job.id, default=None)
 
 
 def running_job(client: AirbyteClient, connection_id: str) -> JobRead | None:
@@ -73,13 +88,10 @@ class JobReader:
 
     def listed(self) -> tuple[JobRead, list[AttemptRead]] | None:
         """Return the job and its attempts from the list of its connection's jobs; None where it is not there."""
-        page = self.client.list_jobs_for(
-            config_types=replication_kinds(self.client),
-            config_id=self.connection_id,
-            including_job_id=self.job_id,
-            page_size=20,
-        )
-        return next(((entry.job, entry.attempts) for entry in page.jobs if entry.job.id == self.job_id), None)
+        for entry in jobs_of(self.client, self.connection_id or "", replication_kinds(self.client)):
+            if entry.job.id <= self.job_id:
+                return (entry.job, entry.attempts) if entry.job.id == self.job_id else None
+        return None
 
     def read_with_attempts(self) -> tuple[JobRead, list[AttemptRead]] | None:
         """Return the job and its attempts, with logs only where the release has no other way."""

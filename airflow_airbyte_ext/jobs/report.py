@@ -124,10 +124,11 @@ def failure_reason(attempts: Sequence[AttemptRead]) -> str | None:
 
 
 def _in_words(failure: FailureReason) -> str:
-    message = failure.external_message or failure.internal_message or "no message"
+    messages = [(text or "").strip() for text in (failure.external_message, failure.internal_message)]
+    message = next(filter(None, messages), "no message")
     kind = ", ".join(word for word in (failure.failure_origin, failure.failure_type) if word)
     # A message may go on with a stack trace; its first line is what Airbyte's own UI shows.
-    return f"{message.strip().splitlines()[0]} [{kind}]" if kind else message.strip().splitlines()[0]
+    return f"{message.splitlines()[0]} [{kind}]" if kind else message.splitlines()[0]
 
 
 class LogLine(NamedTuple):

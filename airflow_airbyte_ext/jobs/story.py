@@ -11,12 +11,15 @@ from rich.console import Console
 from rich.filesize import decimal
 from rich.table import Table
 
+from airflow_airbyte_ext.api.streams import stream_name
 from airflow_airbyte_ext.jobs.status import Verdict, verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_airbyte_ext.jobs.report import JobReport
 
-MOST_STREAMS = 50
+MOST_ROWS = 50
 
 
 def story_of(report: JobReport) -> list[str]:
@@ -25,28 +28,31 @@ def story_of(report: JobReport) -> list[str]:
     moved = f"{_count(report.records_synced)} records, {_size(report.bytes_synced)}"
     attempts = f"{report.attempts} attempt{'' if report.attempts == 1 else 's'}"
     summary = f"Job {report.job_id} ({report.job_type}): {report.status} after {attempts}{duration}; {moved}."
-    lines = [*_table(report), summary]
+    lines = [*_streams(report), summary]
     if verdict(report.status) is Verdict.FAILED:
         lines.append(f"Airbyte's reason: {report.failure or 'none given; look at the job in Airbyte.'}")
     return lines
 
 
-def _table(report: JobReport) -> list[str]:
-    if not report.streams:
-        return []
-    table = Table(box=box.ASCII2, pad_edge=True)
-    table.add_column("stream", overflow="fold")
-    table.add_column("records", justify="right")
-    table.add_column("size", justify="right")
-    for stream in report.streams[:MOST_STREAMS]:
-        name = f"{stream.namespace}.{stream.name}" if stream.namespace else stream.name
-        table.add_row(name, _count(stream.records), _size(stream.bytes))
-    console = Console(file=StringIO(), width=100, color_system=None, markup=False)
-    console.print(table)
-    lines = console.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    if hidden := len(report.streams) - MOST_STREAMS:
-        lines += [f"... and {hidden} more streams"] if hidden > 0 else []
-    return [line.rstrip() for line in lines]
+def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return a table for a log: the first column to the left, the others to the right, and many rows counted only."""
+    table = Table(box=box.ASCII2)
+    for number, column in enumerate(columns):
+        table.add_column(column, overflow="fold", justify="right" if number else "left")
+    for row in rows[:MOST_ROWS]:
+        table.add_row(*row)
+    text = StringIO()
+    Console(file=text, width=100, color_system=None, markup=False, highlight=False).print(table)
+    hidden = len(rows) - MOST_ROWS
+    return [line.rstrip() for line in text.getvalue().splitlines()] + ([f"... and {hidden} more"] if hidden > 0 else [])
+
+
+def _streams(report: JobReport) -> list[str]:
+    rows = [
+        (stream_name((stream.namespace or None, stream.name)), _count(stream.records), _size(stream.bytes))
+        for stream in report.streams
+    ]
+    return table_lines(("stream", "records", "size"), rows) if rows else []
 
 
 def _duration(report: JobReport) -> str:

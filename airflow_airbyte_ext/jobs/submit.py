@@ -12,6 +12,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
     AirbyteApiError,
@@ -27,21 +28,24 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteServerError,
     AirbyteUnreachableError,
 )
-from airflow_airbyte_ext.jobs.find import SYNC, first_job_after, newest_job
+from airflow_airbyte_ext.jobs.find import RESET, SYNC, first_job_after, newest_job
 from airflow_airbyte_ext.jobs.status import verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.api.models.jobs import JobInfoRead, JobRead
+    from airflow_airbyte_ext.api.streams import StreamKey
 
 log = logging.getLogger(__name__)
 
 # A job appears in Airbyte's list some time after the request that starts it, which may be lost by then.
 LOOKS_AFTER_A_LOST_ANSWER = (0.5, 1.0, 2.0, 4.0, 8.0)
 SUBMISSIONS = 3
+
+# The name that later releases gave to a reset; its job is of type "reset_connection" all the same.
+CLEAR_SINCE = "0.57.3"
 
 
 @dataclass(frozen=True)
@@ -74,7 +78,7 @@ class Submitter:
         connection_id: str,
         *,
         start: Callable[[], JobInfoRead],
-        clock: Clock,
+        clock: Clock = SYSTEM_CLOCK,
         kind: str = SYNC,
     ) -> None:
         self._client = client
@@ -88,6 +92,7 @@ class Submitter:
         *,
         attach: bool = True,
         after: int | None = None,
+        make_way: Callable[[], None] = lambda: None,
         before_start: Callable[[int], None] = lambda _newest: None,
     ) -> Submission:
         """
@@ -95,6 +100,7 @@ class Submitter:
 
         :param attach: Take a job of the same kind that runs already for ours; otherwise that is an error.
         :param after: The newest job's id at the time of an earlier, unfinished call: a newer job is that call's.
+        :param make_way: Called first, to deal with a job that runs; see `running.make_way`.
         :param before_start: Called with the newest job's id (0 for none) before anything is started.
         :raises AirbyteJobRunningError: Another job runs that is not to be taken for ours.
         :raises AirbyteConnectionUnusableError: The connection is inactive, deleted, locked or unknown.
@@ -103,6 +109,7 @@ class Submitter:
         """
         if after is not None and (job := self._first_after(after)):
             return Submission(job, adopted=False)
+        make_way()
         newest = newest_job(self._client, self._connection_id)
         if newest and not verdict(newest.status).is_final:
             return self._running_already(newest, attach=attach)
@@ -112,44 +119,53 @@ class Submitter:
 
     def _start_after(self, noted: int, *, attach: bool) -> Submission:
         lost: AirbyteApiError | None = None
+        refusal: AirbyteConflictError | None = None
         for _ in range(SUBMISSIONS):
             try:
                 job = self._start().job
             except (AirbyteUnreachableError, AirbyteAnswerError, AirbyteServerError) as error:
                 log.warning("It is unclear whether a job was started; looking for it. %s", error)
                 lost = error
-                if found := self._look_for_lost(noted, error):
+                if found := self._look_for_lost(noted):
                     return Submission(found, adopted=False)
-            except (AirbyteConflictError, AirbyteNotFoundError) as error:
-                return self._after_refusal(noted, error, lost=lost is not None, attach=attach)
+            except AirbyteConflictError as error:
+                refusal = error
+                if submission := self._after_refusal(noted, lost=lost is not None, attach=attach):
+                    return submission
+                self._clock.sleep(LOOKS_AFTER_A_LOST_ANSWER[0])
+            except AirbyteNotFoundError:
+                self._explain()
+                raise
             else:
                 # Servers before 0.39 answer with the job that runs already, if there is one.
                 return Submission(self._of_our_kind(job), adopted=job.id <= noted)
+        if refusal and not lost:
+            raise refusal
         raise AirbyteJobNotStartedError(
             f"Airbyte started no job for connection {self._connection_id} in {SUBMISSIONS} tries: none appeared in its "
             f"list of jobs. Look at the server's log. The last answer was: {lost}",
             connection_id=self._connection_id,
         ) from lost
 
-    def _look_for_lost(self, noted: int, error: AirbyteApiError) -> JobRead | None:
+    def _look_for_lost(self, noted: int) -> JobRead | None:
         """Look several times for the job that an unclear answer may have started."""
         for number, pause in enumerate(LOOKS_AFTER_A_LOST_ANSWER):
             if job := self._first_after(noted):
                 return job
             if number == 0:
-                self._explain(error)
+                self._explain()
             self._clock.sleep(pause)
         return None
 
-    def _after_refusal(self, noted: int, error: AirbyteApiError, *, lost: bool, attach: bool) -> Submission:
-        """Tell why Airbyte refused to start a job: often because one runs, which may be ours after a lost answer."""
+    def _after_refusal(self, noted: int, *, lost: bool, attach: bool) -> Submission | None:
+        """Find out why Airbyte refused: mostly because a job runs, ours after a lost answer. None: it has passed."""
         if lost and (job := self._first_after(noted)):
             return Submission(job, adopted=False)
         newest = newest_job(self._client, self._connection_id)
         if newest and not verdict(newest.status).is_final:
             return self._running_already(newest, attach=attach)
-        self._explain(error)
-        raise error
+        self._explain()
+        return None
 
     def _first_after(self, job_id: int) -> JobRead | None:
         return first_job_after(self._client, self._connection_id, job_id, kind=self._kind)
@@ -174,19 +190,20 @@ class Submitter:
             job_id=job.id,
         )
 
-    def _explain(self, error: AirbyteApiError) -> None:
+    def _explain(self) -> None:
         """Raise what is wrong with the connection, if that is why Airbyte started nothing; many releases do not say."""
         if problem := connection_problem(self._client, self._connection_id):
-            raise problem from error
+            raise problem from None
 
 
 def submit_sync(
     client: AirbyteClient,
     connection_id: str,
     *,
-    clock: Clock,
+    clock: Clock = SYSTEM_CLOCK,
     attach: bool = True,
     after: int | None = None,
+    make_way: Callable[[], None] = lambda: None,
     before_start: Callable[[int], None] = lambda _newest: None,
 ) -> Submission:
     """Find or start exactly one sync of the connection; see `Submitter.submit`."""
@@ -196,7 +213,38 @@ def submit_sync(
         start=lambda: client.sync_connection(connection_id=connection_id),
         clock=clock,
     )
-    return submitter.submit(attach=attach, after=after, before_start=before_start)
+    return submitter.submit(attach=attach, after=after, make_way=make_way, before_start=before_start)
+
+
+def submit_reset(
+    client: AirbyteClient,
+    connection_id: str,
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    streams: Sequence[StreamKey] | None = None,
+    after: int | None = None,
+    make_way: Callable[[], None] = lambda: None,
+    before_start: Callable[[int], None] = lambda _newest: None,
+) -> Submission:
+    """
+    Start exactly one reset of the connection, or of single streams; see `Submitter.submit`.
+
+    A job that runs is never taken for ours, and never cancelled: to start a reset while a sync runs cancels the sync
+    silently, so let `make_way` wait for its end or cancel it.
+
+    :param streams: The streams to empty; all when not given.
+    """
+
+    def start() -> JobInfoRead:
+        knows_clear = client.release().is_at_least(CLEAR_SINCE)
+        if streams is None:
+            whole = client.clear_connection if knows_clear else client.reset_connection
+            return whole(connection_id=connection_id)
+        single = client.clear_connection_stream if knows_clear else client.reset_connection_stream
+        return single(connection_id=connection_id, streams=streams)
+
+    submitter = Submitter(client, connection_id, start=start, clock=clock, kind=RESET)
+    return submitter.submit(attach=False, after=after, make_way=make_way, before_start=before_start)
 
 
 def connection_problem(client: AirbyteClient, connection_id: str) -> AirbyteConnectionUnusableError | None:

@@ -6,6 +6,7 @@ import logging
 import math
 from typing import TYPE_CHECKING
 
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
     AirbyteApiError,
@@ -15,6 +16,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteNotFoundError,
     AirbytePermissionError,
     AirbyteServerError,
+    AirbyteStatusError,
 )
 from airflow_airbyte_ext.jobs.find import REFRESH, RESET, SYNC, JobReader
 from airflow_airbyte_ext.jobs.status import verdict
@@ -23,13 +25,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.api.models.jobs import JobRead
 
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL = 10.0
 UNREADABLE_TIMEOUT = 600.0
+LONGEST_RETRY_AFTER = 120.0
 
 
 class JobWatch:
@@ -50,7 +52,7 @@ class JobWatch:
         client: AirbyteClient,
         job_id: int,
         *,
-        clock: Clock,
+        clock: Clock = SYSTEM_CLOCK,
         connection_id: str | None = None,
         unreadable_timeout: float = UNREADABLE_TIMEOUT,
         seen: bool = False,
@@ -61,6 +63,8 @@ class JobWatch:
         self._unreadable_timeout = unreadable_timeout
         self._seen = seen
         self.readable_at = clock.time() if readable_at is None else readable_at
+        self._retry_after = 0.0
+        self._status: str | None = None
         self._where = client.settings.base_url
 
     def poll(self) -> JobRead | None:
@@ -88,11 +92,33 @@ class JobWatch:
             self._seen = True
             self._reader.client = self._reader.client.single()
         self.readable_at = self._clock.time()
+        self._retry_after = 0.0
+        self._status = job.status
         return job
+
+    def pause(self, poll_interval: float, deadline: float | None) -> float:
+        """
+        Return the seconds to wait before the next poll: the interval, or longer where the server asks for it.
+
+        :param deadline: Epoch seconds at which to stop waiting.
+        :raises AirbyteJobTimeoutError: The deadline has passed.
+        """
+        wanted = max(poll_interval, min(self._retry_after, LONGEST_RETRY_AFTER))
+        left = math.inf if deadline is None else deadline - self._clock.time()
+        if left > 0:
+            return min(wanted, left)
+        job_id = self._reader.job_id
+        raise AirbyteJobTimeoutError(
+            f"Job {job_id} was still {self._status or 'unreadable'} when the wait was over. Give it a longer time, or "
+            "look at the job in Airbyte for what keeps it.",
+            job_id=job_id,
+            connection_id=self._reader.connection_id or "",
+        )
 
     def _bear(self, error: AirbyteApiError) -> None:
         """Take a failed poll, and raise when it was one too many."""
         job_id = self._reader.job_id
+        self._retry_after = (isinstance(error, AirbyteStatusError) and error.retry_after) or 0.0
         if not self._seen:
             if isinstance(error, AirbyteNotFoundError | AirbytePermissionError) or self._is_unknown(error):
                 raise self._vanished() from error
@@ -131,7 +157,7 @@ def wait_for_job(
     client: AirbyteClient,
     job_id: int,
     *,
-    clock: Clock,
+    clock: Clock = SYSTEM_CLOCK,
     connection_id: str | None = None,
     poll_interval: float = POLL_INTERVAL,
     deadline: float | None = None,
@@ -162,21 +188,4 @@ def wait_for_job(
             on_change(job)
         if job and verdict(job.status).is_final:
             return job
-        pause = min(poll_interval, time_left(deadline, clock))
-        if pause <= 0:
-            raise timed_out(job_id, status)
-        clock.sleep(pause)
-
-
-def time_left(deadline: float | None, clock: Clock) -> float:
-    """Return the seconds until the deadline (epoch seconds), which may be below 0; endless without one."""
-    return math.inf if deadline is None else deadline - clock.time()
-
-
-def timed_out(job_id: int, status: str | None) -> AirbyteJobTimeoutError:
-    """Return the error for a wait that is over while the job is not."""
-    return AirbyteJobTimeoutError(
-        f"Job {job_id} was still {status or 'unreadable'} when the wait was over. Give it a longer time, or look at "
-        "the job in Airbyte for what keeps it.",
-        job_id=job_id,
-    )
+        clock.sleep(watch.pause(poll_interval, deadline))

@@ -83,8 +83,9 @@ class AirbyteJobSensor(BaseSensorOperator):
         backstop = timedelta(seconds=self.timeout + 60)
         return self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
 
-    def execute_complete(self, context: Context, event: dict[str, Any] | None) -> dict[str, Any]:  # noqa: ARG002
+    def execute_complete(self, context: Context, event: dict[str, Any] | None) -> dict[str, Any]:
         """Go on after the triggerer's wait."""
+        self.job_page = ""
         from airflow_airbyte_ext.triggers.airbyte import raise_for_event
 
         try:
@@ -92,7 +93,7 @@ class AirbyteJobSensor(BaseSensorOperator):
                 raise_for_event(event)
         except AirbyteJobTimeoutError as error:
             raise AirflowSensorTimeout(str(error)) from error
-        return self._finish()
+        return self._finish(context)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look at the job once."""
@@ -107,7 +108,7 @@ class AirbyteJobSensor(BaseSensorOperator):
         self._tell(job, context)
         if not verdict(job.status).is_final:
             return False
-        return PokeReturnValue(is_done=True, xcom_value=self._finish())
+        return PokeReturnValue(is_done=True, xcom_value=self._finish(context))
 
     def _watch(self, context: Context) -> JobWatch:
         """Return this process's watch; in reschedule mode each look is a process of its own."""
@@ -126,25 +127,29 @@ class AirbyteJobSensor(BaseSensorOperator):
 
     def _tell(self, job: JobRead, context: Context) -> None:
         if job.status != getattr(self, "_told_status", None):
-            if not hasattr(self, "_told_status"):
-                self._push_link(job, context)
             self._told_status = job.status
             self.log.info("Job %s: %s", job.id, job.status)
+            self._show(job.id, job.config_id, context)
 
-    def _push_link(self, job: JobRead, context: Context) -> None:
+    def _show(self, job_id: int, connection_id: str | None, context: Context) -> None:
+        """Push the job's id and address once, so that both are there while the job runs."""
         from airflow_airbyte_ext.jobs.page import job_page
 
+        if getattr(self, "job_page", ""):
+            return
+        context["ti"].xcom_push(key="job_id", value=job_id)
         client = AirbyteConfigHook(self.airbyte_conn_id).client
-        if page := job_page(client, connection_id=job.config_id or "", job_id=job.id):
+        if page := job_page(client, connection_id=connection_id or "", job_id=job_id):
             self.job_page = page
             context["ti"].xcom_push(key=JOB_LINK_XCOM, value=page)
 
-    def _finish(self) -> dict[str, Any]:
+    def _finish(self, context: Context) -> dict[str, Any]:
         from airflow_airbyte_ext.jobs.report import read_report
         from airflow_airbyte_ext.jobs.story import story_of
 
         client = AirbyteConfigHook(self.airbyte_conn_id).client
         report = read_report(client, self._job_id(), adopted=True)
+        self._show(report.job_id, report.connection_id, context)
         for line in story_of(report):
             self.log.info("%s", line)
         if error := report.error():

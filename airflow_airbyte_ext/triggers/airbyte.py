@@ -101,7 +101,7 @@ class AirbyteJobTrigger(BaseTrigger):
     async def _wait(self) -> JobRead:
         from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.jobs.status import verdict
-        from airflow_airbyte_ext.jobs.wait import JobWatch, time_left, timed_out
+        from airflow_airbyte_ext.jobs.wait import JobWatch
 
         clock = SystemClock()
         watch = JobWatch(
@@ -120,10 +120,7 @@ class AirbyteJobTrigger(BaseTrigger):
                 self.log.info("Job %s: %s", self.job_id, status)
             if job and verdict(job.status).is_final:
                 return job
-            pause = min(self.poll_interval, time_left(self.deadline, clock))
-            if pause <= 0:
-                raise timed_out(self.job_id, status)
-            await asyncio.sleep(pause)
+            await asyncio.sleep(watch.pause(self.poll_interval, self.deadline))
 
     async def _client(self) -> AirbyteClient:
         from airflow.providers.common.compat.connection import get_async_connection

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, Field
 
 from airflow_airbyte_ext.api.models.base import AirbyteModel, Items
 
@@ -146,8 +148,12 @@ class JobWithAttemptsRead(AirbyteModel):
     attempts: Items[AttemptRead] = Field(default_factory=list)
 
 
-class JobReadList(AirbyteModel):
-    """A page of jobs, newest first."""
+def _with_job(entries: Any) -> Any:
+    return [entry for entry in entries or [] if not isinstance(entry, dict) or entry.get("job")]
 
-    jobs: Items[JobWithAttemptsRead] = Field(default_factory=list)
+
+class JobReadList(AirbyteModel):
+    """A page of jobs, newest first; an entry may lack its job, and says nothing then."""
+
+    jobs: Annotated[Items[JobWithAttemptsRead], BeforeValidator(_with_job)] = Field(default_factory=list)
     total_job_count: int | None = Field(None, alias="totalJobCount")

@@ -13,7 +13,12 @@ import pytest
 
 import airflow_airbyte_ext
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
-from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
+from airflow_airbyte_ext.operators.airbyte import AirbyteResetConnectionOperator, AirbyteSyncConnectionOperator
+from airflow_airbyte_ext.operators.state import (
+    AirbyteBackupStateOperator,
+    AirbyteForgetSnapshotsOperator,
+    AirbyteRestoreStateOperator,
+)
 from airflow_airbyte_ext.provider_info import get_provider_info
 from airflow_airbyte_ext.sensors.airbyte import AirbyteJobSensor
 from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
@@ -21,6 +26,10 @@ from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
 REPOSITORY = Path(airflow_airbyte_ext.__file__).parents[1]
 TASKS = {
     AirbyteSyncConnectionOperator: {"connection_id": "x"},
+    AirbyteResetConnectionOperator: {"connection_id": "x"},
+    AirbyteBackupStateOperator: {"connection_id": "x", "store": "y"},
+    AirbyteRestoreStateOperator: {"connection_id": "x", "store": "y"},
+    AirbyteForgetSnapshotsOperator: {"connection_id": "x", "store": "y", "keep": {"last": 1}},
     AirbyteJobSensor: {"airbyte_job_id": 1},
 }
 
@@ -40,7 +49,7 @@ def test_every_template_field_is_an_argument_and_is_set(task) -> None:
     for field in task.template_fields:
         assert field in arguments_of(task)
         assert hasattr(operator, field)
-    assert "airbyte_conn_id" in task.template_fields
+    assert {name for name in arguments_of(task) if name.endswith("conn_id")} <= set(task.template_fields)
 
 
 @pytest.mark.parametrize("thing", [*TASKS, AirbyteConfigHook, AirbyteJobTrigger])
@@ -84,7 +93,8 @@ def test_the_metadata_names_every_room_that_exists() -> None:
     named = {
         module for key in ("hooks", "operators", "sensors", "triggers") for module in info[key][0]["python-modules"]
     }
-    assert named == {f"airflow_airbyte_ext.{room}.airbyte" for room in ("hooks", "operators", "sensors", "triggers")}
+    rooms = {"hooks": ["airbyte"], "operators": ["airbyte", "state"], "sensors": ["airbyte"], "triggers": ["airbyte"]}
+    assert named == {f"airflow_airbyte_ext.{room}.{module}" for room, modules in rooms.items() for module in modules}
 
 
 def test_the_changelog_begins_with_this_version() -> None:

@@ -57,7 +57,7 @@ def test_a_malformed_connection_id_fails_for_good_before_any_request(airbyte, co
         ({"poll_interval": 0}, "poll_interval is 0; give seconds above 0"),
         ({"wait_timeout": -5}, "wait_timeout is -5; give seconds"),
         ({"unreadable_timeout": "soon"}, "unreadable_timeout is 'soon'; give seconds"),
-        ({"if_running": "maybe"}, "if_running is 'maybe'; give one of 'attach', 'fail'"),
+        ({"if_running": "maybe"}, "if_running is 'maybe'; give one of 'attach', 'wait', 'fail'"),
     ],
 )
 def test_a_wrong_argument_is_named_with_what_is_allowed(airbyte, connection_id, context, arguments, words) -> None:

@@ -66,7 +66,7 @@ def test_a_look_that_fails_is_not_the_end(airbyte, connection_id, context) -> No
 
 def test_in_reschedule_mode_the_time_without_an_answer_adds_up_over_processes(airbyte, connection_id, context) -> None:
     job_id = airbyte.start_job(connection_id)
-    airbyte.fail_next("getJobInfoLight", Fault.status(423), times=2)
+    airbyte.fail_next("getJobInfoLight", Fault.status(423, body={"message": "locked"}), times=2)
     assert sensor(job_id, mode="reschedule", unreadable_timeout=100).poke(context) is False
     context["task_state_store"]["airbyte_job"]["readable_at"] = time.time() - 200
     with pytest.raises(AirbyteJobUnreadableError, match="could not be read for 200 s"):

@@ -1,0 +1,102 @@
+"""What the network did, in words: from the errors of `requests` to ours."""
+
+from __future__ import annotations
+
+import re
+import ssl
+from typing import TYPE_CHECKING, Any
+
+import requests
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+
+from airflow_airbyte_ext.exceptions import (
+    AirbyteApiError,
+    AirbyteConfigurationError,
+    AirbyteError,
+    AirbyteRequestTimeoutError,
+    AirbyteUnreachableError,
+)
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.api.operations import Operation
+    from airflow_airbyte_ext.api.settings import ClientSettings
+
+
+def network_error(operation: Operation[Any], url: str, error: OSError, settings: ClientSettings) -> AirbyteError:
+    """
+    Return the error for a request that got no answer.
+
+    Only a request that surely never left may be sent again by whoever starts something with it, so `sent` is False
+    only where the innermost cause shows that no connection was made.
+    """
+    name = operation.operation_id
+    cause = _innermost(error)
+    if mistake := _configuration_mistake(error, cause, settings):
+        return mistake
+    unsent = isinstance(cause, NewConnectionError | ConnectTimeoutError | ssl.SSLCertVerificationError)
+    unsent = unsent or "Tunnel connection failed" in str(cause)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return AirbyteUnreachableError(
+            f"{name}: the proxy did not give an answer of {url}. Check `proxies`, and the proxy.",
+            operation=name,
+            sent=not unsent,
+        )
+    if isinstance(error, requests.exceptions.SSLError):
+        return AirbyteUnreachableError(
+            f"{name}: the TLS connection to {url} failed ({_in_short(cause)}). Give the CA of its certificate as a "
+            "bundle in `verify`, or set `verify` to false where that is acceptable.",
+            operation=name,
+            sent=not unsent,
+        )
+    if unsent:
+        return AirbyteUnreachableError(
+            f"{name}: cannot connect to {url}. Is the address right, and Airbyte running?", operation=name, sent=False
+        )
+    return _broken(name, url, error)
+
+
+def _broken(name: str, url: str, error: OSError) -> AirbyteApiError:
+    if isinstance(error, requests.Timeout):
+        return AirbyteRequestTimeoutError(f"{name}: no answer from {url} in time.", operation=name)
+    return AirbyteUnreachableError(
+        f"{name}: the connection to {url} broke before the answer was complete.", operation=name
+    )
+
+
+def _configuration_mistake(
+    error: OSError, cause: BaseException, settings: ClientSettings
+) -> AirbyteConfigurationError | None:
+    """Return the error for a setting that cannot work, whatever Airbyte does."""
+    broken_proxy = isinstance(error, requests.exceptions.InvalidProxyURL | requests.exceptions.InvalidSchema)
+    if broken_proxy or ("proxy" in str(cause).lower() and isinstance(error, ValueError)):
+        return AirbyteConfigurationError(
+            "proxies holds an address that cannot be used. Give one such as http://proxy.example.com:3128."
+        )
+    if isinstance(error, requests.exceptions.InvalidHeader):
+        return AirbyteConfigurationError("headers holds a name or a value that HTTP does not allow.")
+    is_file = isinstance(error, OSError) and not isinstance(error, requests.RequestException)
+    bad_pem = isinstance(cause, ssl.SSLError) and not isinstance(cause, ssl.SSLCertVerificationError)
+    if is_file or (bad_pem and re.search("PEM|X509", str(cause))):
+        files = {name: getattr(settings, name) for name in ("verify", "client_cert")}
+        named = [f"{name} ({path})" for name, path in files.items() if isinstance(path, str | tuple)]
+        return AirbyteConfigurationError(
+            f"{' or '.join(named) or 'verify'} names a file that is not there, or holds no PEM certificates: "
+            f"{_in_short(cause)}."
+        )
+    return None
+
+
+def _innermost(error: BaseException) -> BaseException:
+    """Follow the layers in which `requests` and urllib3 wrap a cause."""
+    for _ in range(10):
+        inner = getattr(error, "reason", None)
+        if not isinstance(inner, BaseException):
+            inner = getattr(error, "original_error", None) or next(iter(error.args), None)
+        if not isinstance(inner, BaseException):
+            return error
+        error = inner
+    return error
+
+
+def _in_short(cause: BaseException) -> str:
+    return str(cause).split("\n")[0][:300]

@@ -1,0 +1,68 @@
+"""How a stream is named: to Airbyte by namespace and name, to people by both in one word."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+
+# Namespace and name; null and "" are different namespaces to Airbyte.
+StreamKey = tuple[str | None, str]
+
+
+def stream_name(key: StreamKey) -> str:
+    """Return a stream's name for people: namespace.name, and the name alone where there is no namespace."""
+    namespace, name = key
+    return name if namespace is None else f"{namespace}.{name}"
+
+
+def sorted_keys(keys: Iterable[StreamKey]) -> list[StreamKey]:
+    """Return stream keys in a fixed order: those without a namespace first."""
+    return sorted(keys, key=lambda key: (key[0] is not None, key[0] or "", key[1]))
+
+
+def resolve_streams(wanted: Sequence[str | Mapping[str, Any]], known: Iterable[StreamKey]) -> list[StreamKey]:
+    """
+    Return the streams that people mean.
+
+    :param wanted: "namespace.name", "name" where no other stream has that name, or {"namespace": ..., "name": ...}.
+    :param known: The streams that there are.
+    :raises AirbyteConfigurationError: There is no such stream, or more than one; says which there are.
+    """
+    if isinstance(wanted, str) or not wanted:
+        raise AirbyteConfigurationError(f"streams is {wanted!r}; give a list of stream names, or leave it out for all.")
+    there = sorted_keys(set(known))
+    return [_resolve(item, there) for item in wanted]
+
+
+def renamed_streams(names: Mapping[str, str], known: Iterable[StreamKey]) -> dict[StreamKey, StreamKey]:
+    """
+    Return which stream is to become which.
+
+    :param names: Old name to new name, as people write them; a new name without a namespace keeps the old one's.
+    :param known: The streams that there are.
+    :raises AirbyteConfigurationError: There is no such stream, or more than one.
+    """
+    there = sorted_keys(set(known))
+    renamed: dict[StreamKey, StreamKey] = {}
+    for old, new in names.items():
+        key = _resolve(old, there)
+        namespace, dot, name = new.rpartition(".")
+        renamed[key] = (namespace, name) if dot and key[0] is not None else (key[0], new)
+    return renamed
+
+
+def _resolve(item: str | Mapping[str, Any], known: Sequence[StreamKey]) -> StreamKey:
+    if isinstance(item, Mapping):
+        found = [key for key in known if key == (item.get("namespace"), item.get("name"))]
+    else:
+        found = [key for key in known if stream_name(key) == item] or [key for key in known if key[1] == item]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise AirbyteConfigurationError(
+            f"Stream {item!r} may be any of {', '.join(map(stream_name, found))}. Give its namespace, too."
+        )
+    there = ", ".join(map(stream_name, known[:20])) or "none"
+    raise AirbyteConfigurationError(f"There is no stream {item!r}. There are: {there}.")

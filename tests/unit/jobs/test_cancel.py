@@ -1,0 +1,163 @@
+"""Ending a job, and only that job."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+
+import pytest
+
+from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
+from airflow_airbyte_ext.exceptions import AirbyteApiError
+from airflow_airbyte_ext.jobs.cancel import cancel_job
+from airflow_airbyte_ext.testing import Fault, Step
+
+ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
+
+
+def start(airbyte, connection_id: str, status: str = "running", kind: str = "sync") -> int:
+    airbyte.script(connection_id, [Step(status, polls=1000), Step("succeeded")])
+    return airbyte.start_job(connection_id, kind)
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize(
+    ("status", "kind"), [("running", "sync"), ("pending", "sync"), ("running", "reset_connection")]
+)
+@pytest.mark.parametrize("era", ERAS)
+def test_a_running_job_is_cancelled(start_fake, connect, clock, era, status, kind, known):
+    """With its connection known or not, in every era: one request, and the job as it is afterwards."""
+    airbyte = start_fake(era)
+    connection_id = airbyte.add_connection()
+    job_id = start(airbyte, connection_id, status, kind)
+    job = cancel_job(connect(airbyte), job_id, connection_id=connection_id if known else None, clock=clock)
+    assert (job.id, job.status) == (job_id, "cancelled")
+    assert airbyte.jobs()[0]["status"] == "cancelled"
+    assert [request.body for request in airbyte.calls("cancelJob")] == [{"id": job_id}]
+
+
+@pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])
+@pytest.mark.parametrize("era", ERAS)
+def test_a_finished_job_is_never_cancelled(start_fake, connect, clock, era, status):
+    """The server would cancel whatever runs on the connection instead: nothing is sent."""
+    airbyte = start_fake(era)
+    connection_id = airbyte.add_connection()
+    old = airbyte.start_job(connection_id)
+    airbyte.advance(old, status)
+    running = start(airbyte, connection_id)
+    job = cancel_job(connect(airbyte), old, connection_id=connection_id, clock=clock)
+    assert (job.id, job.status) == (old, status)
+    assert airbyte.calls("cancelJob") == []
+    assert airbyte.jobs()[running - 1]["status"] == "running"
+
+
+@pytest.mark.parametrize("next_kind", ["sync", "reset_connection", "refresh"])
+def test_another_job_that_took_its_place_meanwhile_is_left_alone(airbyte, clock, next_kind):
+    """Between our two looks the job ended, and another began."""
+    connection_id = airbyte.add_connection()
+    job_id = start(airbyte, connection_id)
+    airbyte.fail_next("listJobsFor", Fault.status(503))
+
+    class Meddler:
+        """Acts while the client waits to look at the list again."""
+
+        time, monotonic = clock.time, clock.monotonic
+
+        def sleep(self, seconds: float) -> None:
+            clock.sleep(seconds)
+            airbyte.advance(job_id, "succeeded")
+            start(airbyte, connection_id, kind=next_kind)
+
+    settings = ClientSettings(base_url=airbyte.url)
+    with AirbyteClient(settings, clock=Meddler()) as client:
+        job = cancel_job(client, job_id, connection_id=connection_id, clock=clock)
+    assert (job.id, job.status) == (job_id, "succeeded")
+    assert airbyte.calls("cancelJob") == []
+    assert airbyte.jobs()[1]["status"] == "running"
+
+
+def test_a_cancel_that_is_ignored_between_two_attempts_is_repeated(start_fake, connect, clock):
+    """Before 0.50.12 the server answers 200 and does nothing while it waits for the next attempt."""
+    airbyte = start_fake("0.40")
+    connection_id = airbyte.add_connection()
+    airbyte.script(connection_id, [Step("incomplete", seconds=1.5), Step("running", polls=1000)])
+    job_id = airbyte.start_job(connection_id)
+    job = cancel_job(connect(airbyte), job_id, connection_id=connection_id, clock=clock)
+    assert job.status == "cancelled"
+    assert len(airbyte.calls("cancelJob")) >= 2
+
+
+def test_a_cancel_that_is_ignored_for_long_ends_all_the_same(start_fake, connect, clock):
+    """A back-off can last half an hour, a kill cannot: the job is returned as it is."""
+    airbyte = start_fake("0.40")
+    connection_id = airbyte.add_connection()
+    job_id = start(airbyte, connection_id, "incomplete")
+    job = cancel_job(connect(airbyte), job_id, connection_id=connection_id, clock=clock)
+    assert job.status == "incomplete"
+    assert sum(clock.sleeps) < 30
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        Fault.drop_after(),
+        Fault.drop_before(),
+        Fault.truncated(),
+        Fault.html(),
+        Fault.status(500, {"errorId": "x"}),
+        Fault.status(504, effect=True),
+        Fault.status(502),
+        Fault.status(409, {"message": "x"}),
+        Fault.status(408),
+    ],
+    ids=lambda fault: f"{fault.kind}-{fault.code}-{fault.effect}",
+)
+@pytest.mark.parametrize("era", ERAS)
+def test_a_lost_answer_is_verified(start_fake, connect, clock, era, fault):
+    """Whether the cancellation took effect is looked up, and asked for again where it did not."""
+    airbyte = start_fake(era)
+    connection_id = airbyte.add_connection()
+    job_id = start(airbyte, connection_id)
+    airbyte.fail_next("cancelJob", fault)
+    job = cancel_job(connect(airbyte), job_id, connection_id=connection_id, clock=clock)
+    assert (job.id, job.status) == (job_id, "cancelled")
+    assert len(airbyte.calls("cancelJob")) == (1 if fault.effect else 2)
+
+
+def test_a_job_that_ends_by_itself_meanwhile_keeps_its_end(airbyte, client, clock):
+    """The cancellation came too late: the job is reported as it ended."""
+    connection_id = airbyte.add_connection()
+    airbyte.script(connection_id, [Step("running", seconds=0.5), Step("succeeded")])
+    job_id = airbyte.start_job(connection_id)
+    airbyte.fail_next("cancelJob", Fault.status(500, {"errorId": "x"}))
+    job = cancel_job(client, job_id, connection_id=connection_id, clock=clock)
+    assert job.status == "succeeded"
+
+
+def test_a_job_of_a_deleted_connection_that_cannot_be_cancelled_ends_all_the_same(airbyte, client, clock):
+    """Airbyte answers 500 for ever: the job is returned as it is."""
+    connection_id = airbyte.add_connection()
+    job_id = start(airbyte, connection_id)
+    airbyte.set_connection_status(connection_id, "deprecated")
+    assert cancel_job(client, job_id, connection_id=connection_id, clock=clock).status == "running"
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_job_that_the_server_does_not_have_is_not_cancelled(start_fake, connect, clock, era):
+    """None, or an error of ours; and nothing is sent."""
+    airbyte = start_fake(era)
+    connection_id = airbyte.add_connection()
+    running = start(airbyte, connection_id)
+    with suppress(AirbyteApiError):
+        assert cancel_job(connect(airbyte), 4711, connection_id=connection_id, clock=clock) is None
+    assert airbyte.calls("cancelJob") == []
+    assert airbyte.jobs()[running - 1]["status"] == "running"
+
+
+def test_an_airbyte_that_cannot_be_asked_is_an_error(airbyte, client, clock):
+    """Nobody may think that a job was cancelled."""
+    connection_id = airbyte.add_connection()
+    job_id = start(airbyte, connection_id)
+    airbyte.fail_next("getJobInfoLight", Fault.status(503), times=5)
+    with pytest.raises(AirbyteApiError):
+        cancel_job(client, job_id, connection_id=connection_id, clock=clock)
+    assert airbyte.jobs()[0]["status"] == "running"

@@ -1,0 +1,88 @@
+"""Where a person looks at a job, and what the task log says of its end."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_airbyte_ext.jobs.page import job_page
+from airflow_airbyte_ext.jobs.report import JobReport, StreamReport
+from airflow_airbyte_ext.jobs.story import story_of
+from airflow_airbyte_ext.testing import Fault
+
+REPORT = JobReport(
+    job_id=7,
+    connection_id="c",
+    status="succeeded",
+    job_type="sync",
+    attempts=2,
+    records_synced=1234567,
+    bytes_synced=2048,
+    started_at="2026-01-01T00:00:00+00:00",
+    ended_at="2026-01-01T00:01:30+00:00",
+    adopted=False,
+    streams=[StreamReport("orders", "public", 1234567, 2048), StreamReport("users", None, None, None)],
+)
+
+
+@pytest.mark.parametrize(
+    ("era", "tail"),
+    [
+        ("0.36", "/job-history#7::"),
+        ("0.40", "/job-history#7::"),
+        ("0.50", "/job-history#7::"),
+        ("1.0", "/job-history#7::"),
+        ("2.0", "/timeline?jobId=7&openLogs=true"),
+        ("head", "/timeline?jobId=7&openLogs=true"),
+    ],
+)
+def test_the_page_is_the_one_that_the_release_has(start_fake, connect, era, tail):
+    """Timeline since 1.1, job history before; workspace and web address as Airbyte tells them."""
+    airbyte = start_fake(era)
+    connection_id = airbyte.add_connection()
+    page = job_page(connect(airbyte), connection_id=connection_id, job_id=7)
+    assert page == f"{airbyte.url}/workspaces/{airbyte.workspace_id}/connections/{connection_id}{tail}"
+
+
+def test_an_airbyte_that_tells_nothing_has_no_page(airbyte, connect):
+    """A link is never a reason for a task to fail."""
+    airbyte.fail_next("*", Fault.status(500, {"errorId": "x"}), times=2)
+    assert (
+        job_page(connect(airbyte, attempts=1), connection_id="99999999-9999-4999-8999-999999999999", job_id=7) is None
+    )
+
+
+def test_a_story_has_the_streams_and_the_sum():
+    """Unknown figures are question marks, and a missing namespace is no dot."""
+    text = "\n".join(story_of(REPORT))
+    for part in (
+        "public.orders",
+        " users",
+        "1,234,567",
+        "?",
+        "2.0 kB",
+        "Job 7 (sync): succeeded after 2 attempts",
+        "0:01:30",
+    ):
+        assert part in text
+    assert "None" not in text
+
+
+def test_a_story_of_nothing_known_is_still_one_line():
+    """No times, no figures, no streams."""
+    bare = JobReport(7, None, "running", None, 0, None, None, None, None, False)
+    assert len(story_of(bare)) == 1
+
+
+def test_a_failure_ends_with_its_reason():
+    """The last line is what somebody looks for at night."""
+    failed = JobReport(7, "c", "failed", "sync", 1, 0, 0, None, None, False, failure="No. [source, config_error]")
+    assert story_of(failed)[-1] == "Airbyte's reason: No. [source, config_error]"
+
+
+def test_a_job_of_a_thousand_streams_does_not_flood_the_log():
+    """Fifty, and how many more; names with brackets are not taken for markup."""
+    many = [StreamReport(f"stream_{n}[bold]", None, n, n) for n in range(1000)]
+    lines = story_of(JobReport(7, "c", "succeeded", "sync", 1, 1, 1, None, None, False, many))
+    assert len(lines) < 60
+    assert any("950 more" in line for line in lines)
+    assert any("stream_0[bold]" in line for line in lines)

@@ -1,0 +1,253 @@
+"""What a finished job moved, why it failed, and what it logged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from airflow_airbyte_ext.api.models.jobs import AttemptRead, JobInfoRead, JobRead
+from airflow_airbyte_ext.exceptions import (
+    AirbyteJobCancelledError,
+    AirbyteJobFailedError,
+    AirbyteJobVanishedError,
+)
+from airflow_airbyte_ext.jobs.report import attempt_log_tail, failure_reason, read_report, report_of
+from airflow_airbyte_ext.testing import Failure, Step
+
+ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
+KEYS = {
+    *("job_id", "connection_id", "status", "job_type", "attempts", "records_synced", "bytes_synced"),
+    *("started_at", "ended_at", "adopted", "streams"),
+}
+LAKE = Failure(
+    "destination", "transient_error", "The lake did not answer.", "java.net.X: timeout", "at io.airbyte.X(1)"
+)
+KEY = Failure("source", "config_error", "The key was rejected.\nat io.airbyte.Y", stacktrace="at io.airbyte.Z(2)")
+
+
+@pytest.fixture
+def finished(clock):
+    """Let a job of a new connection play these steps, a minute each, to the last."""
+
+    def play(airbyte, *steps: Step) -> tuple[str, int]:
+        connection_id = airbyte.add_connection(streams=("orders", ("public", "users")))
+        *timed, last = steps
+        airbyte.script(connection_id, [*(replace(step, seconds=60) for step in timed), last])
+        job_id = airbyte.start_job(connection_id)
+        clock.now += 60 * len(timed)
+        return connection_id, job_id
+
+    return play
+
+
+@pytest.mark.parametrize("known", [True, False])
+@pytest.mark.parametrize("era", ERAS)
+def test_a_success_is_reported_in_full(start_fake, finished, connect, era, known):
+    """Records, bytes, attempts and streams, in plain values that an XCom takes; the same in every era."""
+    airbyte = start_fake(era)
+    connection_id, job_id = finished(airbyte, Step("running"), Step("succeeded", records=100, bytes=2048))
+    client = connect(airbyte)
+    report = read_report(client, job_id, connection_id=connection_id if known else None, adopted=True)
+    told = report.as_dict()
+    assert json.loads(json.dumps(told)) == told
+    assert set(told) == KEYS
+    assert (report.job_id, report.connection_id, report.status) == (job_id, connection_id, "succeeded")
+    assert (report.job_type, report.attempts, report.adopted) == ("sync", 1, True)
+    assert (report.records_synced, report.bytes_synced) == (100, 2048)
+    assert sorted(stream["name"] for stream in told["streams"]) == ["orders", "users"]
+    assert [stream["records"] for stream in told["streams"]] == [50, 50]
+    assert [stream["bytes"] for stream in told["streams"]] == [1024, 1024]
+    assert report.started_at < report.ended_at
+    assert report.started_at.endswith("+00:00")
+    assert report.error() is None
+    assert report.failure is None
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_logs_are_read_only_where_there_is_no_other_way(start_fake, finished, connect, era):
+    """getJobInfo carries all log lines of all attempts."""
+    airbyte = start_fake(era)
+    connection_id, job_id = finished(airbyte, Step("succeeded"))
+    read_report(connect(airbyte), job_id, connection_id=connection_id, adopted=False)
+    assert airbyte.calls("getJobInfo") == []
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_all_attempts_are_summed(start_fake, finished, connect, era):
+    """What a failed attempt committed is in the destination, too."""
+    airbyte = start_fake(era)
+    steps = [
+        Step("running", records=30, bytes=300),
+        Step("incomplete", failure=LAKE),
+        Step("succeeded", records=70, bytes=700),
+    ]
+    connection_id, job_id = finished(airbyte, *steps)
+    report = read_report(connect(airbyte), job_id, connection_id=connection_id, adopted=False)
+    assert (report.attempts, report.records_synced, report.bytes_synced) == (2, 100, 1000)
+    assert sum(stream.records for stream in report.streams) == 100
+    assert report.failure is None, "the job succeeded: an earlier attempt's failure is none of the job"
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_failure_says_why_in_one_line(start_fake, finished, connect, era):
+    """Airbyte's sentence for users, where it comes from and of what type: no stack trace, no second line."""
+    airbyte = start_fake(era)
+    steps = [Step("running"), Step("incomplete", failure=LAKE), Step("running"), Step("failed", failure=KEY)]
+    connection_id, job_id = finished(airbyte, *steps)
+    report = read_report(connect(airbyte), job_id, connection_id=connection_id, adopted=False)
+    error = report.error()
+    assert isinstance(error, AirbyteJobFailedError)
+    assert (error.job_id, error.connection_id) == (job_id, connection_id)
+    message = str(error)
+    for part in (f"Job {job_id} failed after 2 attempts", "The key was rejected.", "source", "config_error"):
+        assert part in message
+    assert "io.airbyte" not in message
+    assert "\n" not in message
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_cancelled_job_is_not_a_failed_one(start_fake, finished, connect, era):
+    """Somebody wanted it to end."""
+    airbyte = start_fake(era)
+    connection_id, job_id = finished(airbyte, Step("running"), Step("cancelled"))
+    error = read_report(connect(airbyte), job_id, connection_id=connection_id, adopted=False).error()
+    assert isinstance(error, AirbyteJobCancelledError)
+    assert error.job_id == job_id
+    assert str(job_id) in str(error)
+
+
+def test_a_running_job_has_no_end_and_no_error(airbyte, finished, client):
+    """A report may be made while it runs."""
+    connection_id, job_id = finished(airbyte, Step("running", records=5, bytes=50, polls=99))
+    report = read_report(client, job_id, connection_id=connection_id, adopted=False)
+    assert (report.status, report.ended_at, report.error()) == ("running", None, None)
+
+
+@pytest.mark.parametrize("era", ["0.36"])
+def test_a_job_that_is_listed_no_more_has_vanished(start_fake, connect, era):
+    """An error that names it."""
+    airbyte = start_fake(era)
+    connection_id = airbyte.add_connection()
+    with pytest.raises(AirbyteJobVanishedError, match="4711"):
+        read_report(connect(airbyte), 4711, connection_id=connection_id, adopted=False)
+
+
+AGGREGATED = {
+    "recordsEmitted": 9,
+    "bytesEmitted": 90,
+    "recordsCommitted": 7,
+    "bytesCommitted": 70,
+    "recordsRejected": 0,
+}
+ATTEMPT = {"id": 0, "status": "succeeded", "createdAt": 1, "updatedAt": 2}
+TOTALS = {"recordsEmitted": 5, "bytesEmitted": 50, "recordsCommitted": 4}
+
+
+@pytest.mark.parametrize(
+    ("job", "attempts", "records", "size"),
+    [
+        ({"aggregatedStats": AGGREGATED}, [{**ATTEMPT, "totalStats": TOTALS}], 7, 70),
+        ({}, [{**ATTEMPT, "totalStats": TOTALS}], 4, 50),
+        ({}, [{**ATTEMPT, "totalStats": {**TOTALS, "bytesCommitted": 40}}], 4, 40),
+        ({}, [{**ATTEMPT, "totalStats": TOTALS}] * 3, 12, 150),
+        ({}, [{**ATTEMPT, "recordsSynced": 3, "bytesSynced": 30}], 3, 30),
+        ({}, [{**ATTEMPT, "totalStats": None, "recordsSynced": 0, "bytesSynced": 0}], 0, 0),
+        ({}, [ATTEMPT], None, None),
+        ({}, [{**ATTEMPT, "totalStats": {}}], None, None),
+        ({}, [], None, None),
+        ({"aggregatedStats": {**AGGREGATED, "recordsCommitted": 0, "bytesCommitted": 0}}, [], 0, 0),
+    ],
+)
+def test_figures_come_from_the_best_source_and_are_none_where_absent(job, attempts, records, size):
+    """Airbyte's own sum, else the attempts' totals, else what the last one synced; a missing figure is not a zero."""
+    read = JobRead.model_validate({"id": 1, "status": "succeeded", **job})
+    report = report_of(read, [AttemptRead.model_validate(attempt) for attempt in attempts], adopted=False)
+    assert (report.records_synced, report.bytes_synced) == (records, size)
+
+
+def test_streams_of_one_name_in_two_namespaces_are_two():
+    """No namespace and an empty one differ, too."""
+    names = [{}, {"streamNamespace": ""}, {"streamNamespace": "x"}]
+    stats = [{"streamName": "a", **name, "stats": {"recordsCommitted": number}} for number, name in enumerate(names)]
+    attempt = AttemptRead.model_validate({**ATTEMPT, "streamStats": stats})
+    report = report_of(JobRead(id=1, status="succeeded"), [attempt, attempt], adopted=False)
+    told = [(stream.namespace, stream.records, stream.bytes) for stream in report.streams]
+    assert told == [(None, 0, None), ("", 2, None), ("x", 4, None)]
+
+
+FIRST = {"failureOrigin": "source", "failureType": "config_error", "externalMessage": "No.", "timestamp": 1}
+
+
+@pytest.mark.parametrize(
+    ("failures", "words"),
+    [
+        ([FIRST], ["No.", "source", "config_error"]),
+        ([FIRST, FIRST, FIRST], ["No.", "2 more"]),
+        ([{**FIRST, "externalMessage": None, "internalMessage": "Inside."}], ["Inside."]),
+        ([{"timestamp": 1}], []),
+        ([{**FIRST, "externalMessage": "   \n  "}], ["source"]),
+        ([{**FIRST, "externalMessage": "\n\n", "internalMessage": "Inside."}], ["Inside."]),
+        ([{**FIRST, "externalMessage": "One.\r\nTwo.", "stacktrace": "at X"}], ["One."]),
+        ([{"failureOrigin": "a_new_origin", "failureType": "a_new_type", "timestamp": 1}], ["a_new_origin"]),
+    ],
+)
+def test_a_reason_is_one_line_whatever_airbyte_leaves_out(failures, words):
+    """Every part of a failure is optional."""
+    attempt = AttemptRead.model_validate({**ATTEMPT, "failureSummary": {"failures": failures}})
+    reason = failure_reason([attempt])
+    assert reason
+    assert "\n" not in reason
+    assert "Two" not in reason
+    assert all(word in reason for word in words)
+
+
+@pytest.mark.parametrize("summary", [None, {}, {"failures": []}, {"failures": None, "partialSuccess": True}])
+def test_a_failed_job_without_reason_still_says_what_to_do(summary):
+    """Airbyte does not always tell."""
+    attempt = AttemptRead.model_validate({**ATTEMPT, "status": "failed", "failureSummary": summary})
+    error = report_of(JobRead(id=7, status="failed"), [attempt], adopted=False).error()
+    assert "Job 7 failed after 1 attempt:" in str(error)
+    assert "log" in str(error)
+
+
+def test_recorded_statistics_are_summed(recorded):
+    """A job as dagster's tests keep it: four streams, with statistics but no totals."""
+    info = JobInfoRead.model_validate(recorded("jobs_get_stats.json")["json"])
+    report = report_of(info.job, [entry.attempt for entry in info.attempts], adopted=False)
+    told = {stream.name: stream.records for stream in report.streams}
+    assert told == {"dagster_teams": 3, "dagster_tags": 622, "dagster_releases": 119, "dagster_array_test": 119}
+    assert report.streams[0].bytes == 1493
+    assert report.connection_id is None
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_the_end_of_an_attempts_log_is_read_in_both_formats(start_fake, finished, connect, era):
+    """Lines until 1.1, events since: the same few last lines."""
+    airbyte = start_fake(era)
+    _, job_id = finished(airbyte, Step("running", records=3), Step("failed", failure=LAKE))
+    client = connect(airbyte)
+    lines = attempt_log_tail(client, job_id, 0)
+    assert lines[0].message.startswith(f"Executing worker wrapper for job {job_id}")
+    assert {line.level for line in lines} == {"info"}
+    assert [line.message for line in attempt_log_tail(client, job_id, 0, lines=1)] == [lines[-1].message]
+
+
+def test_levels_are_told_in_both_formats(stub, connect_to):
+    """Errors stand out in the task log."""
+    events = [{"timestamp": 1, "message": "boom", "level": "error", "logSource": "source"}, {"message": "so"}]
+    attempt = {"attempt": ATTEMPT, "logType": "structured", "logs": {"events": events, "version": "1"}}
+    stub.answer("/get_for_job", attempt)
+    lines = ["2024-01-01 10:00:00 ERROR i.a.X(run):1 - boom", "2024-01-01 10:00:00 source > so", "WARN"]
+    stub.answer("/get_for_job", {"attempt": ATTEMPT, "logs": {"logLines": lines}})
+    client = connect_to(stub.url)
+    assert attempt_log_tail(client, 1, 0) == [("error", "boom"), ("info", "so")]
+    assert [line.level for line in attempt_log_tail(client, 1, 0)][:2] == ["error", "info"]
+
+
+@pytest.mark.parametrize("logs", [None, {}, {"logLines": []}, {"events": None}])
+def test_an_attempt_without_log_has_no_lines(stub, connect_to, logs):
+    """Logs may be left out, or gone."""
+    stub.answer("/get_for_job", {"attempt": ATTEMPT, "logs": logs})
+    assert attempt_log_tail(connect_to(stub.url), 1, 0) == []
