@@ -1,0 +1,427 @@
+"""What the documentation says is true: its snippets run, its commands exist, its tables are those of the code."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import textwrap
+import tomllib
+from functools import cache
+from typing import TYPE_CHECKING
+
+import pytest
+from pages import (
+    PAGES,
+    ROOT,
+    Block,
+    anchors,
+    block_with,
+    blocks,
+    commands,
+    links,
+    marked_part,
+    rows,
+    section,
+    text_of,
+)
+
+from airflow_airbyte_ext import __version__, exceptions
+from airflow_airbyte_ext.api.clock import SystemClock
+from airflow_airbyte_ext.api.settings import ClientSettings, normalise_base_url
+from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
+from airflow_airbyte_ext.jobs.page import job_page
+from airflow_airbyte_ext.jobs.report import JobReport, read_report, report_of
+from airflow_airbyte_ext.jobs.story import story_of
+from airflow_airbyte_ext.jobs.submit import submit_sync
+from airflow_airbyte_ext.jobs.wait import wait_for_job
+from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
+from airflow_airbyte_ext.provider_info import CONNECTION_FIELDS, FORM_BEHAVIOUR
+from airflow_airbyte_ext.sensors.airbyte import AirbyteJobSensor
+from airflow_airbyte_ext.testing import FakeAirbyte, Fault
+from airflow_airbyte_ext.testing.eras import ERAS
+from airflow_airbyte_ext.testing.seeds import BROKEN_API_ID, DEMO_CONNECTIONS, plant_demo
+from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ADDRESS = "http://localhost:8000"
+CONNECTION = re.compile(r"AIRFLOW_CONN_(\w+)='([^']*)'")
+PYTHON = [block for block in blocks("python") if block.page != "docs/testing.md"]  # tests/contract runs those
+QUOTED = [block for block in PYTHON if block.note.startswith(("example_", "with example_"))]
+DAGS = [block for block in PYTHON if "with DAG(" in block.text]
+SCRIPTS = [block for block in PYTHON if block not in DAGS and not block.note.startswith("example_")]
+CONNECTIONS = [(str(block), *found) for block in blocks("bash") for found in CONNECTION.findall(block.text)]
+
+
+@pytest.fixture
+def demo() -> Iterator[FakeAirbyte]:
+    """The fake Airbyte of `--seed demo`, with jobs that take no time worth speaking of."""
+    with FakeAirbyte() as airbyte:
+        plant_demo(airbyte, seconds_per_step=0.05)
+        yield airbyte
+
+
+# Snippets
+
+
+@pytest.mark.parametrize("block", SCRIPTS, ids=str)
+def test_a_script_in_the_documentation_runs(block: Block, demo: FakeAirbyte, tmp_path: Path) -> None:
+    """With the fake Airbyte in the place of the address that the documentation uses."""
+    script = tmp_path / "script.py"
+    script.write_text(block.text.replace(ADDRESS, demo.url))
+    connection = json.dumps({"conn_type": "airbyteconfig", "host": demo.url})
+    environment = {**os.environ, "AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT": connection, "PYTHONPATH": str(ROOT)}
+    done = subprocess.run([sys.executable, script], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert demo.journal, "it never spoke to Airbyte"
+
+
+@pytest.mark.parametrize("block", DAGS, ids=str)
+def test_a_dag_in_the_documentation_is_one_for_airflow(block: Block, tmp_path: Path) -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    (tmp_path / "dag.py").write_text(block.text)
+    bag = DagBag(tmp_path)
+    assert not bag.import_errors
+    assert len(bag.dags) == 1
+
+
+@pytest.mark.parametrize("block", QUOTED, ids=str)
+def test_a_quoted_example_is_the_marked_part_of_its_file(block: Block) -> None:
+    """A note "with ..." says that the quotation stands within more."""
+    found = re.fullmatch(r"(with )?(example_\w+\.py): (\w+)", block.note)
+    assert found
+    part = marked_part(found[2], found[3])
+    if found[1]:
+        assert textwrap.indent(part, "    ") in block.text
+    else:
+        assert block.text == part
+
+
+def test_every_marked_part_of_the_examples_is_quoted_in_the_operators_page() -> None:
+    marks = {
+        f"{path.name}: {name}"
+        for path in (ROOT / "example_dags").glob("*.py")
+        for name in re.findall(r"\[START (\w+)\]", path.read_text())
+    }
+    assert marks == {block.note for block in QUOTED if block.page == "docs/operators.md"}
+
+
+# Commands
+
+
+@cache
+def help_of(*command: str) -> str:
+    done = subprocess.run([*command, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{command}: {done.stderr}"
+    return done.stdout
+
+
+@pytest.mark.parametrize("block", blocks("bash"), ids=str)
+def test_a_documented_command_exists_with_its_options(block: Block) -> None:
+    for words in commands(block.text):
+        options = {word.partition("=")[0] for word in words if word.startswith("--")}
+        match words:
+            case ["export", *_]:
+                continue
+            case ["bash", script, *_]:
+                assert (ROOT / script).is_file()
+                subprocess.run(["bash", "-n", script], cwd=ROOT, check=True)
+                assert not options
+            case ["pip", "install", package]:
+                project = tomllib.loads(text_of("pyproject.toml"))["project"]
+                name, _, extra = package.rstrip("]").partition("[")
+                assert name == project["name"]
+                assert extra in ["", *project["optional-dependencies"]]
+            case ["python", "-m", module, *_]:
+                assert options <= set(re.findall(r"--[\w-]+", help_of(sys.executable, "-m", module)))
+            case ["airflow", group, command, *_]:
+                known = help_of(sys.executable, "-m", "airflow", group, command)
+                assert options <= set(re.findall(r"--[\w-]+", known))
+            case _:
+                pytest.fail(f"{shutil.which(words[0]) or words[0]}: say in this test how to check it")
+
+
+def test_the_demos_variables_are_those_of_its_script() -> None:
+    documented = set(re.findall(r"\bAIRBYTE_[A-Z_]+", text_of("docs/quickstart.md")))
+    read = set(re.findall(r"\"(AIRBYTE_[A-Z_]+)\"", text_of("scripts/demo.py")))
+    assert documented == read
+
+
+def test_the_demos_excerpt_has_a_row_for_each_task_of_the_examples() -> None:
+    (table,) = [block.text for block in blocks("text") if block.page == "README.md" and "duration" in block.text]
+    tasks = [line[33:].split()[0] for line in table.splitlines()[2:] if line[33:].strip()]
+    examples = sorted((ROOT / "example_dags").glob("*.py"))
+    assert tasks == [task for path in examples for task in re.findall(r"task_id=\"(\w+)\"", path.read_text())]
+    assert f"All {len(examples)} DAGs succeeded" in table
+
+
+# The Airflow Connection
+
+
+@pytest.mark.parametrize(("where", "conn_id", "value"), CONNECTIONS)
+def test_a_ready_made_connection_gives_settings(monkeypatch, where: str, conn_id: str, value: str) -> None:
+    """Through Airflow's own parser of the environment variable."""
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", value)
+    settings = AirbyteConfigHook(conn_id.lower()).settings
+    assert settings.base_url in ("http://localhost:8000/api", "https://airbyte.example.com/api"), where
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/connection.md"])
+def test_each_page_has_connections_for_three_kinds_of_authentication(monkeypatch, page: str) -> None:
+    kinds = []
+    for where, conn_id, value in CONNECTIONS:
+        if where.startswith(page):
+            monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}", value)
+            kinds.append(AirbyteConfigHook(conn_id.lower()).settings.auth_kind)
+    three = ["none", "client_credentials", "basic"]
+    assert kinds == (three if page == "README.md" else [*three, *three, "bearer"])
+
+
+def test_every_field_of_the_connection_is_documented_with_its_label_and_default() -> None:
+    documented = {row[0]: row for row in rows(section("docs/connection.md", "Every field"))}
+    extras = {f"extra `{name}`" for name in CONNECTION_FIELDS}
+    assert set(documented) == {"host", "login", "password", "port, schema"} | extras
+    for name, field in CONNECTION_FIELDS.items():
+        row = documented[f"extra `{name}`"]
+        assert row[1] == field["label"]
+        if (default := field["schema"].get("default")) is not None:
+            assert row[3].strip("`") == str(default)
+            assert ClientSettings.model_fields[name].default == default
+    assert documented["port, schema"][1] == "hidden"
+    assert FORM_BEHAVIOUR["hidden-fields"] == ["port", "schema"]
+    for name, label in FORM_BEHAVIOUR["relabeling"].items():
+        assert documented[name][1] == label
+
+
+@pytest.mark.parametrize("row", rows(section("docs/connection.md", "The address")), ids=lambda row: row[0])
+def test_an_address_becomes_what_the_documentation_says(row: list[str]) -> None:
+    given, base = (cell.strip("`") for cell in row)
+    assert normalise_base_url(given) == base
+
+
+MESSAGES = [row[0].strip("`") for row in rows(section("docs/connection.md", "When the test button says no"))]
+
+
+def test_the_documented_messages_are_those_of_the_test_button(monkeypatch) -> None:
+    """Each in its own situation, in the order of the table."""
+
+    def answer(**connection: object) -> str:
+        value = json.dumps({"conn_type": "airbyteconfig", **connection})
+        monkeypatch.setenv("AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT", value)
+        works, words = AirbyteConfigHook().test_connection()
+        assert not works
+        return words
+
+    with (
+        FakeAirbyte(auth="basic") as basic,
+        FakeAirbyte(auth="client_credentials") as applications,
+        FakeAirbyte() as web,
+        FakeAirbyte() as moved,
+    ):
+        web.fail_next("*", Fault.html(), times=9)
+        moved.fail_next("*", Fault.redirect("https://login.example.com/"), times=9)
+        wrong = {"login": applications.client_id, "password": "wrong-secret"}
+        proxies = {"https": "http://127.0.0.1:9"}
+        answers = [
+            answer(host=basic.url, extra={"tiemout": 3}),
+            answer(),
+            answer(host=basic.url, extra={"auth": "basic"}),
+            answer(host=basic.url, login="airbyte", password="wrong-password"),
+            answer(host=applications.url, **wrong),
+            answer(host="http://127.0.0.1:9"),
+            answer(host="https://airbyte.example.com", extra={"proxies": proxies}),
+            answer(host=basic.url.replace("http:", "https:")),
+            answer(host=web.url),
+            answer(host=moved.url),
+        ]
+    assert len(MESSAGES) == len(answers)
+    for message, words in zip(MESSAGES, answers, strict=True):
+        assert message in words
+
+
+# Operators, sensor, trigger, hook
+
+
+def arguments_of(owner: type) -> dict[str, inspect.Parameter]:
+    """The arguments that a class and its bases of ours add to those of Airflow's own."""
+    found: dict[str, inspect.Parameter] = {}
+    for base in owner.__mro__:
+        if base.__module__.startswith("airflow_airbyte_ext.") and "__init__" in vars(base):
+            for name, parameter in inspect.signature(inspect.unwrap(base.__init__)).parameters.items():
+                if name != "self" and parameter.kind is not inspect.Parameter.VAR_KEYWORD:
+                    found.setdefault(name, parameter)
+    return found
+
+
+@pytest.mark.parametrize(
+    "owner", [AirbyteSyncConnectionOperator, AirbyteJobSensor, AirbyteJobTrigger, AirbyteConfigHook]
+)
+def test_the_arguments_their_defaults_and_templates_are_documented(owner: type) -> None:
+    arguments = arguments_of(owner)
+    documented = {row[0].strip("`"): row for row in rows(section("docs/operators.md", owner.__name__))}
+    assert set(documented) == set(arguments)
+    templated = getattr(owner, "template_fields", None)
+    for name, parameter in arguments.items():
+        default = documented[name][1]
+        if parameter.default is inspect.Parameter.empty:
+            assert default == "required", name
+        else:
+            assert default.startswith(f"`{parameter.default!r}`".replace("'", '"')), name
+        if templated is not None:
+            assert documented[name][2] == ("yes" if name in templated else "no"), name
+
+
+def test_every_class_that_airflow_users_take_is_documented() -> None:
+    from airflow_airbyte_ext.operators import airbyte as operators
+    from airflow_airbyte_ext.sensors import airbyte as sensors
+
+    for name in [*operators.__all__, *sensors.__all__, "AirbyteJobTrigger", "AirbyteConfigHook"]:
+        assert section("docs/operators.md", name)
+
+
+def test_the_keys_of_the_xcom_are_documented() -> None:
+    documented = [row[0].strip("`") for row in rows(section("docs/operators.md", "The XCom"))]
+    empty = JobReport(1, None, None, None, 0, None, None, None, None, adopted=False)
+    assert documented == [*empty.as_dict(), "job_id", "airbyte_job_link", "return_value"]
+
+
+# The README's excerpts
+
+
+def timeless(text: str) -> str:
+    """Blank out what differs from run to run."""
+    return re.sub(r"\d:\d\d:\d\d|\d{4}-[\d-]+T[\d:+]+", "<time>", text)
+
+
+def test_the_readmes_log_and_xcom_of_a_success_are_what_a_job_gives(demo: FakeAirbyte) -> None:
+    name, connection_id = next(iter(DEMO_CONNECTIONS.items()))
+    log = timeless(block_with("README.md", f"log of {name}"))
+    seen = []
+    with demo_client(demo) as client:
+        submission = submit_sync(client, connection_id, clock=SystemClock())
+        page = job_page(client, connection_id=connection_id, job_id=submission.job.id)
+        wait_for_job(client, submission.job.id, clock=SystemClock(), poll_interval=0.01, on_change=seen.append)
+        report = read_report(client, submission.job.id, adopted=submission.adopted)
+    lines = [
+        f"Airbyte 2.0.0 at {ADDRESS}/api for connection {connection_id}",
+        "Submitted job 1 (sync).",
+        f"See it at {str(page).replace(demo.url, ADDRESS)}",
+        *(f"Job 1: {job.status}" for job in seen),
+        *story_of(report),
+    ]
+    assert log.splitlines() == [timeless(line) for line in lines]
+    documented = json.loads(timeless(block_with("README.md", f"xcom of {name}")))
+    assert documented == json.loads(timeless(json.dumps(report.as_dict())))
+
+
+def test_the_readmes_log_of_a_failure_is_what_a_job_gives(demo: FakeAirbyte) -> None:
+    log = timeless(block_with("README.md", "log of Broken API → Warehouse"))
+    with demo_client(demo) as client:
+        job = submit_sync(client, BROKEN_API_ID, clock=SystemClock()).job
+        wait_for_job(client, job.id, clock=SystemClock(), poll_interval=0.01)
+        report = read_report(client, job.id, adopted=False)
+    error = report.error()
+    lines = ["Job 1: failed", *story_of(report), f"{type(error).__name__}: {error}"]
+    assert log.splitlines() == [timeless(line) for line in lines]
+
+
+def demo_client(demo: FakeAirbyte):
+    from airflow_airbyte_ext.api import AirbyteClient
+
+    return AirbyteClient(ClientSettings(base_url=demo.url))
+
+
+# Errors
+
+
+def reachable_errors() -> dict[str, type[Exception]]:
+    """The errors that users can meet: a room that nothing else imports yet has no door, nor have its errors."""
+    package = ROOT / "airflow_airbyte_ext"
+    outside = "".join(
+        path.read_text()
+        for path in package.rglob("*.py")
+        if path != package / "exceptions.py" and path.parent.name != "snapshots"
+    )
+    hidden = () if "airflow_airbyte_ext.snapshots" in outside else ("AirbyteSnapshot", "AirbyteRestore")
+    classes = {name: value for name, value in vars(exceptions).items() if inspect.isclass(value)}
+    return {name: value for name, value in classes.items() if not name.startswith(hidden or ("-",))}
+
+
+def test_the_error_tree_is_drawn_as_it_is_in_the_code() -> None:
+    (tree,) = [block.text for block in blocks("text") if block.page == "docs/errors.md"]
+    drawn = [line for line in exceptions.__doc__.splitlines() if re.match(r" *[*+] ", line)]
+    assert tree.splitlines() == [line for line in drawn if re.search(r"\w+", line)[0] in reachable_errors()]
+
+
+def test_each_error_says_when_it_comes_what_to_do_and_whether_airflow_tries_again() -> None:
+    documented = {row[0].strip("`"): row for row in rows(text_of("docs/errors.md"))}
+    errors = reachable_errors()
+    above = {base for error in errors.values() for base in error.__bases__}
+    for name, error in errors.items():
+        if error in above and name not in documented:
+            assert f"`{name}`" in text_of("docs/errors.md")
+            continue
+        _, when, what_to_do, retried = documented[name]
+        assert when
+        assert what_to_do
+        assert retried == ("yes" if error.worth_retrying else "no"), name
+
+
+# The rest
+
+
+def test_the_eras_and_versions_are_those_of_the_code() -> None:
+    table = {row[0]: row[1] for row in rows(section("docs/compatibility.md", "What CI runs"))}
+    assert table["Airbyte, by the fake"] == f"six eras: {', '.join(ERAS)}"
+    assert len(ERAS) == 6
+    development = tomllib.loads(text_of("pyproject.toml"))["dependency-groups"]["dev"]
+    assert f"apache-airflow=={table['Airflow']}" in development
+
+
+def test_the_changelog_begins_with_this_version() -> None:
+    assert re.findall(r"^## (\S+)", text_of("CHANGELOG.md"), re.MULTILINE)[0] == __version__
+
+
+def test_every_name_in_the_changelog_and_every_module_in_the_design_exists() -> None:
+    from importlib import import_module
+
+    for name in re.findall(r"`(airflow_airbyte_ext\.[\w.]+)`", text_of("CHANGELOG.md")):
+        try:
+            import_module(name)
+        except ModuleNotFoundError:
+            module, _, attribute = name.rpartition(".")
+            assert hasattr(import_module(module), attribute), name
+    for row in rows(section("docs/design.md", "Where to look")):
+        for path in re.findall(r"`([^`]+)`", row[1]):
+            assert (ROOT / "airflow_airbyte_ext" / path).exists(), path
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text_of("README.md").splitlines()) <= 150
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+def test_every_link_to_another_page_leads_somewhere(page: Path) -> None:
+    for link in links(page):
+        path, _, fragment = link.partition("#")
+        if "://" in path:
+            continue
+        target = (page.parent / path).resolve() if path else page
+        assert target.exists(), link
+        assert not fragment or fragment in anchors(target), link
+
+
+def test_what_an_unwaited_job_returns_is_as_documented(demo: FakeAirbyte) -> None:
+    """With `wait_for_completion=False`: no attempts, no end, no streams."""
+    with demo_client(demo) as client:
+        job = submit_sync(client, next(iter(DEMO_CONNECTIONS.values())), clock=SystemClock()).job
+    report = report_of(job, [], adopted=False).as_dict()
+    assert (report["attempts"], report["ended_at"], report["streams"], report["records_synced"]) == (0, None, [], None)
