@@ -80,7 +80,10 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "hooks": [{"integration-name": "Airbyte Config API", "python-modules": ["airflow_airbyte_ext.hooks.airbyte"]}],
         "operators": [
-            {"integration-name": "Airbyte Config API", "python-modules": ["airflow_airbyte_ext.operators.airbyte"]}
+            {
+                "integration-name": "Airbyte Config API",
+                "python-modules": ["airflow_airbyte_ext.operators.airbyte", "airflow_airbyte_ext.operators.state"],
+            }
         ],
         "sensors": [
             {"integration-name": "Airbyte Config API", "python-modules": ["airflow_airbyte_ext.sensors.airbyte"]}

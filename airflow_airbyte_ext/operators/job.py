@@ -16,7 +16,7 @@ from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM, AirbyteJobLink
 from airflow_airbyte_ext.operators.kill import KillableClock, TaskKilledError, kill_is_meant
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -41,7 +41,7 @@ class AirbyteJobOperator(BaseOperator):
     :param poll_interval: Seconds, or a timedelta, between two looks at the job. (templated)
     :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
     :param unreadable_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
-    :param if_running: What to do about a job of the same kind that runs already: "attach" to it, or "fail". (templated)
+    :param if_running: What to do about a job that runs already. (templated)
     :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.
     :param cancel_on_timeout: Cancel the job when `wait_timeout` or Airflow's `execution_timeout` has passed.
     """
@@ -55,6 +55,7 @@ class AirbyteJobOperator(BaseOperator):
         "if_running",
     )
     operator_extra_links = (AirbyteJobLink(),)
+    if_running_choices: tuple[str, ...] = ()
     ui_color = "#e8e4ff"
 
     def __init__(
@@ -67,7 +68,7 @@ class AirbyteJobOperator(BaseOperator):
         poll_interval: float | timedelta = 10.0,
         wait_timeout: float | timedelta | None = None,
         unreadable_timeout: float | timedelta = 600.0,
-        if_running: str = "attach",
+        if_running: str,
         cancel_on_kill: bool = True,
         cancel_on_timeout: bool = True,
         **kwargs: Any,
@@ -85,8 +86,25 @@ class AirbyteJobOperator(BaseOperator):
         self.cancel_on_timeout = cancel_on_timeout
 
     @abstractmethod
-    def submit(self, client: AirbyteClient, *, clock: Clock, **how: Any) -> Submission:
-        """Find or start the job; `how` goes to `jobs.submit`."""
+    def submit(
+        self, client: AirbyteClient, *, clock: Clock, after: int | None, before_start: Callable[[int], None]
+    ) -> Submission:
+        """Find or start the job; see `jobs.submit`."""
+
+    def make_way(self, client: AirbyteClient, clock: Clock, *, spare: str | None = None) -> None:
+        """Deal with a job that runs already as `if_running` says, but leave one of the kind `spare` running."""
+        from airflow_airbyte_ext.jobs.running import make_way
+
+        how = "wait" if self.if_running == "attach" else self.if_running
+        make_way(
+            client,
+            self._id,
+            how=how,
+            clock=clock,
+            spare=spare,
+            poll_interval=self._seconds("poll_interval"),
+            deadline=self._deadline(clock),
+        )
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit the job and, if asked to, wait for its end; return the XCom described in docs/operators.md."""
@@ -140,7 +158,7 @@ class AirbyteJobOperator(BaseOperator):
         from airflow_airbyte_ext.api.arguments import choice_argument, uuid_argument
 
         self._id = uuid_argument("connection_id", self.connection_id)
-        choice_argument("if_running", self.if_running, ("attach", "fail"))
+        choice_argument("if_running", self.if_running, self.if_running_choices)
         for name in (
             "poll_interval",
             "unreadable_timeout",
@@ -169,7 +187,6 @@ class AirbyteJobOperator(BaseOperator):
         submission = self.submit(
             client,
             clock=clock,
-            attach=self.if_running == "attach",
             after=None if "job_id" in memory.record else memory.record.get("after"),
             before_start=lambda newest: memory.remember(after=newest, connection_id=self._id),
         )

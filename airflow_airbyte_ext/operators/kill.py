@@ -39,7 +39,7 @@ class KillableClock(SystemClock):
         :raises TaskKilledError: The task is being killed.
         """
         if self._killed.wait(seconds):
-            raise TaskKilledError
+            raise TaskKilledError("The task was killed while it waited.")
 
 
 def kill_is_meant(context: Context) -> bool:

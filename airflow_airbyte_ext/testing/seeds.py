@@ -1,4 +1,4 @@
-"""Worlds to begin with: the demo's four connections, with ids that stay the same."""
+"""Worlds to begin with: the demo's connections, with ids that stay the same."""
 
 from __future__ import annotations
 
@@ -15,12 +15,14 @@ ORDERS_ID = "11111111-1111-4111-8111-111111111111"
 EVENTS_ID = "22222222-2222-4222-8222-222222222222"
 BROKEN_API_ID = "33333333-3333-4333-8333-333333333333"
 PAUSED_ID = "44444444-4444-4444-8444-444444444444"
+ORDERS_ANEW_ID = "55555555-5555-4555-8555-555555555555"
 
 DEMO_CONNECTIONS = {
     "Orders → Warehouse": ORDERS_ID,
     "Events → Lake": EVENTS_ID,
     "Broken API → Warehouse": BROKEN_API_ID,
     "Paused": PAUSED_ID,
+    "Orders → Warehouse (made anew)": ORDERS_ANEW_ID,
 }
 
 REJECTED_KEY = Failure(
@@ -42,11 +44,12 @@ LAKE_BUSY = Failure(
 
 def plant_demo(airbyte: FakeAirbyte, seconds_per_step: float = 1.0) -> None:
     """Add the demo's connections; a sync of "Orders → Warehouse" takes six steps of so many seconds."""
-    orders, events, broken, paused = DEMO_CONNECTIONS.items()
+    orders, events, broken, paused, anew = DEMO_CONNECTIONS.items()
     _add(airbyte, orders, ["orders", "customers"], _orders_script(seconds_per_step))
     _add(airbyte, events, ["clicks", "page_views"], _events_script(seconds_per_step))
     _add(airbyte, broken, ["users"], _broken_script(seconds_per_step))
     _add(airbyte, paused, ["invoices"], _orders_script(seconds_per_step), status="inactive")
+    _add(airbyte, anew, ["orders", "clients"], _orders_script(seconds_per_step))
     if airbyte.era != "0.36":
         rows = [("orders", "2041"), ("customers", "318")]
         airbyte.set_state(

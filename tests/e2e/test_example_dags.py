@@ -29,11 +29,12 @@ def dags():
 
 
 @pytest.fixture
-def airbyte(monkeypatch):
+def airbyte(monkeypatch, tmp_path):
     with FakeAirbyte() as airbyte:
         plant_demo(airbyte, seconds_per_step=0.01)
         connection = {"conn_type": "airbyteconfig", "host": airbyte.url}
         monkeypatch.setenv("AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT", json.dumps(connection))
+        monkeypatch.setenv("AIRFLOW_VAR_AIRBYTE_SNAPSHOT_STORE", str(tmp_path / "snapshots"))
         yield airbyte
 
 
@@ -47,6 +48,8 @@ def test_each_file_holds_one_dag_of_its_name_tagged_as_an_example(dags) -> None:
 
 @pytest.mark.parametrize("dag_id", sorted(path.stem for path in EXAMPLES.glob("*.py")))
 def test_the_example_runs_to_success(dags, airbyte, dag_id) -> None:
+    if dag_id == "example_airbyte_restore_state":
+        dags["example_airbyte_backup_workspace"].test()
     run = dags[dag_id].test()
     assert run.state == "success"
-    assert [job["status"] for job in airbyte.jobs()] == ["succeeded"]
+    assert {job["status"] for job in airbyte.jobs()} <= {"succeeded"}

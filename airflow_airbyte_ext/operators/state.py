@@ -1,0 +1,333 @@
+"""Operators that save and restore the state of Airbyte connections."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
+
+from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
+from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_airbyte_ext.snapshots.plan import RestorePlan
+    from airflow_airbyte_ext.snapshots.restore import RestoreResult
+    from airflow_airbyte_ext.snapshots.snapshot import Snapshot
+    from airflow_airbyte_ext.snapshots.store import SnapshotRef, SnapshotStore
+
+__all__ = ["AirbyteBackupStateOperator", "AirbyteForgetSnapshotsOperator", "AirbyteRestoreStateOperator"]
+
+# A DAG that is scheduled on this alias runs whenever a backup has kept a new snapshot.
+SNAPSHOTS_ALIAS = "airbyte_state_snapshots"
+
+
+class AirbyteBackupStateOperator(BaseOperator):
+    """
+    Save the state of an Airbyte connection as a snapshot.
+
+    Returns the snapshot's reference, which `AirbyteRestoreStateOperator` takes: `id`, `connection_id`, `path`,
+    `digest`, `taken_at`, and `unchanged`. A new snapshot emits an asset event that carries it.
+
+    :param connection_id: The Airbyte connection: a UUID. (templated)
+    :param store: Where snapshots live: a path, or a URL such as "s3://conn_id@bucket/airbyte". (templated)
+    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
+    :param skip_unchanged: Keep nothing when the state equals the newest snapshot, and return that one.
+    :param keep: Which snapshots of the connection to keep afterwards, such as {"last": 7, "daily": 14, "monthly": 12};
+        all when not given. See docs/backup.md. (templated)
+    :param encryption_key: Where the key lies that snapshots are encrypted with: "variable:NAME" or "connection:ID".
+        (templated)
+    :param compress: Compress new snapshots with gzip.
+    """
+
+    template_fields: Sequence[str] = ("connection_id", "store", "airbyte_conn_id", "keep", "encryption_key")
+    ui_color = "#e4f1ff"
+
+    def __init__(
+        self,
+        *,
+        connection_id: str,
+        store: str,
+        airbyte_conn_id: str = DEFAULT_CONN_ID,
+        skip_unchanged: bool = False,
+        keep: Mapping[str, Any] | None = None,
+        encryption_key: str | None = None,
+        compress: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**{"outlets": [AssetAlias(SNAPSHOTS_ALIAS)], **kwargs})
+        self.connection_id = connection_id
+        self.store = store
+        self.airbyte_conn_id = airbyte_conn_id
+        self.skip_unchanged = skip_unchanged
+        self.keep = keep
+        self.encryption_key = encryption_key
+        self.compress = compress
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Read the state, keep it, and forget what is too old."""
+        from airflow_airbyte_ext.api.arguments import uuid_argument
+        from airflow_airbyte_ext.api.clock import SystemClock
+        from airflow_airbyte_ext.operators.store import open_store
+        from airflow_airbyte_ext.snapshots.retention import Retention
+        from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
+
+        with failing_at_once_where_retries_are_pointless():
+            connection_id = uuid_argument("connection_id", self.connection_id)
+            retention = None if self.keep is None else Retention.of(self.keep)
+            store = open_store(self.store, encryption_key=self.encryption_key, compress=self.compress)
+            client = AirbyteConfigHook(self.airbyte_conn_id).client
+            snapshot = take_snapshot(client, connection_id, clock=SystemClock())
+            reference = self._keep(store, snapshot, context)
+            if retention:
+                forget_and_log(self.log, store, connection_id, retention)
+            return reference
+
+    def _keep(self, store: SnapshotStore, snapshot: Snapshot, context: Context) -> dict[str, Any]:
+        latest = store.latest(snapshot.origin.connection_id)
+        if self.skip_unchanged and latest and store.read(latest).digest == snapshot.digest:
+            self.log.info("The state equals snapshot %s: nothing new to keep.", latest.id)
+            return _reference(latest, snapshot.digest, unchanged=True)
+        ref = store.write(snapshot)
+        content = snapshot.content
+        self.log.info("Kept a %s state with %s streams as snapshot %s", content.type, len(content.streams), ref.id)
+        self.log.info("Its path is %s", ref.path)
+        reference = _reference(ref, snapshot.digest, unchanged=False)
+        self._emit(reference, context)
+        return reference
+
+    def _emit(self, reference: dict[str, Any], context: Context) -> None:
+        events = context["outlet_events"]
+        for outlet in self.outlets:
+            if isinstance(outlet, AssetAlias):
+                asset = Asset(name=f"airbyte_state_{reference['connection_id']}", uri=_asset_uri(reference))
+                events[outlet].add(asset, extra=reference)
+            else:
+                events[outlet].extra.update(reference)
+
+
+class AirbyteRestoreStateOperator(BaseOperator):
+    """
+    Make the state of an Airbyte connection the one of a snapshot: exactly, or nothing is written and the log says why.
+
+    The state before is always kept as a safety snapshot first. Returns what changed and where the safety snapshot is.
+
+    :param connection_id: The Airbyte connection: a UUID. (templated)
+    :param store: Where snapshots live: a path, or a URL such as "s3://conn_id@bucket/airbyte". (templated)
+    :param snapshot: "latest", an id or its beginning, a path, a time in ISO 8601 (the newest snapshot by then), or what
+        a backup returned. (templated)
+    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
+    :param mode: "exact": the state becomes the snapshot's, and streams that it does not have lose theirs. "merge": only
+        the snapshot's streams are written. (templated)
+    :param streams: With "merge": the streams to restore, as "namespace.name" or "name"; all when not given. (templated)
+    :param snapshot_of: The connection that the snapshot is of, where that is another one: to move state to a connection
+        that was made anew. (templated)
+    :param rename_streams: Streams of the snapshot that have another name in this connection, old to new. (templated)
+    :param dry_run: Show what would change, and write nothing. (templated)
+    :param backup_to: Where the safety snapshot goes; `store` when not given. (templated)
+    :param if_running: What to do while a job of the connection runs: "fail", or "wait" for its end. (templated)
+    :param wait_timeout: Seconds, or a timedelta, to wait for it at most; None waits as long as it runs. (templated)
+    :param if_stream_missing: What to do about streams that the connection's catalog lacks: "warn" or "fail".
+        (templated)
+    :param encryption_key: Where the key lies that snapshots are encrypted with: "variable:NAME" or "connection:ID".
+        (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        "connection_id",
+        "store",
+        "snapshot",
+        "airbyte_conn_id",
+        "mode",
+        "streams",
+        "snapshot_of",
+        "rename_streams",
+        "dry_run",
+        "backup_to",
+        "if_running",
+        "wait_timeout",
+        "if_stream_missing",
+        "encryption_key",
+    )
+    ui_color = "#e4f1ff"
+
+    def __init__(
+        self,
+        *,
+        connection_id: str,
+        store: str,
+        snapshot: str | Mapping[str, Any] = "latest",
+        airbyte_conn_id: str = DEFAULT_CONN_ID,
+        mode: str = "exact",
+        streams: Sequence[str | Mapping[str, Any]] | None = None,
+        snapshot_of: str | None = None,
+        rename_streams: Mapping[str, str] | None = None,
+        dry_run: bool | str = False,
+        backup_to: str | None = None,
+        if_running: str = "fail",
+        wait_timeout: float | timedelta | None = None,
+        if_stream_missing: str = "warn",
+        encryption_key: str | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.connection_id = connection_id
+        self.store = store
+        self.snapshot = snapshot
+        self.airbyte_conn_id = airbyte_conn_id
+        self.mode = mode
+        self.streams = streams
+        self.snapshot_of = snapshot_of
+        self.rename_streams = rename_streams
+        # Airflow's own operators have a method of this name.
+        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
+        self.backup_to = backup_to
+        self.if_running = if_running
+        self.wait_timeout = wait_timeout
+        self.if_stream_missing = if_stream_missing
+        self.encryption_key = encryption_key
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        """Find the snapshot, check, keep the state before, write, read back, and compare."""
+        from airflow_airbyte_ext.api.clock import SystemClock
+        from airflow_airbyte_ext.operators.store import open_store
+        from airflow_airbyte_ext.snapshots.restore import Restorer, check_origin
+
+        with failing_at_once_where_retries_are_pointless():
+            self._check_arguments()
+            store = open_store(self.store, encryption_key=self.encryption_key)
+            snapshot = store.read(store.find(self._owner, self._wanted()))
+            check_origin(snapshot, self._owner)
+            self.log.info("Restoring snapshot %s to connection %s", snapshot.id, self._id)
+            restorer = Restorer(
+                AirbyteConfigHook(self.airbyte_conn_id).client,
+                open_store(self.backup_to, encryption_key=self.encryption_key) if self.backup_to else store,
+                self._id,
+                clock=SystemClock(),
+                if_running=self.if_running,
+                wait_timeout=self._wait_timeout,
+                if_stream_missing=self.if_stream_missing,
+                on_plan=self._log_plan,
+            )
+            result = restorer.restore(self._target(snapshot), dry_run=self._is_dry)
+        return self._report(snapshot, result)
+
+    def _check_arguments(self) -> None:
+        from airflow_airbyte_ext.api.arguments import choice_argument, flag_argument, seconds_argument, uuid_argument
+
+        self._id = uuid_argument("connection_id", self.connection_id)
+        self._owner = uuid_argument("snapshot_of", self.snapshot_of) if self.snapshot_of else self._id
+        choice_argument("mode", self.mode, ("exact", "merge"))
+        choice_argument("if_running", self.if_running, ("fail", "wait"))
+        choice_argument("if_stream_missing", self.if_stream_missing, ("warn", "fail"))
+        self._is_dry = flag_argument("dry_run", self.dry_run)
+        self._wait_timeout = None if self.wait_timeout is None else seconds_argument("wait_timeout", self.wait_timeout)
+
+    def _wanted(self) -> str:
+        return str(self.snapshot["path"] if isinstance(self.snapshot, Mapping) else self.snapshot)
+
+    def _target(self, snapshot: Snapshot) -> Any:
+        """Return the function that says what the state is to be."""
+        from airflow_airbyte_ext.api.streams import renamed_streams, resolve_streams
+        from airflow_airbyte_ext.snapshots.plan import target_of
+
+        known = list(snapshot.content.streams)
+        renamed = renamed_streams(self.rename_streams or {}, known)
+        streams = None if self.streams is None else resolve_streams(self.streams, known)
+        return lambda current: target_of(snapshot.content, current, mode=self.mode, streams=streams, renamed=renamed)
+
+    def _log_plan(self, plan: RestorePlan) -> None:
+        self.log.info("From the state now to the state wanted: %s", plan.diff.summary())
+        for line in plan.diff.table():
+            self.log.info("%s", line)
+
+    def _report(self, snapshot: Snapshot, result: RestoreResult) -> dict[str, Any]:
+        changes = result.plan.diff.differing
+        if result.dry_run:
+            self.log.info("This was a dry run: nothing was written.")
+        elif result.safety is None:
+            self.log.info("The state was the wanted one already: nothing was written.")
+        else:
+            self.log.info("Airbyte was read again: its state is the wanted one.")
+        return {
+            "connection_id": self._id,
+            "snapshot": snapshot.id,
+            "safety_snapshot": result.safety.path if result.safety else None,
+            "dry_run": result.dry_run,
+            "written": result.safety is not None,
+            "changes": [{"stream": part.name, "change": part.change, "keys": list(part.keys)} for part in changes],
+        }
+
+
+class AirbyteForgetSnapshotsOperator(BaseOperator):
+    """
+    Delete the snapshots of an Airbyte connection that a retention does not keep; the newest always stays.
+
+    Returns the ids that were kept and forgotten.
+
+    :param connection_id: The Airbyte connection: a UUID. It need not exist any more. (templated)
+    :param store: Where snapshots live: a path, or a URL such as "s3://conn_id@bucket/airbyte". (templated)
+    :param keep: Which snapshots to keep, such as {"last": 7, "daily": 14}; see docs/backup.md. (templated)
+    :param dry_run: Decide, and delete nothing. (templated)
+    """
+
+    template_fields: Sequence[str] = ("connection_id", "store", "keep", "dry_run")
+    ui_color = "#e4f1ff"
+
+    def __init__(
+        self, *, connection_id: str, store: str, keep: Mapping[str, Any], dry_run: bool | str = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.connection_id = connection_id
+        self.store = store
+        self.keep = keep
+        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        """Decide, delete, and say why."""
+        from airflow_airbyte_ext.api.arguments import flag_argument, uuid_argument
+        from airflow_airbyte_ext.operators.store import open_store
+        from airflow_airbyte_ext.snapshots.retention import Retention
+
+        with failing_at_once_where_retries_are_pointless():
+            connection_id = uuid_argument("connection_id", self.connection_id)
+            retention = Retention.of(self.keep)
+            is_dry = flag_argument("dry_run", self.dry_run)
+            return forget_and_log(self.log, open_store(self.store), connection_id, retention, dry_run=is_dry)
+
+
+def forget_and_log(
+    log: Any, store: SnapshotStore, connection_id: str, retention: Any, *, dry_run: bool = False
+) -> dict[str, Any]:
+    """Delete what a retention does not keep, and tell each decision with its reasons."""
+    from airflow_airbyte_ext.snapshots.retention import forget
+
+    decisions = forget(store, connection_id, retention, now=datetime.now(UTC), dry_run=dry_run)
+    for decision in decisions:
+        if decision.keep:
+            log.info("Keeping %s: %s", decision.ref.id, ", ".join(decision.reasons))
+        else:
+            log.info("%s %s", "Would forget" if dry_run else "Forgot", decision.ref.id)
+    return {
+        "kept": [decision.ref.id for decision in decisions if decision.keep],
+        "forgotten": [decision.ref.id for decision in decisions if not decision.keep],
+        "dry_run": dry_run,
+    }
+
+
+def _reference(ref: SnapshotRef, digest: str, *, unchanged: bool) -> dict[str, Any]:
+    return {
+        "id": ref.id,
+        "connection_id": ref.connection_id,
+        "path": ref.path,
+        "digest": digest,
+        "taken_at": ref.taken_at.isoformat(),
+        "unchanged": unchanged,
+    }
+
+
+def _asset_uri(reference: Mapping[str, Any]) -> str:
+    return f"airbyte-state://{reference['connection_id']}"

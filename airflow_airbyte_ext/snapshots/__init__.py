@@ -1,0 +1,1 @@
+"""Saved state: the format, the store, what differs, restoring, and what to keep. No Airflow."""

@@ -1,0 +1,116 @@
+"""
+What a state says, whatever its form: the one notion of equality that digest, diff, restore and verification share.
+
+Airbyte returns streams in no order, and keeps one row a stream. So a state's content is its type and its rows; an entry
+without `streamState`, or with null, is no row: Airbyte deletes the one, and breaks the next sync with the other.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from airflow_airbyte_ext.api.streams import StreamKey, sorted_keys
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+NOT_SET = "not_set"
+STREAM = "stream"
+GLOBAL = "global"
+LEGACY = "legacy"
+
+
+@dataclass(frozen=True)
+class StateContent:
+    """
+    A state's type and rows.
+
+    :param type: "stream", "global", "legacy" or "not_set"; a state without any row is "not_set".
+    :param streams: Each stream's own state.
+    :param shared: The part that the streams of a global state share; None where there is none.
+    :param legacy: The whole of a legacy state; None where there is none.
+    :param null_streams: Streams that have a row without a state: nothing is lost with them, and a sync would break.
+    :param null_shared: Whether the shared part is such a row.
+    """
+
+    type: str = NOT_SET
+    streams: Mapping[StreamKey, Any] = field(default_factory=dict)
+    shared: Any = None
+    legacy: Any = None
+    null_streams: frozenset[StreamKey] = frozenset()
+    null_shared: bool = False
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no state at all, whatever the type says."""
+        return not self.streams and self.shared is None and self.legacy is None
+
+    @property
+    def has_nulls(self) -> bool:
+        """Whether there are rows without a state."""
+        return bool(self.null_streams) or self.null_shared
+
+    def digest(self) -> str:
+        """Return the SHA-256 of the content in its canonical form, described in docs/snapshot-format.md."""
+        return hashlib.sha256(canonical_json(self._canonical())).hexdigest()
+
+    def as_state(self, connection_id: str) -> dict[str, Any]:
+        """Return the content as the ConnectionState that Airbyte takes."""
+        state: dict[str, Any] = {"stateType": self.type, "connectionId": connection_id}
+        entries = [entry(key, value) for key, value in self.streams.items()]
+        if self.type == STREAM:
+            return {**state, "streamState": entries}
+        if self.type == GLOBAL:
+            shared = {} if self.shared is None else {"shared_state": self.shared}
+            return {**state, "globalState": {**shared, "streamStates": entries}}
+        return {**state, "state": self.legacy} if self.type == LEGACY else state
+
+    def _canonical(self) -> dict[str, Any]:
+        streams = [[namespace, name, self.streams[namespace, name]] for namespace, name in sorted_keys(self.streams)]
+        kind = NOT_SET if self.is_empty else self.type
+        return {"type": kind, "streams": streams, "shared": self.shared, "legacy": self.legacy}
+
+
+def content_of(state: Mapping[str, Any]) -> StateContent:
+    """Return what a ConnectionState, as Airbyte answers it, says."""
+    kind = state.get("stateType") or (LEGACY if state.get("state") is not None else NOT_SET)
+    content = StateContent()
+    if kind == STREAM:
+        content = _with_rows(STREAM, state.get("streamState"))
+    elif kind == GLOBAL:
+        part = state.get("globalState") or {}
+        content = _with_rows(GLOBAL, part.get("streamStates"))
+        shared = part.get("shared_state")
+        content = replace(content, shared=shared, null_shared="shared_state" in part and shared is None)
+    elif kind == LEGACY:
+        content = StateContent(LEGACY, legacy=state.get("state"))
+    return StateContent() if content.is_empty and not content.has_nulls else content
+
+
+def entry(key: StreamKey, value: Any) -> dict[str, Any]:
+    """Return a stream's row as Airbyte writes it."""
+    return {**bare_entry(key), "streamState": value}
+
+
+def bare_entry(key: StreamKey) -> dict[str, Any]:
+    """Return a stream's entry without state, which deletes its row."""
+    namespace, name = key
+    return {"streamDescriptor": {"name": name} if namespace is None else {"name": name, "namespace": namespace}}
+
+
+def canonical_json(value: Any) -> bytes:
+    """Return JSON with sorted keys, without white space, in ASCII: equal values have equal bytes."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+
+
+def _with_rows(kind: str, entries: Any) -> StateContent:
+    states: dict[StreamKey, Any] = {}
+    for item in entries or []:
+        descriptor = item["streamDescriptor"]
+        states[descriptor.get("namespace"), descriptor["name"]] = item.get("streamState")
+    nulls = frozenset(key for key, value in states.items() if value is None)
+    streams = {key: value for key, value in states.items() if value is not None}
+    return StateContent(kind, streams, null_streams=nulls)

@@ -1,0 +1,89 @@
+"""How a snapshot's bytes are kept: compressed, encrypted, both, or as they are."""
+
+from __future__ import annotations
+
+import gzip
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from cryptography.fernet import Fernet, InvalidToken, MultiFernet
+
+from airflow_airbyte_ext.exceptions import (
+    AirbyteConfigurationError,
+    AirbyteSnapshotDamagedError,
+    AirbyteSnapshotKeyError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_FERNET_MAGIC = b"gAAAA"
+
+
+@dataclass(frozen=True)
+class Packing:
+    """
+    Whether files are compressed and encrypted.
+
+    :param compress: With gzip.
+    :param keys: Fernet keys: the first encrypts, and each may decrypt, so that keys can be rotated as Airflow does it.
+    :raises AirbyteConfigurationError: A key is not a Fernet key.
+    """
+
+    compress: bool = False
+    keys: Sequence[str] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        for key in self.keys:
+            try:
+                Fernet(key)
+            except ValueError:
+                raise AirbyteConfigurationError(
+                    "An encryption key is not a Fernet key: 32 bytes in URL-safe base64. Make one with "
+                    '`python -c "from cryptography.fernet import Fernet; print(Fernet.generate_key().decode())"`.'
+                ) from None
+
+    @classmethod
+    def with_keys(cls, keys: str | None, *, compress: bool = False) -> Packing:
+        """Take keys as Airflow writes them: separated by commas, the newest first."""
+        return cls(compress, tuple(key.strip() for key in (keys or "").split(",") if key.strip()))
+
+    @property
+    def suffix(self) -> str:
+        """What the packing adds to a file's name."""
+        return (".gz" if self.compress else "") + (".fernet" if self.keys else "")
+
+    def pack(self, data: bytes) -> bytes:
+        """Return the bytes to keep."""
+        # No time in the gzip header: equal snapshots have equal files.
+        packed = gzip.compress(data, mtime=0) if self.compress else data
+        return MultiFernet([Fernet(key) for key in self.keys]).encrypt(packed) if self.keys else packed
+
+    def unpack(self, data: bytes, *, where: str) -> bytes:
+        """
+        Return the bytes that were packed, by whichever packing.
+
+        :raises AirbyteSnapshotKeyError: The bytes are encrypted, and no key opens them.
+        :raises AirbyteSnapshotDamagedError: The compressed bytes are cut off or changed.
+        """
+        if data.startswith(_FERNET_MAGIC):
+            data = self._decrypt(data, where)
+        if not data.startswith(_GZIP_MAGIC):
+            return data
+        try:
+            return gzip.decompress(data)
+        except (OSError, EOFError, ValueError) as error:
+            raise AirbyteSnapshotDamagedError(
+                f"{where} is cut off or damaged ({error}). Use another snapshot."
+            ) from None
+
+    def _decrypt(self, data: bytes, where: str) -> bytes:
+        if not self.keys:
+            raise AirbyteSnapshotKeyError(f"{where} is encrypted. Give the key that it was written with.")
+        try:
+            return MultiFernet([Fernet(key) for key in self.keys]).decrypt(data)
+        except InvalidToken:
+            raise AirbyteSnapshotKeyError(
+                f"No key that was given opens {where}: it was written with another one, or the file is damaged."
+            ) from None

@@ -1,0 +1,232 @@
+"""
+Restoring state: plan, checks, safety snapshot, write, read back, verify.
+
+Airbyte has no transaction over two writes and no version to compare, so every step leaves something known: before the
+first write the old state is in the store, and the whole restore can be run again at any time.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
+from airflow_airbyte_ext.api.streams import stream_name
+from airflow_airbyte_ext.exceptions import (
+    AirbyteApiError,
+    AirbyteBusyError,
+    AirbyteConflictError,
+    AirbyteOperationMissingError,
+    AirbyteRestoreError,
+    AirbyteRestoreRefusedError,
+    AirbyteRestoreUnverifiedError,
+)
+from airflow_airbyte_ext.jobs.find import newest_job
+from airflow_airbyte_ext.jobs.running import make_way
+from airflow_airbyte_ext.snapshots.content import StateContent, content_of
+from airflow_airbyte_ext.snapshots.diff import diff
+from airflow_airbyte_ext.snapshots.plan import RestorePlan, Write, plan_writes
+from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.models.connections import ConnectionRead
+    from airflow_airbyte_ext.snapshots.snapshot import Snapshot
+    from airflow_airbyte_ext.snapshots.store import SnapshotRef, SnapshotStore
+
+log = logging.getLogger(__name__)
+
+TRIES = 3
+
+
+@dataclass(frozen=True)
+class RestoreResult:
+    """
+    What a restore did.
+
+    :param safety: The snapshot of the state before; None where nothing was to be written.
+    """
+
+    plan: RestorePlan
+    safety: SnapshotRef | None
+    dry_run: bool
+
+
+class Restorer:
+    """
+    Makes one connection's state what it is to be, and nothing else.
+
+    :param client: Speaks to Airbyte.
+    :param store: Where the state before is kept.
+    :param connection_id: The connection.
+    :param clock: Waits.
+    :param if_running: What to do while a job of the connection runs: "fail", or "wait" for its end.
+    :param wait_timeout: Seconds to wait for it at most; None waits as long as it runs.
+    :param if_stream_missing: What to do about streams that the connection's catalog does not have: "warn" or "fail".
+    :param on_plan: Called with the plan before anything is written: to show it, or to stop by an error of one's own.
+    """
+
+    def __init__(
+        self,
+        client: AirbyteClient,
+        store: SnapshotStore,
+        connection_id: str,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        if_running: str = "fail",
+        wait_timeout: float | None = None,
+        if_stream_missing: str = "warn",
+        on_plan: Callable[[RestorePlan], None] = lambda _plan: None,
+    ) -> None:
+        self._client = client
+        self._store = store
+        self._connection_id = connection_id
+        self._clock = clock
+        self._if_running = if_running
+        self._wait_timeout = wait_timeout
+        self._if_stream_missing = if_stream_missing
+        self._on_plan = on_plan
+
+    def restore(self, target_of: Callable[[StateContent], StateContent], *, dry_run: bool = False) -> RestoreResult:
+        """
+        Make the connection's state the one that `target_of` returns for the state that it has now.
+
+        :param dry_run: Plan and check, and write nothing.
+        :raises AirbyteJobRunningError: A job runs; nothing was written.
+        :raises AirbyteRestoreRefusedError: A check failed, or Airbyte refused; nothing was changed.
+        :raises AirbyteRestoreUnverifiedError: The state is not what was wanted; says what it is, and how to go back.
+        :raises AirbyteApiError: Airbyte could not be asked, before anything was written.
+        """
+        connection = self._client.get_connection(connection_id=self._connection_id)
+        newest = self._settled_job()
+        safety = take_snapshot(self._client, self._connection_id, clock=self._clock)
+        plan = plan_writes(self._connection_id, safety.content, target_of(safety.content))
+        self._check_catalog(connection, plan.target)
+        self._on_plan(plan)
+        if dry_run or not plan.writes:
+            return RestoreResult(plan, None, dry_run)
+        ref = self._store.write(safety, safety=True)
+        log.info("The state before is kept as snapshot %s at %s", ref.id, ref.path)
+        self._write_all(plan, newest, ref)
+        return RestoreResult(plan, ref, dry_run)
+
+    def _settled_job(self) -> int:
+        """Return the id of the connection's newest job (0 for none), when none runs."""
+        deadline = None if self._wait_timeout is None else self._clock.time() + self._wait_timeout
+        make_way(self._client, self._connection_id, how=self._if_running, clock=self._clock, deadline=deadline)
+        job = newest_job(self._client, self._connection_id)
+        return job.id if job else 0
+
+    def _check_catalog(self, connection: ConnectionRead, target: StateContent) -> None:
+        if connection.status == "deprecated":
+            raise AirbyteRestoreRefusedError(
+                f"Connection {connection.name!r} was deleted in Airbyte. Nothing was written. Restore to the "
+                "connection that took its place.",
+                connection_id=self._connection_id,
+            )
+        known = set(connection.streams())
+        # A catalog leaves out the namespace where a state may say "", or the other way round.
+        names = {name for _, name in known}
+        missing = [key for key in target.streams if key not in known and (key[0] or key[1] not in names)]
+        if not missing:
+            return
+        words = f"The connection's catalog does not have {', '.join(stream_name(key) for key in missing[:10])}"
+        if self._if_stream_missing == "fail":
+            raise AirbyteRestoreRefusedError(
+                f"{words}. Nothing was written. Add the streams in Airbyte, or leave them out.",
+                connection_id=self._connection_id,
+            )
+        log.warning("%s: Airbyte keeps their state, and no sync uses it.", words)
+
+    def _write_all(self, plan: RestorePlan, newest: int, safety: SnapshotRef) -> None:
+        before = plan.current
+        for write in plan.writes:
+            self._write(write, before, safety)
+            before = write.result
+        job = newest_job(self._client, self._connection_id)
+        if job is not None and job.id != newest:
+            raise self._failed(safety, f"Job {job.id} ({job.config_type}) started while the state was written")
+
+    def _write(self, write: Write, before: StateContent, safety: SnapshotRef) -> None:
+        """Write once, and read back; after an unclear answer only reading tells whether to write again."""
+        problem: AirbyteApiError | None = None
+        for _ in range(TRIES):
+            try:
+                self._send(write.state)
+            except (AirbyteBusyError, AirbyteConflictError) as error:
+                raise self._failed(safety, f"Airbyte refused the write ({error})") from error
+            except AirbyteApiError as error:
+                log.warning("It is unclear whether the state was written; reading it. %s", error)
+                problem = error
+            found = self._read_back(safety)
+            if found.digest() == write.result.digest() and not found.has_nulls:
+                return
+            if problem is None or found.digest() != before.digest():
+                raise self._failed(safety, "The state is not what was written")
+            if not problem.worth_retrying:
+                break
+        raise self._failed(safety, f"The state could not be written ({problem})") from problem
+
+    def _send(self, state: dict[str, Any]) -> None:
+        try:
+            self._client.create_or_update_state_safe(connection_id=self._connection_id, connection_state=state)
+        except AirbyteOperationMissingError:
+            # Before 0.50.21; the checks that it makes were made here.
+            self._client.create_or_update_state(connection_id=self._connection_id, connection_state=state)
+
+    def _read_back(self, safety: SnapshotRef) -> StateContent:
+        try:
+            return read_content(self._client, self._connection_id)
+        except AirbyteApiError as error:
+            raise AirbyteRestoreUnverifiedError(
+                "The state was written and could not be read back, so what Airbyte has now is unknown. "
+                f"{_way_back(safety)} {error}",
+                connection_id=self._connection_id,
+                safety_snapshot=safety.path,
+            ) from error
+
+    def _failed(self, safety: SnapshotRef, what: str) -> AirbyteRestoreError:
+        """Say what happened, what is on the server now, and how to go back."""
+        found = diff(self._store.read(safety).content, self._read_back(safety))
+        if found.is_equal:
+            return AirbyteRestoreRefusedError(
+                f"{what}. Airbyte still has the state from before: nothing was changed.",
+                connection_id=self._connection_id,
+                safety_snapshot=safety.path,
+            )
+        changes = ", ".join(f"{part.name} {part.change}" for part in found.differing[:10]) or "another type"
+        return AirbyteRestoreUnverifiedError(
+            f"{what}. Against the state from before, Airbyte now has: {changes} ({found.summary()}). "
+            + _way_back(safety),
+            connection_id=self._connection_id,
+            safety_snapshot=safety.path,
+        )
+
+
+def check_origin(snapshot: Snapshot, connection_id: str) -> None:
+    """
+    See to it that a snapshot is of the connection that it is thought to be of.
+
+    :raises AirbyteRestoreRefusedError: It is of another one.
+    """
+    origin = snapshot.origin
+    if origin.connection_id != connection_id:
+        raise AirbyteRestoreRefusedError(
+            f"Snapshot {snapshot.id} is of connection {origin.connection_id} ({origin.connection_name!r} at "
+            f"{origin.base_url}), not of {connection_id}. Nothing was written. To move state from one connection to "
+            "another, name the one that the snapshot is of.",
+            connection_id=connection_id,
+        )
+
+
+def read_content(client: AirbyteClient, connection_id: str) -> StateContent:
+    """Return what a connection's state says now."""
+    state = client.get_state(connection_id=connection_id)
+    return content_of(state.model_dump(by_alias=True, exclude_unset=True))
+
+
+def _way_back(safety: SnapshotRef) -> str:
+    return f"The state from before is snapshot {safety.id}: restore it to go back, or run this restore again."

@@ -1,0 +1,172 @@
+"""A snapshot: one saved state, with where and when it was taken. docs/snapshot-format.md describes the file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow_airbyte_ext import __version__
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
+from airflow_airbyte_ext.exceptions import (
+    AirbyteApiError,
+    AirbyteSnapshotDamagedError,
+    AirbyteSnapshotFormatError,
+)
+from airflow_airbyte_ext.jobs.find import newest_job
+from airflow_airbyte_ext.snapshots.content import StateContent, canonical_json, content_of
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.api.client import AirbyteClient
+
+FORMAT = "airbyte-state-snapshot"
+FORMAT_VERSION = 1
+
+_ID_TIME = "%Y%m%dT%H%M%S%fZ"
+_ID_DIGITS = 12
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Where a state was taken from; None where that Airbyte does not tell."""
+
+    base_url: str
+    connection_id: str
+    airbyte_version: str | None = None
+    workspace_id: str | None = None
+    connection_name: str | None = None
+    source_id: str | None = None
+    destination_id: str | None = None
+    catalog_sha256: str | None = None
+    last_job_id: int | None = None
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """
+    One saved state, written once and never changed.
+
+    :param taken_at: When it was read from Airbyte, in UTC.
+    :param origin: Where it was read.
+    :param state: The ConnectionState as Airbyte answered it.
+    """
+
+    taken_at: datetime
+    origin: Origin
+    state: dict[str, Any]
+
+    @cached_property
+    def content(self) -> StateContent:
+        """What the state says."""
+        return content_of(self.state)
+
+    @cached_property
+    def digest(self) -> str:
+        """The SHA-256 of the state's content."""
+        return self.content.digest()
+
+    @property
+    def id(self) -> str:
+        """The snapshot's name: time first, so that a listing is in order, and digest after."""
+        return f"{self.taken_at.astimezone(UTC).strftime(_ID_TIME)}-{self.digest[:_ID_DIGITS]}"
+
+    def to_bytes(self) -> bytes:
+        """Return the file: a JSON document."""
+        document = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "written_by": f"airflow-airbyte-ext {__version__}",
+            "taken_at": self.taken_at.astimezone(UTC).isoformat(timespec="microseconds"),
+            "origin": asdict(self.origin),
+            "state_sha256": self.digest,
+            "state": self.state,
+        }
+        return (json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n").encode()
+
+    @classmethod
+    def from_bytes(cls, data: bytes, *, where: str) -> Snapshot:
+        """
+        Read a file, and check that it is what was written.
+
+        :param where: Names the file in errors.
+        :raises AirbyteSnapshotFormatError: A newer release wrote it, or it is no snapshot.
+        :raises AirbyteSnapshotDamagedError: It is truncated, or its state is not what its SHA-256 says.
+        """
+        document = _document(data, where)
+        try:
+            origin = {name: document["origin"].get(name) for name in Origin.__dataclass_fields__}
+            snapshot = cls(datetime.fromisoformat(document["taken_at"]), Origin(**origin), document["state"])
+            is_whole = snapshot.digest == document["state_sha256"]
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise AirbyteSnapshotDamagedError(
+                f"{where} lacks a part of a snapshot, or has one of the wrong kind ({error}). Use another snapshot."
+            ) from None
+        if not is_whole:
+            raise AirbyteSnapshotDamagedError(
+                f"{where} was changed after it was written: its state does not have the SHA-256 that it names. "
+                "Use another snapshot."
+            )
+        return snapshot
+
+
+def id_time(snapshot_id: str) -> datetime:
+    """Return the time in a snapshot's id."""
+    return datetime.strptime(snapshot_id.split("-")[0], _ID_TIME).replace(tzinfo=UTC)
+
+
+def take_snapshot(client: AirbyteClient, connection_id: str, *, clock: Clock = SYSTEM_CLOCK) -> Snapshot:
+    """
+    Read a connection's state, and where it comes from.
+
+    Airbyte answers a state for a connection that it does not know, too; so the connection is read first.
+
+    :raises AirbyteApiError: Airbyte could not be asked, or does not have the connection.
+    """
+    connection = client.get_connection(connection_id=connection_id)
+    job = newest_job(client, connection_id)
+    taken_at = datetime.fromtimestamp(clock.time(), tz=UTC)
+    state = client.get_state(connection_id=connection_id)
+    origin = Origin(
+        base_url=client.settings.base_url,
+        connection_id=connection_id,
+        airbyte_version=client.release().text,
+        workspace_id=_workspace_id(client, connection_id),
+        connection_name=connection.name,
+        source_id=connection.source_id,
+        destination_id=connection.destination_id,
+        catalog_sha256=_catalog_digest(connection.sync_catalog),
+        last_job_id=job.id if job else None,
+    )
+    return Snapshot(taken_at, origin, state.model_dump(by_alias=True, exclude_unset=True))
+
+
+def _document(data: bytes, where: str) -> dict[str, Any]:
+    try:
+        document = json.loads(data)
+    except ValueError:
+        raise AirbyteSnapshotDamagedError(f"{where} is cut off or is not JSON. Use another snapshot.") from None
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise AirbyteSnapshotFormatError(f'{where} is not a snapshot: it lacks "format": "{FORMAT}".')
+    version = document.get("format_version")
+    if not isinstance(version, int) or version < 1:
+        raise AirbyteSnapshotDamagedError(f"{where} names no format version. Use another snapshot.")
+    if version > FORMAT_VERSION:
+        raise AirbyteSnapshotFormatError(
+            f"{where} has format {version}, and this release ({__version__}) reads up to {FORMAT_VERSION}. It was "
+            f"written by {document.get('written_by')!r}: install that release or a newer one."
+        )
+    return document
+
+
+def _workspace_id(client: AirbyteClient, connection_id: str) -> str | None:
+    try:
+        return client.get_workspace_by_connection_id(connection_id=connection_id).workspace_id
+    except AirbyteApiError:
+        return None
+
+
+def _catalog_digest(catalog: dict[str, Any] | None) -> str | None:
+    return None if catalog is None else hashlib.sha256(canonical_json(catalog)).hexdigest()
