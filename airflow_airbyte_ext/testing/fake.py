@@ -166,7 +166,7 @@ class FakeAirbyte:
     def script(self, connection_id: str, steps: Sequence[Step], *, repeat: bool = False) -> None:
         """Say how the connection's next job will go; several scripts queue up, one for each job.
 
-        With `repeat`, every job of this connection that finds no script in the queue plays this one.
+        With `repeat`, every sync of this connection that finds no script in the queue plays this one.
         """
         with self._by_hand():
             self._world.script(connection_id, steps, repeat)

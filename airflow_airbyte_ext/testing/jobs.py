@@ -74,6 +74,8 @@ class Step:
 
 
 DEFAULT_SCRIPT = (Step("pending"), Step("running"), Step("succeeded", records=100, bytes=2048))
+# A reset moves nothing.
+RESET_SCRIPT = (Step("pending"), Step("running"), Step("succeeded", records=0, bytes=0))
 
 
 @dataclass

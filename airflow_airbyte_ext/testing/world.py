@@ -11,6 +11,7 @@ from airflow_airbyte_ext.testing.errors import Refusal, unknown_id
 from airflow_airbyte_ext.testing.jobs import (
     DEFAULT_SCRIPT,
     NULL_STATE,
+    RESET_SCRIPT,
     Job,
     Step,
     Stream,
@@ -166,7 +167,10 @@ class World:
 
     def start_job(self, connection: Connection, kind: str = "sync", streams: tuple[Stream, ...] | None = None) -> Job:
         """Create the connection's next job."""
-        steps = connection.scripts.pop(0) if connection.scripts else connection.every_script
+        usual = connection.every_script if kind == "sync" else None
+        if kind == "reset_connection" and self.default_script == list(DEFAULT_SCRIPT):
+            usual = list(RESET_SCRIPT)
+        steps = connection.scripts.pop(0) if connection.scripts else usual
         job = Job(
             id=self._next_job_id,
             connection_id=connection.connection_id,
