@@ -135,7 +135,7 @@ class RealAirflow:
         self.call("POST", "/api/v2/connections", {"connection_id": connection_id, **fields})
 
     def trigger(self, dag_id: str, **params: Any) -> Run:
-        until(lambda: self._has_dag(dag_id), f"DAG {dag_id} is parsed")
+        until(lambda: self.has_dag(dag_id), f"DAG {dag_id} is parsed")
         answer = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": params})
         return Run(self, dag_id, answer["dag_run_id"])
 
@@ -154,7 +154,8 @@ class RealAirflow:
         self._session.headers["Authorization"] = f"Bearer {token}"
         return True
 
-    def _has_dag(self, dag_id: str) -> bool | None:
+    def has_dag(self, dag_id: str) -> bool | None:
+        """True when Airflow has parsed the DAG."""
         return self._session.get(f"{self.url}/api/v2/dags/{dag_id}", timeout=30).ok or None
 
 
