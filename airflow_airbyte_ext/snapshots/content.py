@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.streams import StreamKey, sorted_keys
+from airflow_airbyte_ext.exceptions import AirbyteSnapshotError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -54,8 +55,18 @@ class StateContent:
         return bool(self.null_streams) or self.null_shared
 
     def digest(self) -> str:
-        """Return the SHA-256 of the content in its canonical form, described in docs/snapshot-format.md."""
-        return hashlib.sha256(canonical_json(self._canonical())).hexdigest()
+        """
+        Return the SHA-256 of the content in its canonical form, described in docs/snapshot-format.md.
+
+        :raises AirbyteSnapshotError: The content holds a number that JSON cannot carry on.
+        """
+        try:
+            return hashlib.sha256(canonical_json(self._canonical())).hexdigest()
+        except ValueError:
+            raise AirbyteSnapshotError(
+                "The state holds a number beyond what a double can hold, which could not be kept as it is. No real "
+                "Airbyte answers such a one: look at what stands between."
+            ) from None
 
     def as_state(self, connection_id: str) -> dict[str, Any]:
         """Return the content as the ConnectionState that Airbyte takes."""
