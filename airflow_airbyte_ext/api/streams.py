@@ -26,7 +26,7 @@ def resolve_streams(wanted: Sequence[str | Mapping[str, Any]], known: Iterable[S
     """
     Return the streams that people mean.
 
-    :param wanted: "namespace.name", "name" where no other stream has that name, or {"namespace": ..., "name": ...}.
+    :param wanted: "namespace.name" or "name", where no other stream could be meant, or {"namespace": ..., "name": ...}.
     :param known: The streams that there are.
     :raises AirbyteConfigurationError: There is no such stream, or more than one; says which there are.
     """
@@ -36,33 +36,31 @@ def resolve_streams(wanted: Sequence[str | Mapping[str, Any]], known: Iterable[S
     return [_resolve(item, there) for item in wanted]
 
 
-def renamed_streams(names: Mapping[str, str], known: Iterable[StreamKey]) -> dict[StreamKey, StreamKey]:
+def renamed_streams(
+    names: Mapping[str, str], old: Iterable[StreamKey], new: Iterable[StreamKey]
+) -> dict[StreamKey, StreamKey]:
     """
     Return which stream is to become which.
 
-    :param names: Old name to new name, as people write them; a new name without a namespace keeps the old one's.
-    :param known: The streams that there are.
+    :param names: Old name to new name, as people write them.
+    :param old: The streams that there are.
+    :param new: The streams that they may become.
     :raises AirbyteConfigurationError: There is no such stream, or more than one.
     """
-    there = sorted_keys(set(known))
-    renamed: dict[StreamKey, StreamKey] = {}
-    for old, new in names.items():
-        key = _resolve(old, there)
-        namespace, dot, name = new.rpartition(".")
-        renamed[key] = (namespace, name) if dot and key[0] is not None else (key[0], new)
-    return renamed
+    before, after = sorted_keys(set(old)), sorted_keys(set(new))
+    return {_resolve(name, before): _resolve(other, after) for name, other in names.items()}
 
 
 def _resolve(item: str | Mapping[str, Any], known: Sequence[StreamKey]) -> StreamKey:
     if isinstance(item, Mapping):
         found = [key for key in known if key == (item.get("namespace"), item.get("name"))]
     else:
-        found = [key for key in known if stream_name(key) == item] or [key for key in known if key[1] == item]
+        found = [key for key in known if item in (stream_name(key), key[1])]
     if len(found) == 1:
         return found[0]
     if found:
         raise AirbyteConfigurationError(
-            f"Stream {item!r} may be any of {', '.join(map(stream_name, found))}. Give its namespace, too."
+            f"Stream {item!r} may be any of {', '.join(map(stream_name, found))}. Give namespace and name, each by itself."
         )
     there = ", ".join(map(stream_name, known[:20])) or "none"
     raise AirbyteConfigurationError(f"There is no stream {item!r}. There are: {there}.")

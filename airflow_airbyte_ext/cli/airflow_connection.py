@@ -3,26 +3,11 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import SplitResult, parse_qsl, unquote, urlsplit
 
-from airflow_airbyte_ext.api.settings import ClientSettings, looks_like_client_id
+from airflow_airbyte_ext.api.airflow_connection import AirflowConnection
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
-from airflow_airbyte_ext.provider_info import CONNECTION_FIELDS
-
-
-@dataclass(frozen=True)
-class AirflowConnection:
-    """The fields of an Airflow Connection."""
-
-    conn_type: str | None = None
-    host: str | None = None
-    schema: str | None = None
-    port: int | None = None
-    login: str | None = None
-    password: str | None = field(default=None, repr=False)
-    extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
 
 def parse_airflow_connection(text: str, *, name: str) -> AirflowConnection:
@@ -39,25 +24,6 @@ def parse_airflow_connection(text: str, *, name: str) -> AirflowConnection:
             f"{name} holds no Airflow Connection. Give Airflow's URI or JSON form of it, as "
             "`airflow connections get -o json` or Connection.get_uri() shows it."
         ) from None
-
-
-def settings_of(connection: AirflowConnection, *, name: str, **changes: Any) -> ClientSettings:
-    """
-    Return the settings that a Connection holds; it means the same here as in `hooks.airbyte.settings_from_connection`.
-
-    :param changes: Settings that replace the Connection's.
-    :raises AirbyteConfigurationError: Names the field of the Connection that is wrong.
-    """
-    if unknown := sorted(set(connection.extra) - set(CONNECTION_FIELDS)):
-        raise AirbyteConfigurationError(
-            f"{name}: the extra has {', '.join(map(repr, unknown))}, which is not a setting. Allowed are "
-            f"{', '.join(sorted(CONNECTION_FIELDS))}."
-        )
-    given = {key: value for key, value in connection.extra.items() if value not in (None, "", {})}
-    try:
-        return ClientSettings(**{"base_url": _address(connection), **_credentials(connection, given), **changes})
-    except AirbyteConfigurationError as error:
-        raise AirbyteConfigurationError(f"{name}: {error} (The host field holds base_url.)") from None
 
 
 def _from_json(text: str) -> AirflowConnection:
@@ -122,32 +88,3 @@ def _extra(value: Any) -> dict[str, Any]:
     if not isinstance(extra, dict):
         raise TypeError
     return extra
-
-
-def _address(connection: AirflowConnection) -> str:
-    """Return the host field as a URL; a bare host gets the Connection's schema and port, as in Airflow's own URIs."""
-    host = (connection.host or "").strip()
-    if not host or "://" in host:
-        return host
-    scheme = connection.schema if connection.schema in ("http", "https") else "http"
-    name, slash, path = host.partition("/")
-    port = f":{connection.port}" if connection.port and ":" not in name else ""
-    return f"{scheme}://{name}{port}{slash}{path}"
-
-
-def _credentials(connection: AirflowConnection, given: dict[str, Any]) -> dict[str, Any]:
-    """Add login and password under the names of the kind of authentication that they are for."""
-    login, password = connection.login, connection.password
-    # The official provider keeps the token's address in the schema field, and knows client credentials only.
-    if connection.conn_type == "airbyte" and connection.schema and "token_url" not in given:
-        schema = connection.schema
-        whole = schema if "://" in schema else f"{_address(connection).rstrip('/')}/{schema.lstrip('/')}"
-        given = {**given, "token_url": whole}
-    if login is None and password is None:
-        return given
-    kind = given.get("auth", "auto")
-    if kind == "client_credentials" or (kind == "auto" and (looks_like_client_id(login or "") or "token_url" in given)):
-        return {"client_id": login, "client_secret": password, **given}
-    if kind == "bearer":
-        return {"token": password, **given}
-    return {"username": login, "password": password, **given}

@@ -6,8 +6,9 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from airflow_airbyte_ext.api.airflow_connection import settings_of
 from airflow_airbyte_ext.api.settings import ClientSettings
-from airflow_airbyte_ext.cli.airflow_connection import parse_airflow_connection, settings_of
+from airflow_airbyte_ext.cli.airflow_connection import parse_airflow_connection
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.snapshots.packing import Packing
 from airflow_airbyte_ext.snapshots.store import SnapshotStore

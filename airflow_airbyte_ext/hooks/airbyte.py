@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteError, AirbytePermissionError
-from airflow_airbyte_ext.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE, FORM_BEHAVIOUR, HOOK_NAME
+from airflow_airbyte_ext.exceptions import AirbyteError, AirbytePermissionError
+from airflow_airbyte_ext.provider_info import CONNECTION_TYPE, FORM_BEHAVIOUR, HOOK_NAME
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -81,62 +81,20 @@ def settings_from_connection(connection: Connection) -> ClientSettings:
     """
     Return the settings that an Airflow Connection holds.
 
-    Host is Airbyte's address; login and password are user name and password, or client id and client secret. The
-    extra holds the other settings by name.
-
     :raises AirbyteConfigurationError: Names the field of the Connection that is wrong.
     """
-    from airflow_airbyte_ext.api.settings import ClientSettings
+    from airflow_airbyte_ext.api.airflow_connection import AirflowConnection, settings_of
 
-    extra = dict(connection.extra_dejson)
-    if unknown := sorted(set(extra) - set(CONNECTION_FIELDS)):
-        raise AirbyteConfigurationError(
-            f"Airflow Connection {connection.conn_id!r}: the extra has {', '.join(map(repr, unknown))}, which is not a "
-            f"setting. Allowed are {', '.join(sorted(CONNECTION_FIELDS))}."
-        )
-    given = {name: value for name, value in extra.items() if value not in (None, "", {})}
-    try:
-        return ClientSettings(base_url=_address(connection), **_credentials(connection, given))
-    except AirbyteConfigurationError as error:
-        raise AirbyteConfigurationError(
-            f"Airflow Connection {connection.conn_id!r}: {error} (The host field holds base_url.)"
-        ) from None
-
-
-def _address(connection: Connection) -> str:
-    """Return the host field as a URL; what it lacks comes from schema and port, as in Airflow's own URIs."""
-    host = (connection.host or "").strip()
-    if not host:
-        return host
-    schema = connection.schema if connection.schema in ("http", "https") else "http"
-    scheme, _, rest = host.rpartition("://")
-    name, slash, path = rest.partition("/")
-    port = f":{connection.port}" if connection.port and ":" not in name else ""
-    return f"{scheme or schema}://{name}{port}{slash}{path}"
-
-
-def _credentials(connection: Connection, given: dict[str, Any]) -> dict[str, Any]:
-    """Add login and password under the names of the kind of authentication that they are for."""
-    from airflow_airbyte_ext.api.settings import looks_like_client_id
-
-    login, password = connection.login or None, connection.password or None
-    # The official provider keeps the token's address in the schema field, and knows client credentials only.
-    is_official = connection.conn_type == "airbyte"
-    if is_official and connection.schema and "token_url" not in given:
-        given["token_url"] = _official_token_url(connection.schema, _address(connection))
-    if login is None and password is None:
-        return given
-    kind = given.get("auth", "auto")
-    if kind == "client_credentials" or (kind == "auto" and (looks_like_client_id(login or "") or "token_url" in given)):
-        return {"client_id": login, "client_secret": password, **given}
-    if kind == "bearer":
-        return {"token": password, **given}
-    return {"username": login, "password": password, **given}
-
-
-def _official_token_url(schema: str, address: str) -> str:
-    """Return the token's address that the official provider means: whole, or relative to the host."""
-    return schema if "://" in schema else f"{address.rstrip('/')}/{schema.lstrip('/')}"
+    fields = AirflowConnection(
+        conn_type=connection.conn_type,
+        host=connection.host,
+        schema=connection.schema,
+        port=connection.port,
+        login=connection.login,
+        password=connection.password,
+        extra=dict(connection.extra_dejson),
+    )
+    return settings_of(fields, name=f"Airflow Connection {connection.conn_id!r}")
 
 
 def _greeting(client: AirbyteClient) -> str:

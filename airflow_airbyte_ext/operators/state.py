@@ -14,6 +14,7 @@ from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.snapshots.plan import RestorePlan
     from airflow_airbyte_ext.snapshots.restore import RestoreResult
     from airflow_airbyte_ext.snapshots.snapshot import Snapshot
@@ -202,8 +203,9 @@ class AirbyteRestoreStateOperator(BaseOperator):
             snapshot = store.read(store.find(self._owner, self._wanted()))
             check_origin(snapshot, self._owner)
             self.log.info("Restoring snapshot %s to connection %s", snapshot.id, self._id)
+            client = AirbyteConfigHook(self.airbyte_conn_id).client
             restorer = Restorer(
-                AirbyteConfigHook(self.airbyte_conn_id).client,
+                client,
                 open_store(self.backup_to, encryption_key=self.encryption_key) if self.backup_to else store,
                 self._id,
                 clock=SystemClock(),
@@ -212,7 +214,7 @@ class AirbyteRestoreStateOperator(BaseOperator):
                 if_stream_missing=self.if_stream_missing,
                 on_plan=self._log_plan,
             )
-            result = restorer.restore(self._target(snapshot), dry_run=self._is_dry)
+            result = restorer.restore(self._target(snapshot, client), dry_run=self._is_dry)
         return self._report(snapshot, result)
 
     def _check_arguments(self) -> None:
@@ -229,13 +231,16 @@ class AirbyteRestoreStateOperator(BaseOperator):
     def _wanted(self) -> str:
         return str(self.snapshot["path"] if isinstance(self.snapshot, Mapping) else self.snapshot)
 
-    def _target(self, snapshot: Snapshot) -> Any:
+    def _target(self, snapshot: Snapshot, client: AirbyteClient) -> Any:
         """Return the function that says what the state is to be."""
         from airflow_airbyte_ext.api.streams import renamed_streams, resolve_streams
         from airflow_airbyte_ext.snapshots.plan import target_of
 
         known = list(snapshot.content.streams)
-        renamed = renamed_streams(self.rename_streams or {}, known)
+        renamed = {}
+        if self.rename_streams:
+            there = client.get_connection(connection_id=self._id).streams()
+            renamed = renamed_streams(self.rename_streams, known, there)
         streams = None if self.streams is None else resolve_streams(self.streams, known)
         return lambda current: target_of(snapshot.content, current, mode=self.mode, streams=streams, renamed=renamed)
 

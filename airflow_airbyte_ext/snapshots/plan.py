@@ -89,6 +89,8 @@ def target_of(
     """
     names = renamed or {}
     streams_wanted = {names.get(key, key): value for key, value in snapshot.streams.items()}
+    if len(streams_wanted) < len(snapshot.streams):
+        raise AirbyteRestoreRefusedError("Two streams of the snapshot would have one name. Rename them apart.")
     wanted = StateContent(snapshot.type, streams_wanted, snapshot.shared, snapshot.legacy)
     if mode == "exact":
         if streams is not None:

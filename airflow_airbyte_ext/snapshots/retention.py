@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.snapshots.store import SnapshotRef, SnapshotStore
 
+LARGEST = 1_000_000
+
 _PERIODS: dict[str, Callable[[datetime], tuple[int, ...]]] = {
     "hourly": lambda time: (time.year, time.month, time.day, time.hour),
     "daily": lambda time: (time.year, time.month, time.day),
@@ -50,7 +52,7 @@ class Retention:
             if name not in allowed:
                 raise AirbyteConfigurationError(f"keep has {name!r}; give any of {', '.join(allowed)}.")
             whole = isinstance(value, int) or (name == "within_days" and isinstance(value, float))
-            if isinstance(value, bool) or not whole or value < 0:
+            if isinstance(value, bool) or not whole or not 0 <= value < LARGEST:
                 raise AirbyteConfigurationError(f"keep[{name!r}] is {value!r}; give a number of 0 or more.")
         if not any(rules.values()):
             raise AirbyteConfigurationError(f"keep has no rule above 0; give any of {', '.join(allowed)}.")
@@ -108,7 +110,7 @@ def decide(refs: Sequence[SnapshotRef], retention: Retention, *, now: datetime) 
     for number, ref in enumerate(newest_first[: retention.last], start=1):
         reasons[ref].append(f"last {number} of {retention.last}")
     for ref in newest_first:
-        if now - ref.taken_at <= timedelta(days=retention.within_days):
+        if retention.within_days and now - ref.taken_at <= timedelta(days=retention.within_days):
             reasons[ref].append(f"within {retention.within_days:g} days")
     for name, period in _PERIODS.items():
         _keep_periods(newest_first, reasons, name, period, getattr(retention, name))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from upath import UPath
 
 from airflow_airbyte_ext.api.arguments import uuid_argument
-from airflow_airbyte_ext.exceptions import AirbyteSnapshotNotFoundError, AirbyteSnapshotStoreError
+from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteSnapshotNotFoundError, AirbyteSnapshotStoreError
 from airflow_airbyte_ext.snapshots.packing import Packing
 from airflow_airbyte_ext.snapshots.snapshot import Snapshot, id_time
 
@@ -133,14 +133,17 @@ class SnapshotStore:
             ISO 8601, which means the newest snapshot that had been taken by then (in UTC where it names no zone).
         :raises AirbyteSnapshotNotFoundError: There is none like that, or more than one.
         """
-        if match := _FILE.fullmatch(which.rpartition("/")[2]):
-            return SnapshotRef(match["id"], connection_id, which)
+        if "/" in which or _FILE.fullmatch(which):
+            match = _FILE.fullmatch(which.rpartition("/")[2])
+            return SnapshotRef(match["id"] if match else which, connection_id, which)
         refs = self.snapshots(connection_id)
         if which == LATEST:
             return self._one(refs[-1:], which, connection_id)
-        by_id = [ref for ref in [*refs, *self.snapshots(connection_id, safety=True)] if ref.id.startswith(which)]
-        if which and by_id:
-            return self._one(by_id, which, connection_id)
+        everything = [*refs, *self.snapshots(connection_id, safety=True)]
+        # One snapshot may lie there twice, plain and packed.
+        by_id = {ref.id: ref for ref in everything if which and ref.id.startswith(which)}
+        if by_id:
+            return self._one(list(by_id.values()), which, connection_id)
         moment = _moment(which)
         by_time = [ref for ref in refs if moment is not None and ref.taken_at <= moment]
         return self._one(by_time[-1:], which, connection_id)
@@ -183,7 +186,9 @@ class SnapshotStore:
     def _explained(self, done: str) -> Iterator[None]:
         try:
             yield
-        except (OSError, ImportError, ValueError) as error:
+        except AirbyteError:
+            raise
+        except Exception as error:  # each kind of store has errors of its own
             raise AirbyteSnapshotStoreError(
                 f"The store {self.root} cannot be {done}: {type(error).__name__}: {error}. Check that the place "
                 "exists and has room, and that this process may use it."

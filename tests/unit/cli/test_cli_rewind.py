@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from cli_states import SECRET, cursors, state_of, writes
 
-from airflow_airbyte_ext.cli.rewind import with_value
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+from airflow_airbyte_ext.snapshots.rewind import with_value
 from airflow_airbyte_ext.testing import Step
 
 

@@ -9,7 +9,8 @@ from urllib.parse import quote
 import pytest
 from airflow.models.connection import Connection
 
-from airflow_airbyte_ext.cli.airflow_connection import parse_airflow_connection, settings_of
+from airflow_airbyte_ext.api.airflow_connection import settings_of
+from airflow_airbyte_ext.cli.airflow_connection import parse_airflow_connection
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import settings_from_connection
 
