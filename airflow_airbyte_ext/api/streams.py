@@ -60,7 +60,7 @@ def _resolve(item: str | Mapping[str, Any], known: Sequence[StreamKey]) -> Strea
         return found[0]
     if found:
         raise AirbyteConfigurationError(
-            f"Stream {item!r} may be any of {', '.join(map(stream_name, found))}. Give namespace and name, each by itself."
+            f"Stream {item!r} may be any of {', '.join(map(stream_name, found))}. Name the namespace by itself."
         )
     there = ", ".join(map(stream_name, known[:20])) or "none"
     raise AirbyteConfigurationError(f"There is no stream {item!r}. There are: {there}.")

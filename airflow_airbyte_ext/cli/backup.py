@@ -9,16 +9,10 @@ from airflow_airbyte_ext.cli.choose import in_airbyte
 from airflow_airbyte_ext.cli.codes import Exit, explain, overall
 from airflow_airbyte_ext.cli.describe import failure_document, ref_document
 from airflow_airbyte_ext.cli.parallel import run_all
-from airflow_airbyte_ext.exceptions import (
-    AirbyteSnapshotDamagedError,
-    AirbyteSnapshotKeyError,
-    AirbyteSnapshotNotFoundError,
-)
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.cli.context import Context
-    from airflow_airbyte_ext.snapshots.snapshot import Snapshot
     from airflow_airbyte_ext.snapshots.store import SnapshotRef
 
 
@@ -70,20 +64,11 @@ def run(context: Context) -> Exit:
 def _save(context: Context, connection_id: str) -> Saved:
     snapshot = take_snapshot(context.client, connection_id, clock=context.clock)
     name, streams = snapshot.origin.connection_name, len(snapshot.content.streams)
-    if context.options.skip_unchanged:
-        latest = context.store.latest(connection_id)
-        if latest and _holds(context, latest, snapshot):
-            return Saved("unchanged", name, streams, latest)
+    if context.options.skip_unchanged and (latest := context.store.latest_like(snapshot)):
+        return Saved("unchanged", name, streams, latest)
     if context.options.dry_run:
         return Saved("would be saved", name, streams, None)
     return Saved("saved", name, streams, context.store.write(snapshot))
-
-
-def _holds(context: Context, latest: SnapshotRef, snapshot: Snapshot) -> bool:
-    try:
-        return context.store.read(latest).digest == snapshot.digest
-    except (AirbyteSnapshotDamagedError, AirbyteSnapshotKeyError, AirbyteSnapshotNotFoundError):
-        return False  # what cannot be restored is no reason to save nothing
 
 
 def _failed(outcome: Saved | Exception) -> bool:

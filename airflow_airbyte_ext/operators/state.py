@@ -88,8 +88,7 @@ class AirbyteBackupStateOperator(BaseOperator):
             return reference
 
     def _keep(self, store: SnapshotStore, snapshot: Snapshot, context: Context) -> dict[str, Any]:
-        latest = store.latest(snapshot.origin.connection_id)
-        if self.skip_unchanged and latest and store.read(latest).digest == snapshot.digest:
+        if self.skip_unchanged and (latest := store.latest_like(snapshot)):
             self.log.info("The state equals snapshot %s: nothing new to keep.", latest.id)
             return _reference(latest, snapshot.digest, unchanged=True)
         ref = store.write(snapshot)

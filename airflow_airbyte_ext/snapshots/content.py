@@ -34,15 +34,15 @@ class StateContent:
     :param shared: The part that the streams of a global state share; None where there is none.
     :param legacy: The whole of a legacy state; None where there is none.
     :param null_streams: Streams that have a row without a state: nothing is lost with them, and a sync would break.
-    :param null_shared: Whether the shared part is such a row.
+    :param null_rest: Whether the shared part, or the legacy state, is such a row.
     """
 
     type: str = NOT_SET
-    streams: Mapping[StreamKey, Any] = field(default_factory=dict)
-    shared: Any = None
-    legacy: Any = None
+    streams: Mapping[StreamKey, Any] = field(default_factory=dict, repr=False)
+    shared: Any = field(default=None, repr=False)
+    legacy: Any = field(default=None, repr=False)
     null_streams: frozenset[StreamKey] = frozenset()
-    null_shared: bool = False
+    null_rest: bool = False
 
     @property
     def is_empty(self) -> bool:
@@ -52,7 +52,7 @@ class StateContent:
     @property
     def has_nulls(self) -> bool:
         """Whether there are rows without a state."""
-        return bool(self.null_streams) or self.null_shared
+        return bool(self.null_streams) or self.null_rest
 
     def digest(self) -> str:
         """
@@ -95,9 +95,9 @@ def content_of(state: Mapping[str, Any]) -> StateContent:
         part = state.get("globalState") or {}
         content = _with_rows(GLOBAL, part.get("streamStates"))
         shared = part.get("shared_state")
-        content = replace(content, shared=shared, null_shared="shared_state" in part and shared is None)
+        content = replace(content, shared=shared, null_rest="shared_state" in part and shared is None)
     elif kind == LEGACY:
-        content = StateContent(LEGACY, legacy=state.get("state"))
+        content = StateContent(LEGACY, legacy=state.get("state"), null_rest=state.get("state") is None)
     return StateContent() if content.is_empty and not content.has_nulls else content
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
+from airflow_airbyte_ext.api.streams import StreamKey, sorted_keys, stream_name
 from airflow_airbyte_ext.jobs.story import table_lines
 from airflow_airbyte_ext.snapshots.content import StateContent, canonical_json
 
@@ -23,6 +23,7 @@ class PartDiff:
     What differs in one stream, or in the shared or legacy part of a state.
 
     :param name: The stream's name for people; "(shared)" or "(legacy)" for those parts.
+    :param key: The stream's namespace and name; None for those parts.
     :param change: What became of it from the first state to the second.
     :param keys: Paths of the keys that differ, such as "cursor" or "state.end_date"; none where all of it does.
     :param before: Its state in the first; only where values were asked for.
@@ -30,6 +31,7 @@ class PartDiff:
     """
 
     name: str
+    key: StreamKey | None
     change: Change
     keys: tuple[str, ...] = ()
     before: Any = None
@@ -72,31 +74,30 @@ def diff(before: StateContent, after: StateContent, *, values: bool = False) -> 
 
     :param values: Include each part's state, which may hold secrets.
     """
-    keys = {**before.streams, **after.streams}
-    parts = [
-        _part(stream_name(key), before.streams.get(key), after.streams.get(key), values) for key in sorted_keys(keys)
+    keys: list[tuple[str, StreamKey | None, Any, Any]] = [
+        (stream_name(key), key, before.streams.get(key), after.streams.get(key))
+        for key in sorted_keys({**before.streams, **after.streams})
     ]
-    for name, old, new in (("(shared)", before.shared, after.shared), ("(legacy)", before.legacy, after.legacy)):
-        if old is not None or new is not None:
-            parts.append(_part(name, old, new, values))
+    keys += [("(shared)", None, before.shared, after.shared), ("(legacy)", None, before.legacy, after.legacy)]
+    parts = [_part(*part, values=values) for part in keys if part[2] is not None or part[3] is not None]
     return StateDiff(before.type, after.type, tuple(parts))
 
 
-def _part(name: str, old: Any, new: Any, values: bool) -> PartDiff:
+def _part(name: str, key: StreamKey | None, old: Any, new: Any, *, values: bool) -> PartDiff:
     shown = {"before": old, "after": new} if values else {}
     if old is None:
-        return PartDiff(name, "added", **shown)
+        return PartDiff(name, key, "added", **shown)
     if new is None:
-        return PartDiff(name, "removed", **shown)
+        return PartDiff(name, key, "removed", **shown)
     if canonical_json(old) == canonical_json(new):
-        return PartDiff(name, "equal", **shown)
-    return PartDiff(name, "changed", tuple(_paths(old, new, "")), **shown)
+        return PartDiff(name, key, "equal", **shown)
+    return PartDiff(name, key, "changed", tuple(_paths(old, new, ())), **shown)
 
 
-def _paths(old: Any, new: Any, path: str) -> Iterator[str]:
+def _paths(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[str]:
     if isinstance(old, dict) and isinstance(new, dict):
         for key in sorted(old.keys() | new.keys()):
             if key not in old or key not in new or canonical_json(old[key]) != canonical_json(new[key]):
-                yield from _paths(old.get(key), new.get(key), f"{path}.{key}" if path else key)
+                yield from _paths(old.get(key), new.get(key), (*path, key))
     elif path:
-        yield path
+        yield ".".join(part or '""' for part in path)

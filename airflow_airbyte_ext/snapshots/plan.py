@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.streams import StreamKey, sorted_keys, stream_name
 from airflow_airbyte_ext.exceptions import AirbyteRestoreRefusedError
-from airflow_airbyte_ext.snapshots.content import GLOBAL, LEGACY, NOT_SET, STREAM, StateContent, bare_entry
+from airflow_airbyte_ext.snapshots.content import (
+    GLOBAL,
+    LEGACY,
+    NOT_SET,
+    STREAM,
+    StateContent,
+    bare_entry,
+    canonical_json,
+)
 from airflow_airbyte_ext.snapshots.diff import StateDiff, diff
 
 if TYPE_CHECKING:
@@ -23,7 +31,7 @@ class Write:
     :param result: What Airbyte's state says afterwards.
     """
 
-    state: dict[str, Any]
+    state: dict[str, Any] = field(repr=False)
     result: StateContent
 
 
@@ -88,6 +96,8 @@ def target_of(
     :raises AirbyteRestoreRefusedError: The two states cannot be merged, or the snapshot lacks a stream.
     """
     names = renamed or {}
+    if unknown := names.keys() - snapshot.streams.keys():
+        raise AirbyteRestoreRefusedError(f"The snapshot has no state of {', '.join(map(stream_name, unknown))}.")
     streams_wanted = {names.get(key, key): value for key, value in snapshot.streams.items()}
     if len(streams_wanted) < len(snapshot.streams):
         raise AirbyteRestoreRefusedError("Two streams of the snapshot would have one name. Rename them apart.")
@@ -102,20 +112,26 @@ def target_of(
     if wanted.type not in (STREAM, GLOBAL):
         raise AirbyteRestoreRefusedError(f"A {wanted.type!r} snapshot has no streams to merge; restore it exactly.")
     chosen = {key: value for key, value in wanted.streams.items() if key in chosen_keys}
-    if current.type in (NOT_SET, LEGACY):
+    if current.type == NOT_SET:
         return replace(wanted, streams=chosen)
     if current.type != wanted.type:
         raise AirbyteRestoreRefusedError(
             f"The snapshot is a {wanted.type!r} state, and the connection has a {current.type!r} one: such states "
             "cannot be merged. Restore the snapshot exactly, or take one of the right type."
         )
-    return replace(current, streams={**current.streams, **chosen}, null_streams=frozenset(), null_shared=False)
+    return replace(current, streams={**current.streams, **chosen}, null_streams=frozenset(), null_rest=False)
 
 
 def _write(connection_id: str, base: StateContent, target: StateContent) -> dict[str, Any]:
     """Return the ConnectionState that turns `base` into `target`, which have one type, or one of them no row."""
     kind = base.type if target.is_empty else target.type
-    state = replace(target, type=kind).as_state(connection_id)
+    # A stream that does not change is not sent: whatever moved it meanwhile would be set back.
+    changed = {
+        key: value
+        for key, value in target.streams.items()
+        if key not in base.streams or canonical_json(base.streams[key]) != canonical_json(value)
+    }
+    state = replace(target, type=kind, streams=changed).as_state(connection_id)
     deleted = [bare_entry(key) for key in sorted_keys({*base.streams, *base.null_streams} - target.streams.keys())]
     if kind == STREAM:
         state["streamState"] += deleted

@@ -110,7 +110,7 @@ class Restorer:
             return RestoreResult(plan, None, dry_run)
         ref = self._store.write(safety, safety=True)
         log.info("The state before is kept as snapshot %s at %s", ref.id, ref.path)
-        self._write_all(plan, newest, ref)
+        self._write_all(plan, newest, _Undo(ref, safety.content))
         return RestoreResult(plan, ref, dry_run)
 
     def _settled_job(self) -> int:
@@ -141,34 +141,35 @@ class Restorer:
             )
         log.warning("%s: Airbyte keeps their state, and no sync uses it.", words)
 
-    def _write_all(self, plan: RestorePlan, newest: int, safety: SnapshotRef) -> None:
+    def _write_all(self, plan: RestorePlan, newest: int, undo: _Undo) -> None:
         before = plan.current
         for write in plan.writes:
-            self._write(write, before, safety)
+            self._write(write, before, undo)
             before = write.result
         job = newest_job(self._client, self._connection_id)
         if job is not None and job.id != newest:
-            raise self._failed(safety, f"Job {job.id} ({job.config_type}) started while the state was written")
+            raise self._failed(f"Job {job.id} ({job.config_type}) started while the state was written", undo)
 
-    def _write(self, write: Write, before: StateContent, safety: SnapshotRef) -> None:
+    def _write(self, write: Write, before: StateContent, undo: _Undo) -> None:
         """Write once, and read back; after an unclear answer only reading tells whether to write again."""
         problem: AirbyteApiError | None = None
         for _ in range(TRIES):
             try:
                 self._send(write.state)
             except (AirbyteBusyError, AirbyteConflictError) as error:
-                raise self._failed(safety, f"Airbyte refused the write ({error})") from error
+                raise self._failed(f"Airbyte refused the write ({error})", undo, may_pass=True) from error
             except AirbyteApiError as error:
                 log.warning("It is unclear whether the state was written; reading it. %s", error)
                 problem = error
-            found = self._read_back(safety)
+            found = self._read_back(undo)
             if found.digest() == write.result.digest() and not found.has_nulls:
                 return
             if problem is None or found.digest() != before.digest():
-                raise self._failed(safety, "The state is not what was written")
+                raise self._failed("The state is not what was written", undo)
             if not problem.worth_retrying:
                 break
-        raise self._failed(safety, f"The state could not be written ({problem})") from problem
+        may_pass = problem is not None and problem.worth_retrying
+        raise self._failed(f"The state could not be written ({problem})", undo, may_pass=may_pass) from problem
 
     def _send(self, state: dict[str, Any]) -> None:
         try:
@@ -177,33 +178,44 @@ class Restorer:
             # Before 0.50.21; the checks that it makes were made here.
             self._client.create_or_update_state(connection_id=self._connection_id, connection_state=state)
 
-    def _read_back(self, safety: SnapshotRef) -> StateContent:
+    def _read_back(self, undo: _Undo) -> StateContent:
         try:
             return read_content(self._client, self._connection_id)
         except AirbyteApiError as error:
             raise AirbyteRestoreUnverifiedError(
                 "The state was written and could not be read back, so what Airbyte has now is unknown. "
-                f"{_way_back(safety)} {error}",
+                f"{undo.words} {error}",
                 connection_id=self._connection_id,
-                safety_snapshot=safety.path,
+                safety_snapshot=undo.ref.path,
             ) from error
 
-    def _failed(self, safety: SnapshotRef, what: str) -> AirbyteRestoreError:
+    def _failed(self, what: str, undo: _Undo, *, may_pass: bool = False) -> AirbyteRestoreError:
         """Say what happened, what is on the server now, and how to go back."""
-        found = diff(self._store.read(safety).content, self._read_back(safety))
+        found = diff(undo.content, self._read_back(undo))
+        facts = {"connection_id": self._connection_id, "safety_snapshot": undo.ref.path}
         if found.is_equal:
-            return AirbyteRestoreRefusedError(
-                f"{what}. Airbyte still has the state from before: nothing was changed.",
-                connection_id=self._connection_id,
-                safety_snapshot=safety.path,
+            refused = AirbyteRestoreRefusedError(
+                f"{what}. Airbyte still has the state from before: nothing was changed.", **facts
             )
+            refused.worth_retrying = may_pass
+            return refused
         changes = ", ".join(f"{part.name} {part.change}" for part in found.differing[:10]) or "another type"
         return AirbyteRestoreUnverifiedError(
-            f"{what}. Against the state from before, Airbyte now has: {changes} ({found.summary()}). "
-            + _way_back(safety),
-            connection_id=self._connection_id,
-            safety_snapshot=safety.path,
+            f"{what}. Against the state from before, Airbyte now has: {changes} ({found.summary()}). {undo.words}",
+            **facts,
         )
+
+
+@dataclass(frozen=True)
+class _Undo:
+    """The state from before, and where it is kept."""
+
+    ref: SnapshotRef
+    content: StateContent
+
+    @property
+    def words(self) -> str:
+        return f"The state from before is snapshot {self.ref.id}: restore it to go back, or run this restore again."
 
 
 def check_origin(snapshot: Snapshot, connection_id: str) -> None:
@@ -226,7 +238,3 @@ def read_content(client: AirbyteClient, connection_id: str) -> StateContent:
     """Return what a connection's state says now."""
     state = client.get_state(connection_id=connection_id)
     return content_of(state.model_dump(by_alias=True, exclude_unset=True))
-
-
-def _way_back(safety: SnapshotRef) -> str:
-    return f"The state from before is snapshot {safety.id}: restore it to go back, or run this restore again."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_airbyte_ext.snapshots.store import SnapshotRef, SnapshotStore
 
@@ -48,6 +49,10 @@ class Retention:
         :raises AirbyteConfigurationError: Names the rule that is wrong, and what is allowed.
         """
         allowed = [field.name for field in fields(cls)]
+        if not isinstance(rules, Mapping):
+            raise AirbyteConfigurationError(f"keep is {rules!r}; give rules, such as {{'last': 7, 'daily': 14}}.")
+        # A template renders a number to text.
+        rules = {name: int(value) if str(value).isdecimal() else value for name, value in rules.items()}
         for name, value in rules.items():
             if name not in allowed:
                 raise AirbyteConfigurationError(f"keep has {name!r}; give any of {', '.join(allowed)}.")

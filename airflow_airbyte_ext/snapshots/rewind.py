@@ -29,7 +29,7 @@ def rewound(current: StateContent, key: StreamKey, settings: Sequence[tuple[str,
         del streams[key]
     for path, value in settings or ():
         streams[key] = with_value(streams[key], path, value)
-    return replace(current, streams=streams, null_streams=frozenset(), null_shared=False)
+    return replace(current, streams=streams, null_streams=frozenset(), null_rest=False)
 
 
 def with_value(state: Any, path: str, value: Any) -> Any:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext import __version__
+from airflow_airbyte_ext.api.arguments import uuid_argument
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
+    AirbyteError,
     AirbyteSnapshotDamagedError,
     AirbyteSnapshotFormatError,
 )
@@ -56,7 +58,7 @@ class Snapshot:
 
     taken_at: datetime
     origin: Origin
-    state: dict[str, Any]
+    state: dict[str, Any] = field(repr=False)
 
     @cached_property
     def content(self) -> StateContent:
@@ -98,9 +100,13 @@ class Snapshot:
         document = _document(data, where)
         try:
             origin = {name: document["origin"].get(name) for name in Origin.__dataclass_fields__}
-            snapshot = cls(datetime.fromisoformat(document["taken_at"]), Origin(**origin), document["state"])
+            uuid_argument("connection_id", origin["connection_id"])
+            taken_at = datetime.fromisoformat(document["taken_at"])
+            if taken_at.tzinfo is None:
+                raise ValueError("taken_at has no zone")
+            snapshot = cls(taken_at, Origin(**origin), document["state"])
             is_whole = snapshot.digest == document["state_sha256"]
-        except (KeyError, TypeError, ValueError, AttributeError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, AirbyteError) as error:
             raise AirbyteSnapshotDamagedError(
                 f"{where} lacks a part of a snapshot, or has one of the wrong kind ({error}). Use another snapshot."
             ) from None
@@ -146,12 +152,12 @@ def take_snapshot(client: AirbyteClient, connection_id: str, *, clock: Clock = S
 def _document(data: bytes, where: str) -> dict[str, Any]:
     try:
         document = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
         raise AirbyteSnapshotDamagedError(f"{where} is cut off or is not JSON. Use another snapshot.") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise AirbyteSnapshotFormatError(f'{where} is not a snapshot: it lacks "format": "{FORMAT}".')
     version = document.get("format_version")
-    if not isinstance(version, int) or version < 1:
+    if type(version) is not int or version < 1:
         raise AirbyteSnapshotDamagedError(f"{where} names no format version. Use another snapshot.")
     if version > FORMAT_VERSION:
         raise AirbyteSnapshotFormatError(

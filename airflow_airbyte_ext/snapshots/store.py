@@ -14,7 +14,13 @@ from typing import TYPE_CHECKING, Any
 from upath import UPath
 
 from airflow_airbyte_ext.api.arguments import uuid_argument
-from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteSnapshotNotFoundError, AirbyteSnapshotStoreError
+from airflow_airbyte_ext.exceptions import (
+    AirbyteError,
+    AirbyteSnapshotDamagedError,
+    AirbyteSnapshotKeyError,
+    AirbyteSnapshotNotFoundError,
+    AirbyteSnapshotStoreError,
+)
 from airflow_airbyte_ext.snapshots.packing import Packing
 from airflow_airbyte_ext.snapshots.snapshot import Snapshot, id_time
 
@@ -125,6 +131,14 @@ class SnapshotStore:
         """Return a connection's newest snapshot; None where it has none."""
         return max(self.snapshots(connection_id), default=None)
 
+    def latest_like(self, snapshot: Snapshot) -> SnapshotRef | None:
+        """Return the newest snapshot of the same connection if it says the same, and can be read; else None."""
+        latest = self.latest(snapshot.origin.connection_id)
+        try:
+            return latest if latest and self.read(latest).digest == snapshot.digest else None
+        except (AirbyteSnapshotDamagedError, AirbyteSnapshotKeyError, AirbyteSnapshotNotFoundError):
+            return None  # what cannot be restored is no reason to keep nothing
+
     def find(self, connection_id: str, which: str = LATEST) -> SnapshotRef:
         """
         Return the snapshot that is meant.
@@ -201,7 +215,8 @@ def _local(path: Any) -> Path | None:
 
 def _write_local(path: Path, data: bytes) -> None:
     """Write a private file so that its name stands for the whole of it, also after a crash."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for folder in reversed([path.parent, *path.parent.parents]):
+        folder.mkdir(mode=0o700, exist_ok=True)
     unfinished = path.with_name(f".{path.name}.{secrets.token_hex(8)}.unfinished")
     try:
         with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -212,11 +227,11 @@ def _write_local(path: Path, data: bytes) -> None:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
-    folder = os.open(path.parent, os.O_RDONLY)
+    handle = os.open(path.parent, os.O_RDONLY)
     try:
-        os.fsync(folder)
+        os.fsync(handle)
     finally:
-        os.close(folder)
+        os.close(handle)
 
 
 def _moment(text: str) -> datetime | None:

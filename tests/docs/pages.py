@@ -11,7 +11,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([ROOT / "README.md", ROOT / "CHANGELOG.md", *(ROOT / "docs").rglob("*.md")])
 
-_BLOCK = re.compile(r"(?:<!-- (?P<note>[^\n]*?) -->\n)?^```(?P<kind>\w+)\n(?P<text>.*?)^```", re.DOTALL | re.MULTILINE)
+_BLOCK = re.compile(
+    r"(?:^ *<!-- (?P<note>[^\n]*?) -->\n)?^(?P<indent> *)```(?P<kind>\w+)\n(?P<text>.*?)^(?P=indent)```",
+    re.DOTALL | re.MULTILINE,
+)
 _LINK = re.compile(r"\[[^]]*\]\(([^)\s]+)\)")
 _HEADING = re.compile(r"^#+ (.*)$", re.MULTILINE)
 
@@ -43,7 +46,7 @@ def text_of(page: str) -> str:
 def blocks(kind: str) -> list[Block]:
     """All fenced blocks of one kind."""
     return [
-        Block(str(page.relative_to(ROOT)), number, kind, found["note"] or "", found["text"])
+        Block(str(page.relative_to(ROOT)), number, kind, found["note"] or "", _text(found))
         for page in PAGES
         for number, found in enumerate(_BLOCK.finditer(page.read_text()), start=1)
         if found["kind"] == kind
@@ -52,8 +55,13 @@ def blocks(kind: str) -> list[Block]:
 
 def block_with(page: str, note: str) -> str:
     """The text of the one block of a page that has this note."""
-    (text,) = [found["text"] for found in _BLOCK.finditer(text_of(page)) if found["note"] == note]
+    (text,) = [_text(found) for found in _BLOCK.finditer(text_of(page)) if found["note"] == note]
     return text
+
+
+def _text(found: re.Match[str]) -> str:
+    """The block's text; a block that belongs to an item of a list is indented."""
+    return textwrap.dedent(found["text"]) if found["indent"] else found["text"]
 
 
 def section(page: str, heading: str) -> str:

@@ -39,9 +39,15 @@ from airflow_airbyte_ext.jobs.report import JobReport, read_report, report_of
 from airflow_airbyte_ext.jobs.story import story_of
 from airflow_airbyte_ext.jobs.submit import submit_sync
 from airflow_airbyte_ext.jobs.wait import wait_for_job
-from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
+from airflow_airbyte_ext.operators.airbyte import AirbyteResetConnectionOperator, AirbyteSyncConnectionOperator
+from airflow_airbyte_ext.operators.state import (
+    AirbyteBackupStateOperator,
+    AirbyteForgetSnapshotsOperator,
+    AirbyteRestoreStateOperator,
+)
 from airflow_airbyte_ext.provider_info import CONNECTION_FIELDS, FORM_BEHAVIOUR
 from airflow_airbyte_ext.sensors.airbyte import AirbyteJobSensor
+from airflow_airbyte_ext.snapshots.packing import Packing
 from airflow_airbyte_ext.testing import FakeAirbyte, Fault
 from airflow_airbyte_ext.testing.eras import ERAS
 from airflow_airbyte_ext.testing.seeds import BROKEN_API_ID, DEMO_CONNECTIONS, plant_demo
@@ -56,7 +62,7 @@ CONNECTION = re.compile(r"AIRFLOW_CONN_(\w+)='([^']*)'")
 PYTHON = [block for block in blocks("python") if block.page != "docs/testing.md"]  # tests/contract runs those
 QUOTED = [block for block in PYTHON if block.note.startswith(("example_", "with example_"))]
 DAGS = [block for block in PYTHON if "with DAG(" in block.text]
-SCRIPTS = [block for block in PYTHON if block not in DAGS and not block.note.startswith("example_")]
+SCRIPTS = [block for block in PYTHON if block not in DAGS and not block.note.startswith(("example_", "the SHA-256"))]
 CONNECTIONS = [(str(block), *found) for block in blocks("bash") for found in CONNECTION.findall(block.text)]
 
 
@@ -124,7 +130,7 @@ def help_of(*command: str) -> str:
     return done.stdout
 
 
-@pytest.mark.parametrize("block", blocks("bash"), ids=str)
+@pytest.mark.parametrize("block", [block for block in blocks("bash") if not block.note.startswith("the SHA")], ids=str)
 def test_a_documented_command_exists_with_its_options(block: Block) -> None:
     for words in commands(block.text):
         options = {word.partition("=")[0] for word in words if word.startswith("--")}
@@ -140,6 +146,12 @@ def test_a_documented_command_exists_with_its_options(block: Block) -> None:
                 name, _, extra = package.rstrip("]").partition("[")
                 assert name == project["name"]
                 assert extra in ["", *project["optional-dependencies"]]
+            case ["python", "-c", code]:
+                made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+                assert Packing.with_keys(made.stdout).keys
+            case ["airbyte-state", command, *_]:
+                known = help_of(sys.executable, "-m", "airflow_airbyte_ext.cli", command)
+                assert options <= set(re.findall(r"--[\w-]+", known))
             case ["python", "-m", module, *_]:
                 assert options <= set(re.findall(r"--[\w-]+", help_of(sys.executable, "-m", module)))
             case ["airflow", group, command, *_]:
@@ -155,12 +167,37 @@ def test_the_demos_variables_are_those_of_its_script() -> None:
     assert documented == read
 
 
-def test_the_demos_excerpt_has_a_row_for_each_task_of_the_examples() -> None:
-    (table,) = [block.text for block in blocks("text") if block.page == "README.md" and "duration" in block.text]
-    tasks = [line[33:].split()[0] for line in table.splitlines()[2:] if line[33:].strip()]
-    examples = sorted((ROOT / "example_dags").glob("*.py"))
-    assert tasks == [task for path in examples for task in re.findall(r"task_id=\"(\w+)\"", path.read_text())]
-    assert f"All {len(examples)} DAGs succeeded" in table
+def demo_rows(text: str) -> list[tuple[str, str]]:
+    """DAG and task of each row of the demo's table; a DAG's id stands in its first row alone."""
+    header, _, *lines = text.split("\n\n")[0].splitlines()
+    found: list[tuple[str, str]] = []
+    for line in lines:
+        dag_id = line[: header.index("task")].strip() or found[-1][0]
+        found.append((dag_id, line[header.index("task") :].split()[0]))
+    return found
+
+
+def test_the_demos_table_has_a_row_for_each_task_of_the_examples() -> None:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(ROOT / "example_dags")
+    assert not bag.import_errors
+    table = block_with("docs/quickstart.md", "the demo's table")
+    shown = {(dag_id, re.sub(r"\[\d+\]", "", task)) for dag_id, task in demo_rows(table)}
+    assert shown == {(dag.dag_id, task) for dag in bag.dags.values() for task in dag.task_ids}
+    assert list(dict.fromkeys(dag_id for dag_id, _ in demo_rows(table))) == sorted(bag.dags)
+    assert f"All {len(bag.dags)} DAGs succeeded" in table
+    assert len(bag.dags) == 8
+    assert "runs the eight example DAGs" in text_of("README.md")
+
+
+def test_the_readmes_excerpt_is_a_part_of_the_demos_table() -> None:
+    """Its columns and one whole DAG."""
+    table = block_with("docs/quickstart.md", "the demo's table")
+    excerpt = block_with("README.md", "from the demo's table")
+    ((dag_id, *_),) = {row[:1] for row in demo_rows(excerpt)}
+    assert [line for line in table.splitlines() if line in excerpt.splitlines()] == excerpt.splitlines()
+    assert demo_rows(excerpt) == [row for row in demo_rows(table) if row[0] == dag_id]
 
 
 # The Airflow Connection
@@ -262,11 +299,22 @@ def arguments_of(owner: type) -> dict[str, inspect.Parameter]:
 
 
 @pytest.mark.parametrize(
-    "owner", [AirbyteSyncConnectionOperator, AirbyteJobSensor, AirbyteJobTrigger, AirbyteConfigHook]
+    "owner",
+    [
+        AirbyteSyncConnectionOperator,
+        AirbyteResetConnectionOperator,
+        AirbyteBackupStateOperator,
+        AirbyteRestoreStateOperator,
+        AirbyteForgetSnapshotsOperator,
+        AirbyteJobSensor,
+        AirbyteJobTrigger,
+        AirbyteConfigHook,
+    ],
 )
 def test_the_arguments_their_defaults_and_templates_are_documented(owner: type) -> None:
     arguments = arguments_of(owner)
-    documented = {row[0].strip("`"): row for row in rows(section("docs/operators.md", owner.__name__))}
+    tables = section("docs/operators.md", owner.__name__).partition("\nIt returns")[0]
+    documented = {row[0].strip("`"): row for row in rows(tables)}
     assert set(documented) == set(arguments)
     templated = getattr(owner, "template_fields", None)
     for name, parameter in arguments.items():
@@ -280,10 +328,10 @@ def test_the_arguments_their_defaults_and_templates_are_documented(owner: type) 
 
 
 def test_every_class_that_airflow_users_take_is_documented() -> None:
-    from airflow_airbyte_ext.operators import airbyte as operators
+    from airflow_airbyte_ext.operators import airbyte, state
     from airflow_airbyte_ext.sensors import airbyte as sensors
 
-    for name in [*operators.__all__, *sensors.__all__, "AirbyteJobTrigger", "AirbyteConfigHook"]:
+    for name in [*airbyte.__all__, *state.__all__, *sensors.__all__, "AirbyteJobTrigger", "AirbyteConfigHook"]:
         assert section("docs/operators.md", name)
 
 
@@ -342,30 +390,19 @@ def demo_client(demo: FakeAirbyte):
 # Errors
 
 
-def reachable_errors() -> dict[str, type[Exception]]:
-    """The errors that users can meet: a room that nothing else imports yet has no door, nor have its errors."""
-    package = ROOT / "airflow_airbyte_ext"
-    outside = "".join(
-        path.read_text()
-        for path in package.rglob("*.py")
-        if path != package / "exceptions.py" and path.parent.name != "snapshots"
-    )
-    hidden = () if "airflow_airbyte_ext.snapshots" in outside else ("AirbyteSnapshot", "AirbyteRestore")
-    classes = {name: value for name, value in vars(exceptions).items() if inspect.isclass(value)}
-    return {name: value for name, value in classes.items() if not name.startswith(hidden or ("-",))}
+ERRORS = {name: value for name, value in vars(exceptions).items() if inspect.isclass(value)}
 
 
 def test_the_error_tree_is_drawn_as_it_is_in_the_code() -> None:
     (tree,) = [block.text for block in blocks("text") if block.page == "docs/errors.md"]
-    drawn = [line for line in exceptions.__doc__.splitlines() if re.match(r" *[*+] ", line)]
-    assert tree.splitlines() == [line for line in drawn if re.search(r"\w+", line)[0] in reachable_errors()]
+    assert tree.splitlines() == [line for line in exceptions.__doc__.splitlines() if re.match(r" *[*+] ", line)]
+    assert set(ERRORS) == set(re.findall(r"\w+Error\b", tree))
 
 
 def test_each_error_says_when_it_comes_what_to_do_and_whether_airflow_tries_again() -> None:
     documented = {row[0].strip("`"): row for row in rows(text_of("docs/errors.md"))}
-    errors = reachable_errors()
-    above = {base for error in errors.values() for base in error.__bases__}
-    for name, error in errors.items():
+    above = {base for error in ERRORS.values() for base in error.__bases__}
+    for name, error in ERRORS.items():
         if error in above and name not in documented:
             assert f"`{name}`" in text_of("docs/errors.md")
             continue
@@ -402,6 +439,11 @@ def test_every_name_in_the_changelog_and_every_module_in_the_design_exists() -> 
     for row in rows(section("docs/design.md", "Where to look")):
         for path in re.findall(r"`([^`]+)`", row[1]):
             assert (ROOT / "airflow_airbyte_ext" / path).exists(), path
+
+
+def test_the_design_lists_every_decision() -> None:
+    there = sorted(path.name for path in (ROOT / "docs" / "decisions").glob("*.md"))
+    assert re.findall(r"\(decisions/([^)]+)\)", text_of("docs/design.md")) == there
 
 
 def test_the_readme_is_short() -> None:
