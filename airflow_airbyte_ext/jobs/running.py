@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteJobRunningError
 from airflow_airbyte_ext.jobs.cancel import cancel_job
-from airflow_airbyte_ext.jobs.find import running_job
+from airflow_airbyte_ext.jobs.find import newest_job
+from airflow_airbyte_ext.jobs.status import verdict
 from airflow_airbyte_ext.jobs.wait import POLL_INTERVAL, wait_for_job
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.models.jobs import JobRead
 
 log = logging.getLogger(__name__)
 
@@ -26,9 +28,9 @@ def make_way(
     spare: str | None = None,
     poll_interval: float = POLL_INTERVAL,
     deadline: float | None = None,
-) -> None:
+) -> JobRead | None:
     """
-    See to it that no job runs on the connection; one may start again right afterwards.
+    See to it that no job runs on the connection, and return its newest job; one may start again right afterwards.
 
     :param how: "wait" for the end of a job that runs, "cancel" it, or "fail".
     :param spare: The kind of job (`configType`) that may run on.
@@ -36,9 +38,9 @@ def make_way(
     :raises AirbyteJobRunningError: A job runs, and `how` is "fail"; or it still runs after its cancellation.
     :raises AirbyteJobTimeoutError: It still runs at the deadline.
     """
-    while job := running_job(client, connection_id):
+    while (job := newest_job(client, connection_id)) and not verdict(job.status).is_final:
         if job.config_type == spare:
-            return
+            break
         running = f"Job {job.id} ({job.config_type}, {job.status}) runs on connection {connection_id}"
         if how == "fail":
             raise AirbyteJobRunningError(
@@ -55,3 +57,4 @@ def make_way(
         wait_for_job(
             client, job.id, clock=clock, connection_id=connection_id, poll_interval=poll_interval, deadline=deadline
         )
+    return job

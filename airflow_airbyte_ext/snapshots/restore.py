@@ -116,8 +116,7 @@ class Restorer:
     def _settled_job(self) -> int:
         """Return the id of the connection's newest job (0 for none), when none runs."""
         deadline = None if self._wait_timeout is None else self._clock.time() + self._wait_timeout
-        make_way(self._client, self._connection_id, how=self._if_running, clock=self._clock, deadline=deadline)
-        job = newest_job(self._client, self._connection_id)
+        job = make_way(self._client, self._connection_id, how=self._if_running, clock=self._clock, deadline=deadline)
         return job.id if job else 0
 
     def _check_catalog(self, connection: ConnectionRead, target: StateContent) -> None:
@@ -146,7 +145,15 @@ class Restorer:
         for write in plan.writes:
             self._write(write, before, undo)
             before = write.result
-        job = newest_job(self._client, self._connection_id)
+        try:
+            job = newest_job(self._client, self._connection_id)
+        except AirbyteApiError as error:
+            raise AirbyteRestoreUnverifiedError(
+                "Airbyte has the wanted state, but does not say whether a job has started meanwhile, which would "
+                f"change it. {undo.words} {error}",
+                connection_id=self._connection_id,
+                safety_snapshot=undo.ref.path,
+            ) from error
         if job is not None and job.id != newest:
             raise self._failed(f"Job {job.id} ({job.config_type}) started while the state was written", undo)
 

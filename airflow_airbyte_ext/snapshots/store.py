@@ -69,8 +69,11 @@ class SnapshotStore:
     """
 
     def __init__(self, root: Any, *, packing: Packing | None = None) -> None:
-        self.root = UPath(root) if isinstance(root, str | os.PathLike) else root
         self._packing = packing or Packing()
+        self.root: Any = root
+        with self._explained("opened"):
+            self.root = UPath(root) if isinstance(root, str | os.PathLike) else root
+            _ = self.root.fs  # an address of an unknown kind is told here, and not by whoever writes first
 
     def write(self, snapshot: Snapshot, *, safety: bool = False) -> SnapshotRef:
         """
@@ -108,7 +111,13 @@ class SnapshotStore:
                 data = self._at(ref.path).read_bytes()
             except FileNotFoundError:
                 raise AirbyteSnapshotNotFoundError(f"There is no snapshot at {ref.path} any more.") from None
-        return Snapshot.from_bytes(self._packing.unpack(data, where=ref.path), where=ref.path)
+        snapshot = Snapshot.from_bytes(self._packing.unpack(data, where=ref.path), where=ref.path)
+        named = _FILE.fullmatch(ref.path.rpartition("/")[2])
+        if named and named["id"] != snapshot.id:
+            raise AirbyteSnapshotDamagedError(
+                f"{ref.path} holds snapshot {snapshot.id}, which its name does not say. Give it its own name back."
+            )
+        return snapshot
 
     def delete(self, ref: SnapshotRef) -> None:
         """Delete a snapshot; one that is gone already is fine."""
@@ -149,7 +158,8 @@ class SnapshotStore:
         """
         if "/" in which or _FILE.fullmatch(which):
             match = _FILE.fullmatch(which.rpartition("/")[2])
-            return SnapshotRef(match["id"] if match else which, connection_id, which)
+            snapshot_id = match["id"] if match else self.read(SnapshotRef(which, connection_id, which)).id
+            return SnapshotRef(snapshot_id, connection_id, which)
         refs = self.snapshots(connection_id)
         if which == LATEST:
             return self._one(refs[-1:], which, connection_id)
@@ -179,7 +189,8 @@ class SnapshotStore:
             self._forget_listings()
             paths = list(folder.iterdir()) if folder.exists() else []
         for path in paths:
-            if match := _FILE.fullmatch(path.name):
+            match = _FILE.fullmatch(path.name)
+            if match and _is_time(match["id"]):
                 yield SnapshotRef(match["id"], connection_id, str(path), safety)
 
     def _folder(self, connection_id: str, safety: bool) -> Any:
@@ -190,7 +201,7 @@ class SnapshotStore:
     def _at(self, path: str) -> Any:
         """Return a path object in this store's file system, with its credentials, for the text of a path."""
         below = path.removeprefix(str(self.root).rstrip("/") + "/")
-        return self.root / below if below != path else type(self.root)(path)
+        return self.root / below if below != path else self.root.with_segments(path)
 
     def _forget_listings(self) -> None:
         if _local(self.root) is None:
@@ -232,6 +243,13 @@ def _write_local(path: Path, data: bytes) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def _is_time(snapshot_id: str) -> bool:
+    try:
+        return bool(id_time(snapshot_id))
+    except ValueError:
+        return False
 
 
 def _moment(text: str) -> datetime | None:

@@ -144,7 +144,8 @@ def test_nothing_to_decide():
     [
         {"lats": 3},
         {"last": -1},
-        {"last": "3"},
+        {"last": "three"},
+        {"last": "-3"},
         {"last": 1.5},
         {"last": True},
         {"last": None},
@@ -163,4 +164,5 @@ def test_a_wrong_rule_is_refused_by_name(rules):
 
 
 def test_plain_values_make_a_retention():
+    assert Retention.of({"last": "3"}) == Retention(last=3)  # as a template renders it
     assert Retention.of({"last": 3, "within_days": 0.5}) == Retention(last=3, within_days=0.5)

@@ -1,0 +1,286 @@
+"""When a restore does not begin: a job that runs, a connection that is gone, streams that are missing."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+from restoring import CONNECTION, GLOBAL, NOT_SET, ONE_STEP, OTHER_STREAM, STREAM, TWO_STEPS, WRITES, Scene, said_by
+
+from airflow_airbyte_ext.exceptions import (
+    AirbyteError,
+    AirbyteJobRunningError,
+    AirbyteJobTimeoutError,
+    AirbyteNotFoundError,
+    AirbyteRestoreRefusedError,
+    AirbyteSnapshotStoreError,
+)
+from airflow_airbyte_ext.snapshots.plan import target_of
+from airflow_airbyte_ext.snapshots.restore import Restorer
+from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
+from airflow_airbyte_ext.snapshots.store import SnapshotStore
+from airflow_airbyte_ext.testing import Fault, Step
+
+ERAS = ("0.40", "0.50", "1.0", "2.0", "head")
+ACTIVE = ("pending", "queued", "running", "incomplete", "a word from the future")
+KINDS = {era: ("sync", "reset_connection", *(["refresh"] if era in ("1.0", "2.0", "head") else [])) for era in ERAS}
+
+
+@pytest.fixture
+def scene_of(start_fake, connect, clock, tmp_path):
+    def make(era="2.0", before=OTHER_STREAM, target=STREAM):
+        airbyte = start_fake(era)
+        return Scene(airbyte, connect(airbyte), clock, tmp_path / era, before, target)
+
+    return make
+
+
+def nothing_was_written(scene: Scene) -> None:
+    assert scene.sent == []
+    assert scene.now == scene.before
+    assert scene.kept == []
+    assert [ref.id for ref in scene.store.snapshots(CONNECTION)] == [scene.snapshot.id]
+
+
+@pytest.mark.parametrize("status", ACTIVE)
+@pytest.mark.parametrize(("era", "kind"), [(era, kind) for era in ERAS for kind in KINDS[era]])
+def test_refused_while_any_job_has_not_ended(scene_of, era, kind, status):
+    """By name of the job, so that one can look at it."""
+    scene = scene_of(era)
+    scene.airbyte.script(CONNECTION, [Step(status, polls=1000)])
+    job_id = scene.airbyte.start_job(CONNECTION, kind)
+    scene.before = scene.now  # a reset deletes when it begins
+    with pytest.raises(AirbyteJobRunningError, match=f"{job_id}.*{kind}.*(?i:nothing was)") as caught:
+        scene.restore()
+    assert (caught.value.job_id, caught.value.connection_id) == (job_id, CONNECTION)
+    nothing_was_written(scene)
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
+@pytest.mark.parametrize("status", ACTIVE[:4])
+@pytest.mark.parametrize("era", ERAS)
+def test_waits_for_the_end_of_a_job_when_asked(scene_of, clock, era, status, end):
+    """However it ends: the safety snapshot is of the state that the job left."""
+    scene = scene_of(era)
+    scene.airbyte.script(CONNECTION, [Step(status, polls=4), Step(end, records=5)])
+    scene.airbyte.start_job(CONNECTION)
+    slept = len(clock.sleeps)
+    result = scene.restore(if_running="wait")
+    assert scene.airbyte.jobs()[-1]["status"] == end
+    assert len(clock.sleeps) > slept
+    assert scene.now == scene.target
+    assert scene.kept[0] == said_by(scene.store.read(result.safety).state)
+    assert (scene.kept[0] == scene.before) == (end != "succeeded")
+
+
+def test_waits_for_the_next_job_too(scene_of, clock):
+    """A schedule may start one as soon as the first has ended."""
+    scene = scene_of()
+    scene.airbyte.script(CONNECTION, [Step("running", seconds=60), Step("succeeded")], repeat=True)
+    scene.airbyte.start_job(CONNECTION)
+    sleep = clock.sleep
+
+    def sleep_and_start(seconds: float) -> None:
+        sleep(seconds)
+        if len(scene.airbyte.jobs()) == 1 and scene.airbyte.jobs()[0]["status"] == "succeeded":
+            scene.airbyte.start_job(CONNECTION, "reset_connection")
+
+    clock.sleep = sleep_and_start
+    scene.restore(if_running="wait")
+    assert [job["status"] for job in scene.airbyte.jobs()] == ["succeeded"] * 2
+    assert scene.now == scene.target
+
+
+def test_a_wait_that_is_too_long_ends(scene_of, clock):
+    scene = scene_of()
+    scene.airbyte.script(CONNECTION, [Step("running", polls=10_000)])
+    scene.airbyte.start_job(CONNECTION)
+    begin = clock.now
+    with pytest.raises(AirbyteJobTimeoutError):
+        scene.restore(if_running="wait", wait_timeout=90)
+    assert 90 <= clock.now - begin < 120
+    nothing_was_written(scene)
+
+
+@pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])
+def test_a_job_that_has_ended_is_no_obstacle(scene_of, end):
+    scene = scene_of()
+    scene.airbyte.script(CONNECTION, [Step(end)])
+    scene.airbyte.start_job(CONNECTION)
+    scene.restore()
+    assert scene.now == scene.target
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_a_deleted_connection_is_refused(scene_of, era):
+    scene = scene_of(era)
+    scene.airbyte.set_connection_status(CONNECTION, "deprecated")
+    with pytest.raises(AirbyteRestoreRefusedError, match=r"deleted.*(?i:nothing was written)"):
+        scene.restore()
+    nothing_was_written(scene)
+
+
+@pytest.mark.parametrize("status", ["inactive", "locked"])
+def test_a_paused_connection_may_be_restored(scene_of, status):
+    """The best time for it."""
+    scene = scene_of("head")
+    scene.airbyte.set_connection_status(CONNECTION, status)
+    scene.restore()
+    assert scene.now == scene.target
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_an_unknown_connection_is_told(start_fake, connect, clock, tmp_path, era):
+    """Airbyte answers a state for it, and stores or refuses what is written: so nothing is."""
+    airbyte = start_fake(era)
+    store = SnapshotStore(tmp_path)
+    restorer = Restorer(connect(airbyte), store, CONNECTION, clock=clock)
+    with pytest.raises(AirbyteNotFoundError):
+        restorer.restore(lambda current: current)
+    with pytest.raises(AirbyteNotFoundError):
+        take_snapshot(connect(airbyte), CONNECTION, clock=clock)
+    assert not [request for request in airbyte.journal if request.operation_id in WRITES]
+    assert store.connections() == []
+
+
+def test_an_airbyte_that_cannot_write_state_is_told(scene_of):
+    """Before 0.40.3 there is no operation for it."""
+    scene = scene_of("0.36", {"state": {"cursor": 1}}, {"state": {"cursor": 2}})
+    before = scene.airbyte.state(CONNECTION)
+    with pytest.raises(AirbyteError, match=r"0\.40\.3"):
+        scene.restore()
+    assert scene.airbyte.state(CONNECTION) == before
+
+
+GONE = {**STREAM, "streamState": [*STREAM["streamState"], {"streamDescriptor": {"name": "gone"}, "streamState": {}}]}
+
+
+def test_a_stream_that_the_catalog_lacks_is_told(scene_of, caplog):
+    """By default it is restored all the same, exactly."""
+    scene = scene_of(target=GONE)
+    with caplog.at_level(logging.WARNING):
+        scene.restore()
+    assert "gone" in caplog.text
+    assert scene.now == scene.target == said_by(GONE)
+
+
+def test_a_stream_that_the_catalog_lacks_is_refused_when_asked(scene_of):
+    scene = scene_of(target=GONE)
+    with pytest.raises(AirbyteRestoreRefusedError, match=r"gone.*(?i:nothing was written)"):
+        scene.restore(if_stream_missing="fail")
+    nothing_was_written(scene)
+
+
+def test_no_warning_where_all_streams_are_there(scene_of, caplog):
+    scene = scene_of(target=GLOBAL, before=NOT_SET)
+    caplog.clear()
+    with caplog.at_level(logging.WARNING, "airflow_airbyte_ext"):
+        scene.restore(if_stream_missing="fail")
+    assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+@pytest.mark.parametrize("mode", ["exact", "merge"])
+@pytest.mark.parametrize(("before", "target"), [ONE_STEP, TWO_STEPS])
+def test_a_dry_run_writes_nothing_anywhere(scene_of, tmp_path, before, target, mode):
+    """It returns the plan, whose diff says what would change."""
+    scene = scene_of(before=before, target=target)
+    files = sorted(tmp_path.rglob("*"))
+    if mode == "merge" and before["stateType"] != target["stateType"]:
+        with pytest.raises(AirbyteRestoreRefusedError):
+            scene.restore(dry_run=True, how={"mode": "merge"})
+    else:
+        result = scene.restore(dry_run=True, how={"mode": mode})
+        assert (result.dry_run, result.safety) == (True, None)
+        assert len(result.plan.writes) == (1 if before["stateType"] == target["stateType"] else 2)
+        assert result.plan.diff.differing
+    nothing_was_written(scene)
+    assert sorted(tmp_path.rglob("*")) == files
+
+
+def test_a_dry_run_makes_the_checks(scene_of):
+    scene = scene_of()
+    scene.airbyte.script(CONNECTION, [Step("running", polls=1000)])
+    scene.airbyte.start_job(CONNECTION)
+    with pytest.raises(AirbyteJobRunningError):
+        scene.restore(dry_run=True)
+    nothing_was_written(scene)
+
+
+@pytest.mark.parametrize("state", [STREAM, GLOBAL, NOT_SET, {"stateType": "legacy", "state": {"c": 1}}])
+@pytest.mark.parametrize("era", ERAS)
+def test_an_equal_state_is_not_written(scene_of, era, state):
+    """So there is no safety snapshot either."""
+    scene = scene_of(era, state, state)
+    assert scene.restore().safety is None
+    nothing_was_written(scene)
+
+
+def test_no_safety_snapshot_no_write(scene_of, tmp_path):
+    """Where the state before cannot be kept, it is not given up."""
+    scene = scene_of()
+    folder = tmp_path / "2.0" / CONNECTION / "before-restore"
+    folder.write_text("a file where the folder has to be")
+    with pytest.raises(AirbyteSnapshotStoreError):
+        scene.restore()
+    assert scene.sent == []
+    assert scene.now == scene.before
+
+
+def test_the_safety_snapshot_is_named_in_the_log_and_the_result(scene_of, caplog):
+    scene = scene_of()
+    with caplog.at_level(logging.INFO):
+        result = scene.restore()
+    assert result.safety.safety
+    assert result.safety.id in caplog.text
+    assert said_by(scene.store.read(result.safety).state) == scene.before
+    assert scene.store.find(CONNECTION, "latest") == scene.ref
+
+
+def test_state_values_reach_no_log_and_no_message(scene_of, caplog):
+    """Neither when all is well nor when it is not."""
+    secret = {
+        "stateType": "stream",
+        "streamState": [{"streamDescriptor": {"name": "a"}, "streamState": {"k": "s3cr3t"}}],
+    }
+    scene = scene_of(
+        before=secret, target={**secret, "streamState": [*secret["streamState"], *STREAM["streamState"][1:]]}
+    )
+    scene.airbyte.fail_next("createOrUpdateStateSafe", Fault.status(400, {"message": "bad s3cr3t"}))
+    with caplog.at_level(logging.DEBUG), pytest.raises(AirbyteError) as caught:
+        scene.restore()
+    with caplog.at_level(logging.DEBUG):
+        scene.restore()
+    assert "s3cr3t" not in caplog.text + str(caught.value) + repr(caught.value)
+
+
+def test_a_snapshot_of_another_connection_with_renamed_streams(scene_of, clock):
+    """A connection that was made again: its streams have other names, and its state is then the old one's."""
+    scene = scene_of(target=STREAM)
+    other = scene.airbyte.add_connection("Orders, again", streams=["a2", ("v2", "b")])
+    wanted = scene.store.read(scene.ref).content
+    renamed = {(None, "a"): (None, "a2"), (None, "b"): ("v2", "b")}
+    Restorer(scene.client, scene.store, other, clock=clock, if_stream_missing="fail").restore(
+        lambda current: target_of(wanted, current, renamed=renamed)
+    )
+    rows = scene.airbyte.state(other)["streamState"]
+    assert {
+        (row["streamDescriptor"].get("namespace"), row["streamDescriptor"]["name"]): row["streamState"] for row in rows
+    } == {
+        (None, "a2"): {"cursor": "1"},
+        ("v2", "b"): {"cursor": "2"},
+    }
+    assert scene.airbyte.state(other)["connectionId"] == other
+    assert scene.now == scene.before
+    assert {request.body["connectionId"] for request in scene.airbyte.journal if request.operation_id in WRITES} == {
+        other
+    }
+    # Airbyte ignores the inner id, but one should be able to trust what is in its log.
+    assert {sent["connectionId"] for sent in scene.sent} == {other}
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_the_safe_operation_is_used_where_there_is_one(scene_of, era):
+    scene = scene_of(era)
+    scene.restore()
+    used = {request.operation_id for request in scene.airbyte.journal if request.effect} & set(WRITES)
+    assert used == {"createOrUpdateState" if era == "0.40" else "createOrUpdateStateSafe"}
