@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import requests
 from pydantic import JsonValue
+from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from airflow_airbyte_ext import __version__
@@ -50,6 +51,7 @@ Body = Mapping[str, JsonValue]
 ATTEMPTS = 5
 LONGEST_PAUSE = 30.0
 CONNECT_TIMEOUT = 10.0
+POOLED_CONNECTIONS = 32
 CLOUD_TOKEN_URL = "https://api.airbyte.com/v1/applications/token"
 
 # Statuses that may pass by themselves. 500 is one only for reads: after a write nobody knows what it did.
@@ -72,6 +74,8 @@ class Transport:
         self._clock = clock or SystemClock()
         self._attempts = attempts
         self._session = requests.Session()
+        for scheme in ("http://", "https://"):
+            self._session.mount(scheme, HTTPAdapter(pool_maxsize=POOLED_CONNECTIONS))
         self._session.headers.update(
             {
                 "Accept": "application/json",

@@ -37,6 +37,7 @@ def run(context: Context) -> Exit:
     names, options = in_airbyte(context), context.options
     ids = list(names)
     started = context.clock.monotonic()
+    context.client.release()  # asked for once, and not by each of the workers
     with context.output.progress("Backing up", len(ids)) as one_done:
         outcomes = run_all(ids, lambda one: _save(context, one), parallel=options.parallel, one_done=one_done)
     failures = {one: (names[one], outcome) for one, outcome in zip(ids, outcomes, strict=True) if _failed(outcome)}
@@ -62,7 +63,7 @@ def run(context: Context) -> Exit:
 
 
 def _save(context: Context, connection_id: str) -> Saved:
-    snapshot = take_snapshot(context.client, connection_id, clock=context.clock)
+    snapshot = take_snapshot(context.client, connection_id, workspace_id=context.options.workspace, clock=context.clock)
     name, streams = snapshot.origin.connection_name, len(snapshot.content.streams)
     if context.options.skip_unchanged and (latest := context.store.latest_like(snapshot)):
         return Saved("unchanged", name, streams, latest)

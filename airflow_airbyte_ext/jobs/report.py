@@ -7,7 +7,11 @@ from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from tenacity import Retrying, retry_if_exception, wait_random_exponential
+
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import (
+    AirbyteApiError,
     AirbyteError,
     AirbyteJobCancelledError,
     AirbyteJobFailedError,
@@ -77,14 +81,33 @@ class JobReport:
                 return None
 
 
-def read_report(client: AirbyteClient, job_id: int, *, connection_id: str | None = None, adopted: bool) -> JobReport:
+def read_report(
+    client: AirbyteClient,
+    job_id: int,
+    *,
+    connection_id: str | None = None,
+    adopted: bool,
+    patience: float = 0.0,
+    clock: Clock = SYSTEM_CLOCK,
+) -> JobReport:
     """
     Read what a job moved and why it failed, without its logs where the release allows.
 
+    :param patience: Seconds for which the job may be unreadable: a job that has ended well must not fail its task
+        because Airbyte is away for a moment.
     :raises AirbyteJobVanishedError: The server does not have the job.
     :raises AirbyteApiError: Airbyte could not be asked.
     """
-    found = JobReader(client, job_id, connection_id=connection_id).read_with_attempts()
+    reader = JobReader(client, job_id, connection_id=connection_id)
+    retrying = Retrying(
+        retry=retry_if_exception(lambda error: isinstance(error, AirbyteApiError) and error.worth_retrying),
+        stop=lambda _state: clock.time() >= until,
+        wait=wait_random_exponential(multiplier=1, max=30),
+        sleep=clock.sleep,
+        reraise=True,
+    )
+    until = clock.time() + patience
+    found = retrying(reader.read_with_attempts)
     if found is None:
         raise AirbyteJobVanishedError(f"Airbyte does not list job {job_id} any more.", job_id=job_id)
     job, attempts = found

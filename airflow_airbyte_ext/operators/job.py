@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.jobs.report import JobReport
     from airflow_airbyte_ext.jobs.submit import Submission
 
-# How long a task that a user cleared waits for the cancellation of the job of its earlier life.
-CANCELLATION_TIME = 120.0
-
 
 class AirbyteJobOperator(BaseOperator):
     """
@@ -180,15 +177,18 @@ class AirbyteJobOperator(BaseOperator):
 
     def _find_or_start(self, client: AirbyteClient, clock: Clock, memory: TaskMemory) -> Submission:
         """Go on with the job of an earlier try, or submit; what a retry needs is kept before each step."""
-        if submission := self._of_earlier_try(client, memory):
+        from airflow_airbyte_ext.operators.tries import job_of_earlier_try, let_cleared_job_end, submitted_after
+
+        if submission := job_of_earlier_try(client, self._id, memory):
             self.log.info("Job %s was submitted by an earlier try of this task: going on with it.", submission.job.id)
             return submission
-        self._let_cleared_job_end(client, clock, memory)
+        if self.cancel_on_kill:
+            let_cleared_job_end(client, self._id, memory, clock=clock)
         submission = self.submit(
             client,
             clock=clock,
-            after=None if "job_id" in memory.record else memory.record.get("after"),
-            before_start=lambda newest: memory.remember(after=newest, connection_id=self._id),
+            after=submitted_after(self._id, memory),
+            before_start=lambda newest: memory.remember(after=newest, connection_id=self._id, job_id=None),
         )
         memory.remember(job_id=submission.job.id, adopted=submission.adopted, connection_id=self._id)
         if submission.adopted:
@@ -196,34 +196,6 @@ class AirbyteJobOperator(BaseOperator):
         else:
             self.log.info("Submitted job %s (%s).", submission.job.id, submission.job.config_type)
         return submission
-
-    def _of_earlier_try(self, client: AirbyteClient, memory: TaskMemory) -> Submission | None:
-        from airflow_airbyte_ext.jobs.find import JobReader
-        from airflow_airbyte_ext.jobs.status import Verdict, verdict
-        from airflow_airbyte_ext.jobs.submit import Submission
-
-        job_id = memory.record.get("job_id")
-        if job_id is None or memory.record.get("connection_id") != self._id:
-            return None
-        job = JobReader(client, job_id, connection_id=self._id).read()
-        # A retry after a failed or cancelled job wants a new one.
-        if job is None or verdict(job.status) in (Verdict.FAILED, Verdict.CANCELLED):
-            return None
-        return Submission(job, adopted=bool(memory.record.get("adopted")))
-
-    def _let_cleared_job_end(self, client: AirbyteClient, clock: Clock, memory: TaskMemory) -> None:
-        """Wait for the job of the task's life before a Clear: its cancellation goes on while this try begins."""
-        from airflow_airbyte_ext.jobs.find import running_job
-        from airflow_airbyte_ext.jobs.wait import wait_for_job
-
-        job_id = memory.before_clear.get("job_id")
-        if job_id is None or memory.before_clear.get("adopted") or not self.cancel_on_kill:
-            return
-        job = running_job(client, self._id)
-        if job and job.id == job_id:
-            self.log.info("Job %s of this task's run before it was cleared still runs: waiting for its end.", job_id)
-            deadline = clock.time() + CANCELLATION_TIME
-            wait_for_job(client, job_id, clock=clock, connection_id=self._id, poll_interval=1.0, deadline=deadline)
 
     def _show(self, client: AirbyteClient, submission: Submission, context: Context) -> None:
         """Push the job's id and address, so that both are there while the job runs."""
@@ -306,7 +278,9 @@ class AirbyteJobOperator(BaseOperator):
         from airflow_airbyte_ext.jobs.report import read_report
         from airflow_airbyte_ext.jobs.story import story_of
 
-        report: JobReport = read_report(client, job_id, connection_id=self._id, adopted=adopted)
+        report: JobReport = read_report(
+            client, job_id, connection_id=self._id, adopted=adopted, patience=self._seconds("unreadable_timeout")
+        )
         for line in story_of(report):
             self.log.info("%s", line)
         if error := report.error():

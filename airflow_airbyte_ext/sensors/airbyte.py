@@ -148,7 +148,7 @@ class AirbyteJobSensor(BaseSensorOperator):
         from airflow_airbyte_ext.jobs.story import story_of
 
         client = AirbyteConfigHook(self.airbyte_conn_id).client
-        report = read_report(client, self._job_id(), adopted=True)
+        report = read_report(client, self._job_id(), adopted=True, patience=self._unreadable_timeout())
         self._show(report.job_id, report.connection_id, context)
         for line in story_of(report):
             self.log.info("%s", line)

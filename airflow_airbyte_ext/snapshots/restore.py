@@ -243,5 +243,4 @@ def check_origin(snapshot: Snapshot, connection_id: str) -> None:
 
 def read_content(client: AirbyteClient, connection_id: str) -> StateContent:
     """Return what a connection's state says now."""
-    state = client.get_state(connection_id=connection_id)
-    return content_of(state.model_dump(by_alias=True, exclude_unset=True))
+    return content_of(client.get_state(connection_id=connection_id).answered)

@@ -15,6 +15,7 @@ from upath import UPath
 
 from airflow_airbyte_ext.api.arguments import uuid_argument
 from airflow_airbyte_ext.exceptions import (
+    AirbyteConfigurationError,
     AirbyteError,
     AirbyteSnapshotDamagedError,
     AirbyteSnapshotKeyError,
@@ -66,14 +67,20 @@ class SnapshotStore:
     :param root: A folder: a local path, or any address that fsspec understands (`s3://bucket/airbyte`), or a path
         object such as Airflow's ObjectStoragePath.
     :param packing: Whether files are compressed and encrypted; reading takes every kind.
+    :raises AirbyteConfigurationError: The address is of an unknown kind.
     """
 
     def __init__(self, root: Any, *, packing: Packing | None = None) -> None:
         self._packing = packing or Packing()
         self.root: Any = root
-        with self._explained("opened"):
+        try:
             self.root = UPath(root) if isinstance(root, str | os.PathLike) else root
-            _ = self.root.fs  # an address of an unknown kind is told here, and not by whoever writes first
+            _ = self.root.fs
+        except (ValueError, ImportError) as error:
+            raise AirbyteConfigurationError(
+                f"The store {root} is of a kind that cannot be used here: {error}. Check the address, and whether the "
+                "package for such stores is installed."
+            ) from None
 
     def write(self, snapshot: Snapshot, *, safety: bool = False) -> SnapshotRef:
         """

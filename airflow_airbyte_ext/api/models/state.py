@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pydantic import Field, JsonValue
+from typing import Any, Self
+
+from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
 from airflow_airbyte_ext.api.models.base import AirbyteModel, Items
 from airflow_airbyte_ext.api.models.jobs import StreamDescriptor
@@ -12,13 +14,13 @@ class StreamState(AirbyteModel):
     """One stream's state. Absent and null differ for Airbyte: ask `model_fields_set` which it was."""
 
     stream_descriptor: StreamDescriptor = Field(alias="streamDescriptor")
-    stream_state: JsonValue = Field(None, alias="streamState")
+    stream_state: Any = Field(None, alias="streamState")
 
 
 class GlobalState(AirbyteModel):
     """The state of a connection whose streams share a part; `shared_state` is snake_case on the wire."""
 
-    shared_state: JsonValue = None
+    shared_state: Any = None
     stream_states: Items[StreamState] = Field(default_factory=list, alias="streamStates")
 
 
@@ -27,6 +29,20 @@ class ConnectionState(AirbyteModel):
 
     connection_id: str = Field(alias="connectionId")
     state_type: str | None = Field(None, alias="stateType")
-    state: JsonValue = None
+    state: Any = None
     stream_state: list[StreamState] | None = Field(None, alias="streamState")
     global_state: GlobalState | None = Field(None, alias="globalState")
+    _answered: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_answer(cls, answer: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        state = handler(answer)
+        if isinstance(answer, dict):
+            state._answered = answer
+        return state
+
+    @property
+    def answered(self) -> dict[str, Any]:
+        """The state exactly as Airbyte wrote it, with what this model does not know, for those who keep it."""
+        return self._answered

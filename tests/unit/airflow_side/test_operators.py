@@ -127,7 +127,7 @@ def test_the_intent_is_kept_before_the_job_is_asked_for(airbyte, connection_id, 
     with pytest.raises(AirflowFailException):
         sync(connection_id).execute(context)
     kept = context["task_state_store"]["airbyte_job"]
-    assert kept == {"max_tries": 2, "after": 0, "connection_id": connection_id}
+    assert kept == {"max_tries": 2, "after": 0, "connection_id": connection_id, "job_id": None}
 
 
 def test_a_retry_goes_on_with_its_running_job(airbyte, connection_id, context) -> None:
@@ -238,3 +238,30 @@ def test_execution_timeout_bounds_the_deferred_time_too(airbyte, connection_id, 
     with pytest.raises(TaskDeferred) as deferral:
         task.execute(context)
     assert deferral.value.trigger.deadline <= time.time() + 60
+
+
+def test_a_third_try_finds_the_job_that_the_second_lost_after_the_first_failed(airbyte, connection_id, context) -> None:
+    """The store still knew the failed job when the second try died between submitting and keeping the id."""
+    airbyte.script(connection_id, [Step("running"), Step("failed")])
+    with pytest.raises(AirbyteJobFailedError):
+        sync(connection_id).execute(context)
+    store, keep = context["task_state_store"], context["task_state_store"].set
+
+    def die_after_submitting(key: str, value: dict) -> None:
+        if value.get("job_id") is not None:
+            raise RuntimeError("the worker is gone")
+        keep(key, value)
+
+    store.set = die_after_submitting
+    with pytest.raises(RuntimeError):
+        sync(connection_id).execute(context)
+    store.set = keep
+    report = sync(connection_id).execute(context)
+    assert (report["job_id"], report["adopted"]) == (airbyte.jobs(connection_id)[1]["id"], False)
+    assert len(airbyte.jobs(connection_id)) == 2
+
+
+def test_an_airbyte_that_is_away_when_the_job_has_ended_does_not_fail_the_task(airbyte, connection_id, context) -> None:
+    airbyte.fail_next("getJobInfoWithoutLogs", Fault.status(503, headers={"Retry-After": "0"}), times=6)
+    assert sync(connection_id).execute(context)["status"] == "succeeded"
+    assert airbyte.pending_faults() == []

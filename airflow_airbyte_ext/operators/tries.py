@@ -1,0 +1,59 @@
+"""One job over all tries of a task: what a try takes over from those before it."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.clock import Clock
+    from airflow_airbyte_ext.hooks.memory import TaskMemory
+    from airflow_airbyte_ext.jobs.submit import Submission
+
+log = logging.getLogger(__name__)
+
+# How long a task that a user cleared waits for the cancellation of the job of its earlier life.
+CANCELLATION_TIME = 120.0
+
+
+def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskMemory) -> Submission | None:
+    """Return the job that an earlier try submitted, if it runs or has succeeded; a retry wants a new one otherwise."""
+    from airflow_airbyte_ext.jobs.find import JobReader
+    from airflow_airbyte_ext.jobs.status import Verdict, verdict
+    from airflow_airbyte_ext.jobs.submit import Submission
+
+    job_id = memory.record.get("job_id")
+    if job_id is None or memory.record.get("connection_id") != connection_id:
+        return None
+    job = JobReader(client, job_id, connection_id=connection_id).read()
+    if job is None or verdict(job.status) in (Verdict.FAILED, Verdict.CANCELLED):
+        return None
+    return Submission(job, adopted=bool(memory.record.get("adopted")))
+
+
+def submitted_after(connection_id: str, memory: TaskMemory) -> int | None:
+    """Return the newest job's id from before a submission whose own job's id was not kept any more."""
+    is_unfinished = memory.record.get("job_id") is None and memory.record.get("connection_id") == connection_id
+    return memory.record.get("after") if is_unfinished else None
+
+
+def let_cleared_job_end(client: AirbyteClient, connection_id: str, memory: TaskMemory, *, clock: Clock) -> None:
+    """Wait for the job of the task's life before a Clear: its cancellation goes on while this try begins."""
+    from airflow_airbyte_ext.jobs.find import running_job
+    from airflow_airbyte_ext.jobs.wait import wait_for_job
+
+    job_id = memory.before_clear.get("job_id")
+    if job_id is None or memory.before_clear.get("adopted"):
+        return
+    job = running_job(client, connection_id)
+    if job is None or job.id != job_id:
+        return
+    log.info("Job %s of this task's run before it was cleared still runs: waiting for its end.", job_id)
+    deadline = clock.time() + CANCELLATION_TIME
+    try:
+        wait_for_job(client, job_id, clock=clock, connection_id=connection_id, poll_interval=1.0, deadline=deadline)
+    except AirbyteJobTimeoutError:
+        log.info("Nobody cancels job %s: it is treated as any job that runs already.", job_id)
