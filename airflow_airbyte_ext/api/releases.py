@@ -13,11 +13,14 @@ class Release:
     An Airbyte release.
 
     :param text: As the server tells it; None before 0.57.4, which do not.
+    :param is_readable: Whether the server could be asked: one that could not may be of any release.
     """
 
     text: str | None
+    is_readable: bool = True
 
     UNKNOWN: ClassVar[Release]
+    UNREADABLE: ClassVar[Release]
 
     def is_before(self, other: str) -> bool:
         """Whether this release surely is older than `other`."""
@@ -32,6 +35,7 @@ class Release:
 
 
 Release.UNKNOWN = Release(None)
+Release.UNREADABLE = Release(None, is_readable=False)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

@@ -105,14 +105,14 @@ class Transport:
         return self._send(operation, self.settings.base_url + operation.path, body, auth=self._auth)
 
     def release(self) -> Release:
-        """Return the server's release; `Release.UNKNOWN` before 0.57.4, which do not tell it."""
+        """Return the server's release; `Release.UNKNOWN` before 0.57.4, and `UNREADABLE` where it cannot be asked."""
         if self._release is None:
             try:
                 self._release = Release(self._ask_anonymously(GET_INSTANCE_CONFIGURATION).version)
             except AirbyteOperationMissingError:
                 self._release = Release.UNKNOWN
             except (AirbyteAnswerError, AirbyteStatusError):
-                return Release.UNKNOWN
+                return Release.UNREADABLE
         return self._release
 
     def _ask_anonymously(self, operation: Operation[Answer]) -> Answer:
@@ -220,7 +220,7 @@ def _token_urls(settings: ClientSettings) -> list[str]:
 
 def _credentials_refused(url: str, error: AirbyteStatusError) -> AirbyteApiError:
     """Return one error for wrong credentials: releases answer them with 400, 401 or 500."""
-    if error.http_status in (502, 503, 504):
+    if error.http_status in PASSING_STATUSES:
         return error
     refused = AirbyteAuthenticationError(
         f"Airbyte gave no token for this client id and secret (HTTP {error.http_status} from {url}). Check both; "

@@ -17,8 +17,9 @@ class TaskMemory:
     """
     A record in Airflow's task state store; before Airflow 3.3 there is none, and nothing is remembered.
 
-    The store survives a retry, and also a user's Clear, which wants to begin anew. `max_tries` grows with a Clear and
-    not with a retry, so it tells the two apart.
+    The store survives a retry, and also a user's Clear, which wants to begin anew. `max_tries` grows with a Clear of a
+    task that does not run, and not with a retry, so it tells the two apart; a task that is killed by a user while it
+    runs marks its record as ended.
 
     :param context: The task's context.
     """
@@ -28,7 +29,7 @@ class TaskMemory:
         self._generation = context["ti"].max_tries
         kept = self._store.get(KEY) if self._store is not None else None
         record = dict(kept) if isinstance(kept, dict) else {}
-        is_ours = record.pop("max_tries", None) == self._generation
+        is_ours = record.pop("max_tries", None) == self._generation and not record.get("ended")
         self.record: dict[str, Any] = record if is_ours else {}
         self.before_clear: dict[str, Any] = {} if is_ours else record
 
@@ -37,3 +38,10 @@ class TaskMemory:
         self.record.update(values)
         if self._store is not None:
             self._store.set(KEY, {**self.record, "max_tries": self._generation})
+
+    def forget(self) -> None:
+        """Mark the record as ended, as well as can be: Airflow may have given the task up already."""
+        try:
+            self.remember(ended=True)
+        except Exception as error:  # whatever Airflow says now, the task is over
+            log.info("Airflow does not keep that the task was ended (%s).", type(error).__name__)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.exceptions import AirbyteOperationMissingError
+from airflow_airbyte_ext.exceptions import AirbyteBadRequestError, AirbyteOperationMissingError
 from airflow_airbyte_ext.jobs.status import verdict
 
 if TYPE_CHECKING:
@@ -22,7 +22,9 @@ REFRESH_SINCE = "0.57.2"
 
 def replication_kinds(client: AirbyteClient) -> list[str]:
     """Return the kinds of job that occupy a connection; a release refuses a list with a kind that it does not know."""
-    return [SYNC, RESET, REFRESH] if client.release().is_at_least(REFRESH_SINCE) else [SYNC, RESET]
+    release = client.release()
+    may_know_refresh = release.is_at_least(REFRESH_SINCE) or not release.is_readable
+    return [SYNC, RESET, REFRESH] if may_know_refresh else [SYNC, RESET]
 
 
 def jobs_of(
@@ -30,12 +32,28 @@ def jobs_of(
 ) -> Iterator[JobWithAttemptsRead]:
     """Return a connection's jobs, newest first, page by page as long as somebody wants more."""
     for page in itertools.count():
-        entries = client.list_jobs_for(
-            config_types=kinds, config_id=connection_id, page_size=page_size, row_offset=page * page_size
-        ).jobs
+        entries = _page(client, connection_id, kinds, page_size, page)
         yield from entries
         if len(entries) < page_size:
             return
+
+
+def _page(
+    client: AirbyteClient, connection_id: str, kinds: Sequence[str], size: int, number: int
+) -> list[JobWithAttemptsRead]:
+    def listed(some: Sequence[str]) -> list[JobWithAttemptsRead]:
+        page = client.list_jobs_for(
+            config_types=some, config_id=connection_id, page_size=size, row_offset=number * size
+        )
+        return page.jobs
+
+    try:
+        return listed(kinds)
+    except AirbyteBadRequestError:
+        # A release that could not be asked for may be too old to know a refresh.
+        if REFRESH not in kinds or client.release().is_readable:
+            raise
+        return listed([kind for kind in kinds if kind != REFRESH])
 
 
 def newest_job(client: AirbyteClient, connection_id: str) -> JobRead | None:

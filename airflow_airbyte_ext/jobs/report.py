@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import logging
 from collections import defaultdict, deque
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from tenacity import Retrying, retry_if_exception, wait_random_exponential
+from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteError,
     AirbyteJobCancelledError,
+    AirbyteJobError,
     AirbyteJobFailedError,
     AirbyteJobVanishedError,
     AirbyteOperationMissingError,
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.jobs import AttemptLogs, AttemptRead, FailureReason, JobRead
+
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class JobReport:
         return values
 
     def error(self) -> AirbyteError | None:
-        """Return the error that the job's end means; None for a success or a running job."""
+        """Return the error that the job's end means; None for a success alone."""
         connection_id = self.connection_id or ""
         tries = f"{self.attempts} attempt{'' if self.attempts == 1 else 's'}"
         match verdict(self.status):
@@ -77,7 +82,10 @@ class JobReport:
             case Verdict.CANCELLED:
                 message = f"Job {self.job_id} was cancelled in Airbyte after {tries}."
                 return AirbyteJobCancelledError(message, job_id=self.job_id, connection_id=connection_id)
-            case _:
+            case Verdict.STILL_RUNNING:
+                message = f"Job {self.job_id} is {self.status} again after it had ended. Clear the task to wait for it."
+                return AirbyteJobError(message, job_id=self.job_id, connection_id=connection_id)
+            case Verdict.SUCCEEDED:
                 return None
 
 
@@ -104,14 +112,24 @@ def read_report(
         stop=lambda _state: clock.time() >= until,
         wait=wait_random_exponential(multiplier=1, max=30),
         sleep=clock.sleep,
+        before_sleep=_say_why,
         reraise=True,
     )
     until = clock.time() + patience
-    found = retrying(reader.read_with_attempts)
+    try:
+        found = retrying(reader.read_with_attempts)
+    except AirbyteApiError as error:
+        log.warning("What job %s moved cannot be read; how it ended can. %s", job_id, error)
+        job = reader.read()
+        found = (job, []) if job else None
     if found is None:
         raise AirbyteJobVanishedError(f"Airbyte does not list job {job_id} any more.", job_id=job_id)
-    job, attempts = found
-    return report_of(job, attempts, adopted=adopted)
+    return report_of(*found, adopted=adopted)
+
+
+def _say_why(state: RetryCallState) -> None:
+    if state.outcome:
+        log.warning("The report cannot be read yet; reading it again. %s", state.outcome.exception())
 
 
 def report_of(job: JobRead, attempts: Sequence[AttemptRead], *, adopted: bool) -> JobReport:

@@ -10,7 +10,7 @@ from airflow_airbyte_ext.exceptions import AirbyteJobRunningError
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.jobs.status import verdict
-from airflow_airbyte_ext.jobs.wait import POLL_INTERVAL, wait_for_job
+from airflow_airbyte_ext.jobs.wait import POLL_INTERVAL, UNREADABLE_TIMEOUT, wait_for_job
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
@@ -28,6 +28,7 @@ def make_way(
     spare: str | None = None,
     poll_interval: float = POLL_INTERVAL,
     deadline: float | None = None,
+    unreadable_timeout: float = UNREADABLE_TIMEOUT,
 ) -> JobRead | None:
     """
     See to it that no job runs on the connection, and return its newest job; one may start again right afterwards.
@@ -35,6 +36,7 @@ def make_way(
     :param how: "wait" for the end of a job that runs, "cancel" it, or "fail".
     :param spare: The kind of job (`configType`) that may run on.
     :param deadline: Epoch seconds at which to stop waiting.
+    :param unreadable_timeout: Seconds for which the job that is waited for may be unreadable.
     :raises AirbyteJobRunningError: A job runs, and `how` is "fail"; or it still runs after its cancellation.
     :raises AirbyteJobTimeoutError: It still runs at the deadline.
     """
@@ -55,6 +57,12 @@ def make_way(
             continue
         log.info("%s: waiting for its end.", running)
         wait_for_job(
-            client, job.id, clock=clock, connection_id=connection_id, poll_interval=poll_interval, deadline=deadline
+            client,
+            job.id,
+            clock=clock,
+            connection_id=connection_id,
+            poll_interval=poll_interval,
+            deadline=deadline,
+            unreadable_timeout=unreadable_timeout,
         )
     return job

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
+from airflow_airbyte_ext.api.operations import OPERATIONS, Repeat
 from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
     AirbyteApiError,
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.models.connections import ConnectionRead
     from airflow_airbyte_ext.api.models.jobs import JobInfoRead, JobRead
     from airflow_airbyte_ext.api.streams import StreamKey
 
@@ -124,6 +126,8 @@ class Submitter:
             try:
                 job = self._start().job
             except (AirbyteUnreachableError, AirbyteAnswerError, AirbyteServerError) as error:
+                if _never_left(error):
+                    raise
                 log.warning("It is unclear whether a job was started; looking for it. %s", error)
                 lost = error
                 if found := self._look_for_lost(noted):
@@ -196,6 +200,12 @@ class Submitter:
             raise problem from None
 
 
+def _never_left(error: AirbyteApiError) -> bool:
+    """Whether the request that starts a job surely was not sent: no connection, or no token to send it with."""
+    operation = OPERATIONS.get(error.operation)
+    return getattr(error, "sent", True) is False or operation is None or operation.repeat is Repeat.READ
+
+
 def submit_sync(
     client: AirbyteClient,
     connection_id: str,
@@ -247,16 +257,29 @@ def submit_reset(
     return submitter.submit(attach=False, after=after, make_way=make_way, before_start=before_start)
 
 
-def connection_problem(client: AirbyteClient, connection_id: str) -> AirbyteConnectionUnusableError | None:
-    """Return why the connection cannot run a job, or None where nothing is wrong with it."""
+def known_connection(client: AirbyteClient, connection_id: str) -> ConnectionRead:
+    """
+    Return a connection.
+
+    :raises AirbyteConnectionUnknownError: The server does not have it; says what to do.
+    :raises AirbyteApiError: Airbyte could not be asked.
+    """
     try:
-        connection = client.get_connection(connection_id=connection_id)
+        return client.get_connection(connection_id=connection_id)
     except AirbyteNotFoundError:
-        return AirbyteConnectionUnknownError(
+        raise AirbyteConnectionUnknownError(
             f"{client.settings.base_url} has no connection {connection_id}. Check the id, and that the Airflow "
             "Connection points at the right Airbyte.",
             connection_id=connection_id,
-        )
+        ) from None
+
+
+def connection_problem(client: AirbyteClient, connection_id: str) -> AirbyteConnectionUnusableError | None:
+    """Return why the connection cannot run a job, or None where nothing is wrong with it."""
+    try:
+        connection = known_connection(client, connection_id)
+    except AirbyteConnectionUnknownError as error:
+        return error
     except AirbyteApiError:
         return None
     name = f"Connection {connection.name!r} ({connection_id})"

@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext.operators.job import AirbyteJobOperator
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.api.streams import StreamKey
+    from airflow_airbyte_ext.hooks.memory import TaskMemory
     from airflow_airbyte_ext.jobs.submit import Submission
 
 __all__ = ["AirbyteResetConnectionOperator", "AirbyteSyncConnectionOperator"]
@@ -37,13 +38,12 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
     """
 
     if_running_choices = ("attach", "wait", "fail")
+    job_kind = "sync"
 
     def __init__(self, *, if_running: str = "attach", **kwargs: Any) -> None:
         super().__init__(if_running=if_running, **kwargs)
 
-    def submit(
-        self, client: AirbyteClient, *, clock: Clock, after: int | None, before_start: Callable[[int], None]
-    ) -> Submission:
+    def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:  # noqa: ARG002
         """Find or start the sync."""
         from airflow_airbyte_ext.jobs.find import SYNC
         from airflow_airbyte_ext.jobs.submit import submit_sync
@@ -54,9 +54,8 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
             self._id,
             clock=clock,
             attach=attach,
-            after=after,
             make_way=lambda: self.make_way(client, clock, spare=SYNC if attach else None),
-            before_start=before_start,
+            **how,
         )
 
 
@@ -84,6 +83,7 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
 
     template_fields: Sequence[str] = (*AirbyteJobOperator.template_fields, "streams", "backup_to", "encryption_key")
     if_running_choices = ("wait", "cancel", "fail")
+    job_kind = "reset_connection"
 
     def __init__(
         self,
@@ -99,39 +99,43 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         self.backup_to = backup_to
         self.encryption_key = encryption_key
 
-    def submit(
-        self, client: AirbyteClient, *, clock: Clock, after: int | None, before_start: Callable[[int], None]
-    ) -> Submission:
+    def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:
         """Start the reset, after a snapshot of the state where one is asked for."""
         from airflow_airbyte_ext.jobs.submit import submit_reset
 
-        def back_up_before_start(newest: int) -> None:
-            self._back_up(client, clock)
-            before_start(newest)
+        def make_way_and_back_up() -> None:
+            self.make_way(client, clock)
+            self._back_up(client, clock, memory)
 
+        # A job that starts while the state is being kept is seen afterwards, and is an error then.
         return submit_reset(
             client,
             self._id,
             clock=clock,
             streams=self._chosen_streams(client),
-            after=after,
-            make_way=lambda: self.make_way(client, clock),
-            before_start=back_up_before_start,
+            make_way=make_way_and_back_up,
+            **how,
         )
 
     def _chosen_streams(self, client: AirbyteClient) -> list[StreamKey] | None:
         from airflow_airbyte_ext.api.streams import resolve_streams
+        from airflow_airbyte_ext.jobs.submit import known_connection
 
         if self.streams is None:
             return None
-        connection = client.get_connection(connection_id=self._id)
-        return resolve_streams(self.streams, connection.streams())
+        return resolve_streams(self.streams, known_connection(client, self._id).streams())
 
-    def _back_up(self, client: AirbyteClient, clock: Clock) -> None:
+    def _back_up(self, client: AirbyteClient, clock: Clock, memory: TaskMemory) -> None:
         from airflow_airbyte_ext.operators.store import open_store
         from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 
-        if self.backup_to is not None:
-            store = open_store(self.backup_to, encryption_key=self.encryption_key)
-            ref = store.write(take_snapshot(client, self._id, clock=clock))
-            self.log.info("The state before the reset is kept as snapshot %s at %s", ref.id, ref.path)
+        if self.backup_to is None:
+            return
+        if kept := memory.record.get("backup"):
+            # After a reset that failed midway, the newest snapshot must not be of what that reset has left.
+            self.log.info("An earlier try has kept the state from before the reset, as snapshot %s", kept)
+            return
+        store = open_store(self.backup_to, encryption_key=self.encryption_key)
+        ref = store.write(take_snapshot(client, self._id, clock=clock))
+        self.log.info("The state before the reset is kept as snapshot %s at %s", ref.id, ref.path)
+        memory.remember(backup=ref.id, connection_id=self._id)

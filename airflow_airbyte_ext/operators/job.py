@@ -16,7 +16,7 @@ from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM, AirbyteJobLink
 from airflow_airbyte_ext.operators.kill import KillableClock, TaskKilledError, kill_is_meant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -53,6 +53,7 @@ class AirbyteJobOperator(BaseOperator):
     )
     operator_extra_links = (AirbyteJobLink(),)
     if_running_choices: tuple[str, ...] = ()
+    job_kind = ""
     ui_color = "#e8e4ff"
 
     def __init__(
@@ -83,10 +84,8 @@ class AirbyteJobOperator(BaseOperator):
         self.cancel_on_timeout = cancel_on_timeout
 
     @abstractmethod
-    def submit(
-        self, client: AirbyteClient, *, clock: Clock, after: int | None, before_start: Callable[[int], None]
-    ) -> Submission:
-        """Find or start the job; see `jobs.submit`."""
+    def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:
+        """Find or start the job; `how` goes to `jobs.submit`."""
 
     def make_way(self, client: AirbyteClient, clock: Clock, *, spare: str | None = None) -> None:
         """Deal with a job that runs already as `if_running` says, but leave one of the kind `spare` running."""
@@ -101,6 +100,7 @@ class AirbyteJobOperator(BaseOperator):
             spare=spare,
             poll_interval=self._seconds("poll_interval"),
             deadline=self._deadline(clock),
+            unreadable_timeout=self._seconds("unreadable_timeout"),
         )
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -112,8 +112,14 @@ class AirbyteJobOperator(BaseOperator):
             clock = KillableClock(self._killed)
             client = AirbyteConfigHook(self.airbyte_conn_id, clock=clock).client
             self.log.info("Airbyte %s at %s for connection %s", client.release(), client.settings.base_url, self._id)
-            submission = self._find_or_start(client, clock, TaskMemory(context))
-            self._show(client, submission, context)
+            self._memory = TaskMemory(context)
+            try:
+                submission = self._find_or_start(client, clock, self._memory)
+                self._show(client, submission, context)
+                clock.sleep(0)  # a kill during a request is noticed here
+            except (TaskKilledError, AirflowTaskTimeout) as error:
+                self._end_what_was_submitted(client, context, error)
+                raise
             if not self.wait_for_completion:
                 from airflow_airbyte_ext.jobs.report import report_of
 
@@ -177,19 +183,31 @@ class AirbyteJobOperator(BaseOperator):
 
     def _find_or_start(self, client: AirbyteClient, clock: Clock, memory: TaskMemory) -> Submission:
         """Go on with the job of an earlier try, or submit; what a retry needs is kept before each step."""
-        from airflow_airbyte_ext.operators.tries import job_of_earlier_try, let_cleared_job_end, submitted_after
+        from airflow_airbyte_ext.operators.tries import (
+            job_of_earlier_try,
+            let_cleared_job_end,
+            submitted_after,
+            surely_nothing_started,
+        )
 
         if submission := job_of_earlier_try(client, self._id, memory):
             self.log.info("Job %s was submitted by an earlier try of this task: going on with it.", submission.job.id)
             return submission
         if self.cancel_on_kill:
             let_cleared_job_end(client, self._id, memory, clock=clock)
-        submission = self.submit(
-            client,
-            clock=clock,
-            after=submitted_after(self._id, memory),
-            before_start=lambda newest: memory.remember(after=newest, connection_id=self._id, job_id=None),
-        )
+        intents: list[int] = []
+
+        def before_start(newest: int) -> None:
+            memory.remember(after=newest, connection_id=self._id, job_id=None)
+            intents.append(newest)
+
+        after = submitted_after(self._id, memory)
+        try:
+            submission = self.submit(client, clock=clock, memory=memory, after=after, before_start=before_start)
+        except AirbyteError as error:
+            if intents and surely_nothing_started(error):
+                memory.remember(after=None)  # or the next try would take a job of somebody else for its own
+            raise
         memory.remember(job_id=submission.job.id, adopted=submission.adopted, connection_id=self._id)
         if submission.adopted:
             self.log.info("Attached to job %s, which somebody else started and which still runs.", submission.job.id)
@@ -247,11 +265,31 @@ class AirbyteJobOperator(BaseOperator):
             raise
         return self._finish(client, job_id, adopted=adopted)
 
+    def _end_what_was_submitted(self, client: AirbyteClient, context: Context, error: BaseException) -> None:
+        """End the job of a task that is killed, or timed out, before it begins to wait: the answer may still be out."""
+        from airflow_airbyte_ext.api.client import AirbyteClient
+        from airflow_airbyte_ext.operators.tries import submitted_job
+
+        try:
+            with AirbyteClient(client.settings) as fresh:
+                job_id = submitted_job(fresh, self._id, self._memory, kind=self.job_kind)
+        except AirbyteError as problem:
+            self.log.error("It is unknown whether a job was started: look in Airbyte. %s", problem)
+            return
+        adopted = bool(self._memory.record.get("adopted"))
+        if job_id is None:
+            self.log.info("No job was started.")
+        elif isinstance(error, TaskKilledError):
+            self._after_kill(client, job_id, context, adopted=adopted)
+        else:
+            self._cancel_after_timeout(client, job_id, adopted=adopted)
+
     def _after_kill(self, client: AirbyteClient, job_id: int, context: Context, *, adopted: bool) -> None:
         if not self.cancel_on_kill or adopted:
             self.log.info("Job %s is left running%s.", job_id, ": somebody else started it" if adopted else "")
         elif kill_is_meant(context):
             self._cancel(client, job_id)
+            self._memory.forget()
         else:
             self.log.info("Airflow still wants this task: job %s is left running for its next try.", job_id)
 
@@ -264,12 +302,16 @@ class AirbyteJobOperator(BaseOperator):
         from airflow_airbyte_ext.api.client import AirbyteClient
         from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.jobs.cancel import cancel_job
+        from airflow_airbyte_ext.jobs.status import verdict
 
         self.log.info("Cancelling job %s.", job_id)
         try:
             with AirbyteClient(client.settings) as fresh:
                 job = cancel_job(fresh, job_id, connection_id=self._id, clock=SystemClock())
-            self.log.info("Job %s is %s.", job_id, job.status if job else "gone")
+            if job and not verdict(job.status).is_final:
+                self.log.error("Job %s is %s, and was not cancelled: cancel it in Airbyte.", job_id, job.status)
+            else:
+                self.log.info("Job %s is %s.", job_id, job.status if job else "gone")
         except AirbyteError as error:
             self.log.error("Job %s could not be cancelled, and may still run: cancel it in Airbyte. %s", job_id, error)
 

@@ -16,6 +16,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 
+# Airflow itself wants this try to go on, or another one after a worker that it had lost sight of.
+WANTED_STATES = ("running", "up_for_retry", "scheduled", "queued")
+
+
 class TaskKilledError(Exception):
     """The task is being killed: leave whatever waits."""
 
@@ -46,11 +50,11 @@ def kill_is_meant(context: Context) -> bool:
     """
     Whether somebody wanted the task to end, and so its job with it.
 
-    A worker that shuts down and an API server that is away look just the same from inside, but then Airflow still
-    counts the task as running, or cannot be asked; and a retry will look for the job.
+    A worker that shuts down, one that Airflow had lost sight of, and an API server that is away look just the same
+    from inside. But then Airflow still wants the task, or cannot be asked; and a retry will look for the job.
     """
     try:
-        return task_state(context["ti"]) != "running"
+        return task_state(context["ti"]) not in WANTED_STATES
     except ImportError:
         return True  # Airflow 2 does not say; there a kill nearly always is a user's
     except Exception as error:  # best effort: whatever fails here, the job is better left running

@@ -5,7 +5,13 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError
+from airflow_airbyte_ext.exceptions import (
+    AirbyteConnectionUnusableError,
+    AirbyteError,
+    AirbyteJobTimeoutError,
+    AirbyteStatusError,
+    AirbyteUnreachableError,
+)
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
@@ -38,6 +44,26 @@ def submitted_after(connection_id: str, memory: TaskMemory) -> int | None:
     """Return the newest job's id from before a submission whose own job's id was not kept any more."""
     is_unfinished = memory.record.get("job_id") is None and memory.record.get("connection_id") == connection_id
     return memory.record.get("after") if is_unfinished else None
+
+
+def surely_nothing_started(error: AirbyteError) -> bool:
+    """Whether an error of a submission means that Airbyte did not accept it."""
+    if isinstance(error, AirbyteUnreachableError):
+        return not error.sent
+    refused = isinstance(error, AirbyteStatusError) and error.http_status < 500
+    return refused or isinstance(error, AirbyteConnectionUnusableError)
+
+
+def submitted_job(client: AirbyteClient, connection_id: str, memory: TaskMemory, *, kind: str) -> int | None:
+    """Return the job that this task submitted or adopted, also where its answer had not come yet; None where none."""
+    from airflow_airbyte_ext.jobs.find import first_job_after
+
+    job_id: int | None = memory.record.get("job_id")
+    after = submitted_after(connection_id, memory)
+    if job_id is not None or after is None:
+        return job_id
+    job = first_job_after(client, connection_id, after, kind=kind)
+    return job.id if job else None
 
 
 def let_cleared_job_end(client: AirbyteClient, connection_id: str, memory: TaskMemory, *, clock: Clock) -> None:

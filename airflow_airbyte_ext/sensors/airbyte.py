@@ -102,8 +102,9 @@ class AirbyteJobSensor(BaseSensorOperator):
         with failing_at_once_where_retries_are_pointless():
             watch = self._watch(context)
             job = watch.poll()
+        if self.reschedule:
+            self._remember(context, readable_at=watch.readable_at if job is None else None, seen=job is not None)
         if job is None:
-            TaskMemory(context).remember(readable_at=watch.readable_at)
             return False
         self._tell(job, context)
         if not verdict(job.status).is_final:
@@ -116,14 +117,23 @@ class AirbyteJobSensor(BaseSensorOperator):
             from airflow_airbyte_ext.api.clock import SystemClock
             from airflow_airbyte_ext.jobs.wait import JobWatch
 
+            record = TaskMemory(context).record if self.reschedule else {}
             self._job_watch = JobWatch(
                 AirbyteConfigHook(self.airbyte_conn_id).client,
                 self._job_id(),
                 clock=SystemClock(),
                 unreadable_timeout=self._unreadable_timeout(),
-                readable_at=TaskMemory(context).record.get("readable_at") if self.reschedule else None,
+                seen=bool(record.get("seen")),
+                readable_at=record.get("readable_at"),
             )
         return self._job_watch
+
+    def _remember(self, context: Context, *, readable_at: float | None, seen: bool) -> None:
+        """Keep what the next look, in another process, must know; where nothing is new there is nothing to keep."""
+        memory = TaskMemory(context)
+        new = {"readable_at": readable_at, "seen": seen or bool(memory.record.get("seen"))}
+        if new != {"readable_at": memory.record.get("readable_at"), "seen": bool(memory.record.get("seen"))}:
+            memory.remember(**new)
 
     def _tell(self, job: JobRead, context: Context) -> None:
         if job.status != getattr(self, "_told_status", None):

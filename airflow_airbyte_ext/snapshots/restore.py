@@ -24,6 +24,7 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.jobs.running import make_way
+from airflow_airbyte_ext.jobs.submit import known_connection
 from airflow_airbyte_ext.snapshots.content import StateContent, content_of
 from airflow_airbyte_ext.snapshots.diff import diff
 from airflow_airbyte_ext.snapshots.plan import RestorePlan, Write, plan_writes
@@ -100,7 +101,7 @@ class Restorer:
         :raises AirbyteRestoreUnverifiedError: The state is not what was wanted; says what it is, and how to go back.
         :raises AirbyteApiError: Airbyte could not be asked, before anything was written.
         """
-        connection = self._client.get_connection(connection_id=self._connection_id)
+        connection = known_connection(self._client, self._connection_id)
         newest = self._settled_job()
         safety = take_snapshot(self._client, self._connection_id, clock=self._clock)
         plan = plan_writes(self._connection_id, safety.content, target_of(safety.content))
@@ -110,6 +111,7 @@ class Restorer:
             return RestoreResult(plan, None, dry_run)
         ref = self._store.write(safety, safety=True)
         log.info("The state before is kept as snapshot %s at %s", ref.id, ref.path)
+        self._check_unmoved(newest, safety.content, ref)
         self._write_all(plan, newest, _Undo(ref, safety.content))
         return RestoreResult(plan, ref, dry_run)
 
@@ -118,6 +120,21 @@ class Restorer:
         deadline = None if self._wait_timeout is None else self._clock.time() + self._wait_timeout
         job = make_way(self._client, self._connection_id, how=self._if_running, clock=self._clock, deadline=deadline)
         return job.id if job else 0
+
+    def _check_unmoved(self, newest: int, content: StateContent, ref: SnapshotRef) -> None:
+        """Look once more: keeping the state took time, in which a job may have moved it on."""
+        job = newest_job(self._client, self._connection_id)
+        now = read_content(self._client, self._connection_id)
+        if (job.id if job else 0) == newest and now.digest() == content.digest():
+            return
+        refused = AirbyteRestoreRefusedError(
+            "A job started, or the state moved, while the state from before was being kept. Nothing was written: run "
+            "this again.",
+            connection_id=self._connection_id,
+            safety_snapshot=ref.path,
+        )
+        refused.worth_retrying = True
+        raise refused
 
     def _check_catalog(self, connection: ConnectionRead, target: StateContent) -> None:
         if connection.status == "deprecated":

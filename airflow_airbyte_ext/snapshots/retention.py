@@ -52,7 +52,7 @@ class Retention:
         if not isinstance(rules, Mapping):
             raise AirbyteConfigurationError(f"keep is {rules!r}; give rules, such as {{'last': 7, 'daily': 14}}.")
         # A template renders a number to text.
-        rules = {name: int(value) if str(value).isdecimal() else value for name, value in rules.items()}
+        rules = {name: _number(value) if isinstance(value, str) else value for name, value in rules.items()}
         for name, value in rules.items():
             if name not in allowed:
                 raise AirbyteConfigurationError(f"keep has {name!r}; give any of {', '.join(allowed)}.")
@@ -62,6 +62,13 @@ class Retention:
         if not any(rules.values()):
             raise AirbyteConfigurationError(f"keep has no rule above 0; give any of {', '.join(allowed)}.")
         return cls(**rules)
+
+
+def _number(text: str) -> int | float | str:
+    try:
+        return int(text) if text.strip().isdecimal() else float(text)
+    except ValueError:
+        return text
 
 
 @dataclass(frozen=True)

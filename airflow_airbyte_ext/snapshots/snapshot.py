@@ -19,6 +19,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteSnapshotFormatError,
 )
 from airflow_airbyte_ext.jobs.find import newest_job
+from airflow_airbyte_ext.jobs.submit import known_connection
 from airflow_airbyte_ext.snapshots.content import StateContent, canonical_json, content_of
 
 if TYPE_CHECKING:
@@ -133,9 +134,10 @@ def take_snapshot(
     Airbyte answers a state for a connection that it does not know, too; so the connection is read first.
 
     :param workspace_id: The connection's workspace, where it is known already.
-    :raises AirbyteApiError: Airbyte could not be asked, or does not have the connection.
+    :raises AirbyteConnectionUnknownError: Airbyte does not have the connection.
+    :raises AirbyteApiError: Airbyte could not be asked.
     """
-    connection = client.get_connection(connection_id=connection_id)
+    connection = known_connection(client, connection_id)
     job = newest_job(client, connection_id)
     taken_at = datetime.fromtimestamp(clock.time(), tz=UTC)
     state = client.get_state(connection_id=connection_id)

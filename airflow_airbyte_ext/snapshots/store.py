@@ -18,6 +18,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteError,
     AirbyteSnapshotDamagedError,
+    AirbyteSnapshotFormatError,
     AirbyteSnapshotKeyError,
     AirbyteSnapshotNotFoundError,
     AirbyteSnapshotStoreError,
@@ -152,7 +153,12 @@ class SnapshotStore:
         latest = self.latest(snapshot.origin.connection_id)
         try:
             return latest if latest and self.read(latest).digest == snapshot.digest else None
-        except (AirbyteSnapshotDamagedError, AirbyteSnapshotKeyError, AirbyteSnapshotNotFoundError):
+        except (
+            AirbyteSnapshotDamagedError,
+            AirbyteSnapshotFormatError,
+            AirbyteSnapshotKeyError,
+            AirbyteSnapshotNotFoundError,
+        ):
             return None  # what cannot be restored is no reason to keep nothing
 
     def find(self, connection_id: str, which: str = LATEST) -> SnapshotRef:
@@ -163,10 +169,11 @@ class SnapshotStore:
             ISO 8601, which means the newest snapshot that had been taken by then (in UTC where it names no zone).
         :raises AirbyteSnapshotNotFoundError: There is none like that, or more than one.
         """
-        if "/" in which or _FILE.fullmatch(which):
-            match = _FILE.fullmatch(which.rpartition("/")[2])
+        match = _FILE.fullmatch(which.rpartition("/")[2])
+        if "/" in which:
             snapshot_id = match["id"] if match else self.read(SnapshotRef(which, connection_id, which)).id
             return SnapshotRef(snapshot_id, connection_id, which)
+        which = match["id"] if match else which
         refs = self.snapshots(connection_id)
         if which == LATEST:
             return self._one(refs[-1:], which, connection_id)

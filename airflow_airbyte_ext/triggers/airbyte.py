@@ -3,18 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_airbyte_ext import exceptions
-from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobError
+from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobError, AirbyteJobUnreadableError
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from concurrent.futures import ThreadPoolExecutor
 
     from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.api.models.jobs import JobRead
+
+
+POLL_THREADS = 32
+
+# All waits of one Airflow Connection share a client, with its sockets and its token.
+_clients: dict[str, AirbyteClient] = {}
+
+
+@cache
+def poll_threads() -> ThreadPoolExecutor:
+    """Return the threads in which triggers read Airbyte: their own, so that a slow Airbyte holds up nobody else."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(POLL_THREADS, thread_name_prefix="airbyte-poll")
 
 
 class AirbyteJobTrigger(BaseTrigger):
@@ -105,7 +122,7 @@ class AirbyteJobTrigger(BaseTrigger):
 
         clock = SystemClock()
         watch = JobWatch(
-            await self._client(),
+            await self._patient_client(clock),
             self.job_id,
             connection_id=self.connection_id,
             unreadable_timeout=self.unreadable_timeout,
@@ -114,7 +131,7 @@ class AirbyteJobTrigger(BaseTrigger):
         )
         status: str | None = None
         while True:
-            job = await asyncio.to_thread(watch.poll)
+            job = await asyncio.get_running_loop().run_in_executor(poll_threads(), watch.poll)
             if job and job.status != status:
                 status = job.status
                 self.log.info("Job %s: %s", self.job_id, status)
@@ -122,14 +139,35 @@ class AirbyteJobTrigger(BaseTrigger):
                 return job
             await asyncio.sleep(watch.pause(self.poll_interval, self.deadline))
 
+    async def _patient_client(self, clock: Clock) -> AirbyteClient:
+        """Return a client, also after a moment in which Airflow cannot give the Connection."""
+        until = clock.time() + self.unreadable_timeout
+        while True:
+            try:
+                return await self._client()
+            except AirbyteError:
+                raise
+            except Exception as error:  # of Airflow, and of many kinds; none is the job's fault
+                if clock.time() >= until:
+                    raise AirbyteJobUnreadableError(
+                        f"Airflow does not give the Connection {self.airbyte_conn_id!r} ({error}). Job {self.job_id} "
+                        "may be fine: look at it in Airbyte.",
+                        job_id=self.job_id,
+                    ) from error
+                self.log.warning("Airflow does not give the Connection %r; asking again.", self.airbyte_conn_id)
+                await asyncio.sleep(self.poll_interval)
+
     async def _client(self) -> AirbyteClient:
         from airflow.providers.common.compat.connection import get_async_connection
 
         from airflow_airbyte_ext.api.client import AirbyteClient
         from airflow_airbyte_ext.hooks.airbyte import settings_from_connection
 
-        connection = await get_async_connection(self.airbyte_conn_id)
-        return AirbyteClient(settings_from_connection(connection))
+        settings = settings_from_connection(await get_async_connection(self.airbyte_conn_id))
+        shared = _clients.get(self.airbyte_conn_id)
+        if shared is None or shared.settings != settings:
+            shared = _clients[self.airbyte_conn_id] = AirbyteClient(settings)
+        return shared
 
     async def _is_still_deferred(self) -> bool:
         from asgiref.sync import sync_to_async

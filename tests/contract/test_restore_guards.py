@@ -8,10 +8,10 @@ import pytest
 from restoring import CONNECTION, GLOBAL, NOT_SET, ONE_STEP, OTHER_STREAM, STREAM, TWO_STEPS, WRITES, Scene, said_by
 
 from airflow_airbyte_ext.exceptions import (
+    AirbyteConnectionUnknownError,
     AirbyteError,
     AirbyteJobRunningError,
     AirbyteJobTimeoutError,
-    AirbyteNotFoundError,
     AirbyteRestoreRefusedError,
     AirbyteSnapshotStoreError,
 )
@@ -135,9 +135,9 @@ def test_an_unknown_connection_is_told(start_fake, connect, clock, tmp_path, era
     airbyte = start_fake(era)
     store = SnapshotStore(tmp_path)
     restorer = Restorer(connect(airbyte), store, CONNECTION, clock=clock)
-    with pytest.raises(AirbyteNotFoundError):
+    with pytest.raises(AirbyteConnectionUnknownError):
         restorer.restore(lambda current: current)
-    with pytest.raises(AirbyteNotFoundError):
+    with pytest.raises(AirbyteConnectionUnknownError):
         take_snapshot(connect(airbyte), CONNECTION, clock=clock)
     assert not [request for request in airbyte.journal if request.operation_id in WRITES]
     assert store.connections() == []

@@ -7,11 +7,12 @@ import time
 from datetime import timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 
 from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionInactiveError,
     AirbyteJobCancelledError,
+    AirbyteJobError,
     AirbyteJobFailedError,
     AirbyteJobRunningError,
     AirbyteJobTimeoutError,
@@ -122,12 +123,26 @@ def test_a_retry_finds_the_job_whose_answer_and_id_were_lost(airbyte, connection
     assert airbyte.calls("syncConnection") == []
 
 
-def test_the_intent_is_kept_before_the_job_is_asked_for(airbyte, connection_id, context) -> None:
+def test_the_intent_is_kept_before_the_job_is_asked_for_and_dropped_when_it_is_refused(
+    airbyte, connection_id, context
+) -> None:
+    """Kept on, it would make the next try take a job of somebody else for its own."""
+    kept: list[dict] = []
+    store, keep = context["task_state_store"], context["task_state_store"].set
+
+    def watched(key: str, value: dict) -> None:
+        assert bool(kept) == bool(airbyte.calls("syncConnection"))
+        kept.append(value)
+        keep(key, value)
+
+    store.set = watched
     airbyte.fail_next("syncConnection", Fault.status(403))
     with pytest.raises(AirflowFailException):
         sync(connection_id).execute(context)
-    kept = context["task_state_store"]["airbyte_job"]
-    assert kept == {"max_tries": 2, "after": 0, "connection_id": connection_id, "job_id": None}
+    assert [record["after"] for record in kept] == [0, None]
+    foreign = airbyte.start_job(connection_id)
+    report = sync(connection_id).execute(context)
+    assert (report["job_id"], report["adopted"]) == (foreign, True)
 
 
 def test_a_retry_goes_on_with_its_running_job(airbyte, connection_id, context) -> None:
@@ -265,3 +280,72 @@ def test_an_airbyte_that_is_away_when_the_job_has_ended_does_not_fail_the_task(a
     airbyte.fail_next("getJobInfoWithoutLogs", Fault.status(503, headers={"Retry-After": "0"}), times=6)
     assert sync(connection_id).execute(context)["status"] == "succeeded"
     assert airbyte.pending_faults() == []
+
+
+@pytest.mark.parametrize("arguments", [{}, {"deferrable": True}, {"wait_for_completion": False}])
+@pytest.mark.parametrize(("state", "status"), [("failed", "cancelled"), ("running", "running"), ("queued", "running")])
+def test_a_kill_while_the_job_is_being_submitted_ends_it_only_when_it_is_meant(
+    airbyte, connection_id, context, monkeypatch, arguments, state, status
+) -> None:
+    """Airbyte may hold the request for minutes. What Airflow says of the task is put in its place here."""
+    monkeypatch.setattr("airflow_airbyte_ext.operators.kill.task_state", lambda _ti: state)
+    airbyte.script(connection_id, LONG)
+    airbyte.fail_next("syncConnection", Fault.delay(0.5))
+    task = sync(connection_id, **arguments)
+    killer = threading.Timer(0.2, task.on_kill)
+    killer.start()
+    with pytest.raises(TaskKilledError):
+        task.execute(context)
+    killer.join()
+    assert [job["status"] for job in airbyte.jobs(connection_id)] == [status]
+
+
+def test_an_execution_timeout_while_the_job_is_being_submitted_cancels_it(airbyte, connection_id, context) -> None:
+    """Airflow raises it wherever the task is: here while the answer of the submission is lost, and looked for."""
+    airbyte.script(connection_id, LONG)
+    airbyte.fail_next("listJobsFor", Fault.delay(0))
+    task = sync(connection_id)
+
+    class OutOfTime(dict):
+        def set(self, key: str, value: dict) -> None:
+            self[key] = value
+            if value.get("job_id") is not None:
+                raise AirflowTaskTimeout("Timeout")
+
+    context["task_state_store"] = OutOfTime()
+    with pytest.raises(AirflowTaskTimeout):
+        task.execute(context)
+    assert [job["status"] for job in airbyte.jobs(connection_id)] == ["cancelled"]
+
+
+def test_a_task_that_a_user_ended_while_it_ran_begins_anew_when_it_is_cleared(
+    airbyte, connection_id, context, monkeypatch
+) -> None:
+    """Airflow does not raise max_tries when a running task is cleared."""
+    monkeypatch.setattr("airflow_airbyte_ext.operators.kill.task_state", lambda _ti: "restarting")
+    airbyte.script(connection_id, LONG)
+    task = sync(connection_id, poll_interval=3600)
+    killer = threading.Timer(0.3, task.on_kill)
+    killer.start()
+    with pytest.raises(TaskKilledError):
+        task.execute(context)
+    killer.join()
+    report = sync(connection_id).execute(context)
+    assert [job["status"] for job in airbyte.jobs(connection_id)] == ["cancelled", "succeeded"]
+    assert report["job_id"] == airbyte.jobs(connection_id)[1]["id"]
+
+
+def test_a_job_that_runs_again_after_it_had_ended_is_no_success(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, LONG)
+    job_id = airbyte.start_job(connection_id)
+    with pytest.raises(AirbyteJobError, match="is running again after it had ended"):
+        sync(connection_id).execute_complete(context, {"job_id": job_id, "status": "succeeded"})
+
+
+@pytest.mark.parametrize("fault", [Fault.status(500), Fault.status(404), Fault.html()])
+def test_a_report_that_cannot_be_read_at_all_does_not_fail_a_job_that_succeeded(
+    airbyte, connection_id, context, fault
+) -> None:
+    airbyte.fail_next("getJobInfoWithoutLogs", fault, times=100)
+    report = sync(connection_id, unreadable_timeout=0.1).execute(context)
+    assert (report["status"], report["records_synced"]) == ("succeeded", None)

@@ -7,7 +7,7 @@ import threading
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
-from airflow_airbyte_ext.exceptions import AirbyteJobRunningError
+from airflow_airbyte_ext.exceptions import AirbyteJobFailedError, AirbyteJobRunningError
 from airflow_airbyte_ext.operators.airbyte import AirbyteResetConnectionOperator, AirbyteSyncConnectionOperator
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
 from airflow_airbyte_ext.testing import FakeAirbyte, Fault, Step
@@ -154,3 +154,40 @@ def test_a_kill_while_another_job_is_waited_for_starts_nothing(airbyte, connecti
         task.execute(context)
     killer.join()
     assert kinds(airbyte, connection_id) == [("sync", "running")]
+
+
+class StartsOnWrite(SnapshotStore):
+    """A store in which a sync starts while it writes."""
+
+    airbyte: FakeAirbyte
+
+    def write(self, snapshot, *, safety=False):
+        self.airbyte.start_job(snapshot.origin.connection_id)
+        return super().write(snapshot, safety=safety)
+
+
+def test_a_sync_that_starts_while_the_state_is_kept_is_not_cancelled(
+    airbyte, connection_id, context, tmp_path, monkeypatch
+) -> None:
+    """Writing to a store takes seconds; what starts meanwhile would be cancelled silently."""
+    airbyte.script(connection_id, LONG)
+    store = StartsOnWrite(tmp_path)
+    store.airbyte = airbyte
+    monkeypatch.setattr("airflow_airbyte_ext.operators.store.open_store", lambda *_args, **_kwargs: store)
+    with pytest.raises(AirbyteJobRunningError):
+        reset(connection_id, backup_to=str(tmp_path)).execute(context)
+    assert kinds(airbyte, connection_id) == [("sync", "running")]
+
+
+def test_a_retry_of_a_reset_that_failed_midway_keeps_no_second_snapshot(
+    airbyte, connection_id, context, tmp_path
+) -> None:
+    """Else "latest" would be what the failed reset has left."""
+    airbyte.set_state(connection_id, {**STATE, "connectionId": connection_id})
+    airbyte.script(connection_id, [Step("running"), Step("failed")])
+    with pytest.raises(AirbyteJobFailedError):
+        reset(connection_id, backup_to=str(tmp_path)).execute(context)
+    reset(connection_id, backup_to=str(tmp_path)).execute(context)
+    store = SnapshotStore(tmp_path)
+    [ref] = store.snapshots(connection_id)
+    assert store.read(ref).content.streams == {("public", "orders"): {"cursor": "7"}}

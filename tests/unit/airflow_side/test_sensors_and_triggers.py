@@ -129,3 +129,43 @@ def test_a_slow_airbyte_does_not_block_the_event_loop(airbyte, connection_id) ->
     beats, events = asyncio.run(heartbeat_beside_trigger())
     assert events[0]["status"] == "succeeded"
     assert beats > 20
+
+
+def test_in_reschedule_mode_two_hiccups_far_apart_are_no_reason_to_fail(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, [Step("running", seconds=3600)])
+    job_id = airbyte.start_job(connection_id)
+    locked = Fault.status(423, body={"message": "locked"})
+    airbyte.fail_next("getJobInfoLight", locked)
+    assert sensor(job_id, mode="reschedule", unreadable_timeout=100).poke(context) is False
+    assert not sensor(job_id, mode="reschedule", unreadable_timeout=100).poke(context)
+    assert context["task_state_store"]["airbyte_job"]["readable_at"] is None
+    airbyte.fail_next("getJobInfoLight", locked)
+    assert sensor(job_id, mode="reschedule", unreadable_timeout=100).poke(context) is False
+
+
+def test_in_reschedule_mode_a_job_that_was_seen_is_never_taken_for_unknown(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, [Step("running", seconds=3600)])
+    job_id = airbyte.start_job(connection_id)
+    assert not sensor(job_id, mode="reschedule").poke(context)
+    airbyte.fail_next("getJobInfoLight", Fault.status(500), times=1)
+    assert sensor(job_id, mode="reschedule").poke(context) is False
+    assert airbyte.pending_faults() == []
+
+
+def test_slow_waits_leave_the_triggerers_own_threads_alone(airbyte, connection_id) -> None:
+    """Other triggers, and the ending of killed tasks, use them."""
+    job_id = airbyte.start_job(connection_id)
+    airbyte.fail_next("getJobInfoLight", Fault.delay(1.0), times=12)
+
+    async def beside() -> float:
+        values = {"airbyte_conn_id": "airbyte_config_default", "poll_interval": 0.01, "unreadable_timeout": 5}
+        triggers = [AirbyteJobTrigger(job_id=job_id, **values) for _ in range(12)]
+        waits = [asyncio.create_task(anext(trigger.run())) for trigger in triggers]
+        await asyncio.sleep(0.3)
+        started = time.monotonic()
+        await asyncio.to_thread(time.sleep, 0)
+        spent = time.monotonic() - started
+        await asyncio.gather(*waits)
+        return spent
+
+    assert asyncio.run(beside()) < 0.3

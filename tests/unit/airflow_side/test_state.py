@@ -9,7 +9,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, Asset
 from cryptography.fernet import Fernet
 
-from airflow_airbyte_ext.exceptions import AirbyteJobRunningError
+from airflow_airbyte_ext.exceptions import AirbyteJobRunningError, AirbyteRestoreRefusedError
 from airflow_airbyte_ext.operators.state import (
     SNAPSHOTS_ALIAS,
     AirbyteBackupStateOperator,
@@ -205,7 +205,7 @@ def test_a_backup_tells_the_alias_and_every_asset_of_its_snapshot(airbyte, conne
 
 def test_a_backup_of_an_unknown_connection_is_no_empty_snapshot(airbyte, context, store) -> None:
     """Airbyte answers "not_set" for a connection that it does not know."""
-    with pytest.raises(AirflowFailException, match="does not know this id"):
+    with pytest.raises(AirflowFailException, match="has no connection 99999999"):
         backup("99999999-9999-4999-8999-999999999999", store).execute(context)
 
 
@@ -261,3 +261,23 @@ def test_snapshots_are_encrypted_with_a_key_from_airflow(airbyte, connection_id,
     monkeypatch.setenv("AIRFLOW_CONN_SNAPSHOT_KEY", f'{{"conn_type": "generic", "password": "{key}"}}')
     restore(connection_id, store, encryption_key="connection:snapshot_key").execute(context)
     assert cursors(airbyte, connection_id) == {"orders": "7"}
+
+
+def test_a_state_that_moves_while_it_is_kept_is_not_written_over(
+    airbyte, connection_id, context, store, monkeypatch
+) -> None:
+    """What a sync has written meanwhile would be in no snapshot."""
+    set_cursors(airbyte, connection_id, orders="5")
+    backup(connection_id, store).execute(context)
+    set_cursors(airbyte, connection_id, orders="9")
+
+    class MovesOnWrite(SnapshotStore):
+        def write(self, snapshot, *, safety=False):
+            set_cursors(airbyte, connection_id, orders="100")
+            return super().write(snapshot, safety=safety)
+
+    monkeypatch.setattr("airflow_airbyte_ext.operators.store.open_store", lambda *_a, **_k: MovesOnWrite(store))
+    with pytest.raises(AirbyteRestoreRefusedError, match="Nothing was written: run this again") as caught:
+        restore(connection_id, store).execute(context)
+    assert caught.value.worth_retrying
+    assert cursors(airbyte, connection_id) == {"orders": "100"}
