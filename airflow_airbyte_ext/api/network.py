@@ -42,17 +42,26 @@ def network_error(operation: Operation[Any], url: str, error: OSError, settings:
             sent=not unsent,
         )
     if isinstance(error, requests.exceptions.SSLError):
-        return AirbyteUnreachableError(
-            f"{name}: the TLS connection to {url} failed ({_in_short(cause)}). Give the CA of its certificate as a "
-            "bundle in `verify`, or set `verify` to false where that is acceptable.",
-            operation=name,
-            sent=not unsent,
-        )
+        return _tls_failed(name, url, cause, unsent)
     if unsent:
         return AirbyteUnreachableError(
             f"{name}: cannot connect to {url}. Is the address right, and Airbyte running?", operation=name, sent=False
         )
     return _broken(name, url, error)
+
+
+def _tls_failed(name: str, url: str, cause: BaseException, unsent: bool) -> AirbyteUnreachableError:
+    if "WRONG_VERSION_NUMBER" in str(cause) or "HTTP_REQUEST" in str(cause):
+        unsent, advice = True, "This port does not speak TLS: try http:// in the address."
+    else:
+        advice = (
+            "Give the CA of its certificate as a bundle in `verify`, or set `verify` to false where that is acceptable."
+        )
+    failed = AirbyteUnreachableError(
+        f"{name}: the TLS connection to {url} failed ({_in_short(cause)}). {advice}", operation=name, sent=not unsent
+    )
+    failed.worth_retrying = not unsent
+    return failed
 
 
 def _broken(name: str, url: str, error: OSError) -> AirbyteApiError:

@@ -19,6 +19,7 @@ from airflow_airbyte_ext.api.clock import Clock, SystemClock
 from airflow_airbyte_ext.api.network import network_error
 from airflow_airbyte_ext.api.operations import (
     APPLICATION_TOKEN_REQUEST,
+    GET_HEALTH_CHECK,
     GET_INSTANCE_CONFIGURATION,
     Repeat,
 )
@@ -52,6 +53,7 @@ ATTEMPTS = 5
 LONGEST_PAUSE = 30.0
 CONNECT_TIMEOUT = 10.0
 POOLED_CONNECTIONS = 32
+OLDEST_RELEASE = "0.36.0"
 CLOUD_TOKEN_URL = "https://api.airbyte.com/v1/applications/token"
 
 # Statuses that may pass by themselves. 500 is one only for reads: after a write nobody knows what it did.
@@ -139,12 +141,32 @@ class Transport:
             response = self._exchange(operation, url, body, auth)
         log.debug("%s: HTTP %s after %s", operation.operation_id, response.status_code, response.elapsed)
         if self._lacks(operation, response):
+            if Release(operation.since).is_before(OLDEST_RELEASE):
+                raise AirbyteAnswerError(
+                    f"{operation.operation_id}: what answers at {self.settings.base_url} does not look like an Airbyte "
+                    f"(HTTP {response.status_code}). Check host and port.",
+                    operation=operation.operation_id,
+                )
             raise AirbyteOperationMissingError(
                 f"{operation.operation_id} ({operation.path}) is not in this Airbyte: it needs release "
                 f"{operation.since} or later. Upgrade Airbyte, or check that the base URL is Airbyte's.",
                 operation=operation.operation_id,
             )
-        return read_answer(operation, response)
+        try:
+            return read_answer(operation, response)
+        except AirbyteAuthenticationError as error:
+            raise self._told_how(error) from None
+
+    def _told_how(self, error: AirbyteAuthenticationError) -> AirbyteAuthenticationError:
+        """Return the error with where and how we signed in: with `auto` nobody else knows."""
+        settings = self.settings
+        chosen = " (chosen by auto)" if settings.auth == "auto" else ""
+        return AirbyteAuthenticationError(
+            f"{error} The address is {settings.base_url}, and the authentication {settings.auth_kind!r}{chosen}.",
+            operation=error.operation,
+            http_status=error.http_status,
+            error_id=error.error_id,
+        )
 
     def _exchange(self, operation: Operation[Any], url: str, body: Body | None, auth: AuthBase) -> Response:
         """Send one request, and turn the network's errors into ours."""
@@ -180,8 +202,8 @@ class Transport:
         # Up to 1.8 the body names the server's exception class, which is another one for an unknown path.
         if exception_class := str(body.get("exceptionClassName") or ""):
             return "NotFoundKnown" not in exception_class
-        if operation in (GET_INSTANCE_CONFIGURATION, APPLICATION_TOKEN_REQUEST):
-            return True
+        if operation in (GET_HEALTH_CHECK, GET_INSTANCE_CONFIGURATION, APPLICATION_TOKEN_REQUEST):
+            return True  # no id is asked for
         return self.release().is_before(operation.since) or "_links" in body
 
     def _buy_token(self) -> AccessToken:
@@ -238,6 +260,8 @@ def _worth_repeating(operation: Operation[Any], error: BaseException) -> bool:
     """Whether sending the operation again is safe, and may help."""
     if isinstance(error, AirbyteApiError) and error.operation != operation.operation_id:
         return False  # it has been repeated already: the token's, or the release's
+    if isinstance(error, AirbyteUnreachableError) and not error.worth_retrying:
+        return False
     if isinstance(error, AirbyteUnreachableError):
         return operation.repeat is Repeat.READ or not error.sent
     if not isinstance(error, AirbyteStatusError) or isinstance(error, AirbyteAuthenticationError):

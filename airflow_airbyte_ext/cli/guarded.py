@@ -111,7 +111,7 @@ def _is_wanted(context: Context, count: int) -> bool:
     if context.options.yes:
         return True
     what = "this connection" if count == 1 else f"these {count} connections"
-    return context.output.confirm(f"Write the state of {what} in Airbyte?")
+    return context.output.confirm(f"Write the state of {what} to {context.client.settings.base_url}?")
 
 
 def _write(context: Context, change: Change) -> None:
@@ -165,8 +165,21 @@ def _restorer(context: Context, change: Change, *, asked: bool = False) -> Resto
 
 
 def _way_back(context: Context, connection_id: str, snapshot: str) -> str:
-    store = shlex.quote(str(context.store.root))
-    return f"airbyte-state restore --store {store} --connection {connection_id} --snapshot {shlex.quote(snapshot)}"
+    given = context.options
+    settings = context.client.settings
+    options = {
+        "--store": str(context.store.root),
+        "--url": settings.base_url,
+        "--auth": given.auth,
+        "--username": given.username,
+        "--client-id": getattr(given, "client_id", None),
+        "--key-file": getattr(given, "key_file", None),
+        "--connection": connection_id,
+        "--snapshot": snapshot,
+    }
+    return "airbyte-state restore " + " ".join(
+        f"{name} {shlex.quote(str(text))}" for name, text in options.items() if text
+    )
 
 
 def _report(context: Context, changes: list[Change], code: Exit) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.exceptions import AirbyteBadRequestError, AirbyteOperationMissingError
+from airflow_airbyte_ext.exceptions import AirbyteBadRequestError, AirbyteJobVanishedError, AirbyteOperationMissingError
 from airflow_airbyte_ext.jobs.status import verdict
 
 if TYPE_CHECKING:
@@ -91,10 +91,14 @@ class JobReader:
         self._has_light_read = True
 
     def read(self) -> JobRead | None:
-        """Return the job as it is now; None where a list of its connection's jobs does not have it."""
+        """
+        Return the job as it is now; None where a list of its connection's jobs does not have it.
+
+        :raises AirbyteJobVanishedError: The job's id belongs to another connection now.
+        """
         if self._has_light_read:
             try:
-                return self.client.get_job_info_light(id=self.job_id).job
+                return self._checked(self.client.get_job_info_light(id=self.job_id).job)
             except AirbyteOperationMissingError:
                 self._has_light_read = False
         if self.connection_id is None:
@@ -103,6 +107,17 @@ class JobReader:
             return job
         found = self.listed()
         return found[0] if found else None
+
+    def _checked(self, job: JobRead) -> JobRead:
+        """An Airbyte that was set up anew counts its jobs from 1 again, and has this id for somebody else's job."""
+        if self.connection_id is None or job.config_id in (None, self.connection_id):
+            return job
+        raise AirbyteJobVanishedError(
+            f"Job {job.id} of {self.client.settings.base_url} belongs to connection {job.config_id} now, and not to "
+            f"{self.connection_id}: this Airbyte was reset or restored. Clear the task to start a new job.",
+            job_id=job.id,
+            connection_id=self.connection_id,
+        )
 
     def listed(self) -> tuple[JobRead, list[AttemptRead]] | None:
         """Return the job and its attempts from the list of its connection's jobs; None where it is not there."""
@@ -119,4 +134,4 @@ class JobReader:
             if self.connection_id is not None:
                 return self.listed()
             info = self.client.get_job_info(id=self.job_id)
-        return info.job, [entry.attempt for entry in info.attempts]
+        return self._checked(info.job), [entry.attempt for entry in info.attempts]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import math
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
@@ -32,6 +33,7 @@ log = logging.getLogger(__name__)
 POLL_INTERVAL = 10.0
 UNREADABLE_TIMEOUT = 600.0
 LONGEST_RETRY_AFTER = 120.0
+WARNING_INTERVAL = 60.0
 
 
 class JobWatch:
@@ -64,6 +66,7 @@ class JobWatch:
         self._seen = seen
         self.readable_at = clock.time() if readable_at is None else readable_at
         self._retry_after = 0.0
+        self._warned_at = -math.inf
         self._status: str | None = None
         self._where = client.settings.base_url
 
@@ -93,6 +96,7 @@ class JobWatch:
             self._reader.client = self._reader.client.single()
         self.readable_at = self._clock.time()
         self._retry_after = 0.0
+        self._warned_at = -math.inf
         self._status = job.status
         return job
 
@@ -132,7 +136,30 @@ class JobWatch:
                 job_id=job_id,
                 connection_id=self._reader.connection_id or "",
             ) from error
-        log.warning("Job %s could not be read, and may be fine; reading it again. %s", job_id, error)
+        if self._seen and self._is_listed_no_more(error):
+            raise self._vanished() from error
+        if self._clock.time() - self._warned_at >= WARNING_INTERVAL:
+            self._warned_at = self._clock.time()
+            since, until = (
+                datetime.fromtimestamp(moment, tz=UTC).strftime("%H:%M:%S")
+                for moment in (self.readable_at, self.readable_at + self._unreadable_timeout)
+            )
+            log.warning(
+                "Job %s could not be read since %s UTC, and may be fine; giving up at %s. %s",
+                job_id,
+                since,
+                until,
+                error,
+            )
+
+    def _is_listed_no_more(self, error: AirbyteApiError) -> bool:
+        """An Airbyte that was set up anew answers 500 for a job that it had; its list of jobs tells."""
+        if self._reader.connection_id is None or not isinstance(error, AirbyteServerError) or error.http_status != 500:
+            return False
+        try:
+            return self._reader.listed() is None
+        except AirbyteApiError:
+            return False
 
     def _is_unknown(self, error: AirbyteApiError) -> bool:
         """Airbyte answers 500 for a job that it does not know, and when it is ill: so ask whether it is well."""
@@ -145,12 +172,18 @@ class JobWatch:
 
     def _vanished(self) -> AirbyteJobVanishedError:
         job_id = self._reader.job_id
-        return AirbyteJobVanishedError(
-            f"{self._where} has no job {job_id}, or does not let these credentials see it. Check the id, and that the "
-            "Airflow Connection points at the Airbyte that runs the job.",
+        advice = (
+            "It had it: was this Airbyte reset or restored? A retry starts a new job."
+            if self._seen
+            else "Check the id, and that the Airflow Connection points at the Airbyte that runs the job."
+        )
+        error = AirbyteJobVanishedError(
+            f"{self._where} has no job {job_id}, or does not let these credentials see it. {advice}",
             job_id=job_id,
             connection_id=self._reader.connection_id or "",
         )
+        error.worth_retrying = self._seen
+        return error
 
 
 def wait_for_job(

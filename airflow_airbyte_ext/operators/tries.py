@@ -9,6 +9,8 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionUnusableError,
     AirbyteError,
     AirbyteJobTimeoutError,
+    AirbyteJobVanishedError,
+    AirbyteServerError,
     AirbyteStatusError,
     AirbyteUnreachableError,
 )
@@ -34,7 +36,17 @@ def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskMe
     job_id = memory.record.get("job_id")
     if job_id is None or memory.record.get("connection_id") != connection_id:
         return None
-    job = JobReader(client, job_id, connection_id=connection_id).read()
+    log.info("An earlier try of this task submitted job %s: looking how it is.", job_id)
+    reader = JobReader(client, job_id, connection_id=connection_id)
+    try:
+        job = reader.read()
+    except AirbyteJobVanishedError as error:
+        log.warning("%s", error)
+        return None
+    except AirbyteServerError:
+        # As for a job that an Airbyte had before it was set up anew; its list of jobs tells, or fails likewise.
+        listed = reader.listed()
+        job = listed[0] if listed else None
     if job is None or verdict(job.status) in (Verdict.FAILED, Verdict.CANCELLED):
         return None
     return Submission(job, adopted=bool(memory.record.get("adopted")))

@@ -7,7 +7,12 @@ from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+from airflow_airbyte_ext.exceptions import (
+    AirbyteConfigurationError,
+    AirbyteSnapshotDamagedError,
+    AirbyteSnapshotFormatError,
+    AirbyteSnapshotKeyError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -96,6 +101,7 @@ def forget(
 
     :param dry_run: Decide, and delete nothing.
     :return: Every decision, oldest first.
+    :raises AirbyteSnapshotDamagedError: The newest snapshot is damaged, so nothing was deleted.
     :raises AirbyteSnapshotStoreError: The store cannot be read or written.
     """
     decisions = [
@@ -103,10 +109,24 @@ def forget(
         for safety in (False, True)
         for decision in decide(store.snapshots(connection_id, safety=safety), retention, now=now)
     ]
-    for decision in decisions:
-        if not decision.keep and not dry_run:
-            store.delete(decision.ref)
+    forgotten = [decision.ref for decision in decisions if not decision.keep]
+    if forgotten and not dry_run:
+        _check_newest(store, connection_id)
+    for ref in forgotten if not dry_run else ():
+        store.delete(ref)
     return decisions
+
+
+def _check_newest(store: SnapshotStore, connection_id: str) -> None:
+    """See to it that the newest snapshot can be restored, before others are deleted because there is a newer one."""
+    newest = store.latest(connection_id)
+    try:
+        if newest:
+            store.read(newest)
+    except AirbyteSnapshotKeyError:
+        pass  # whoever forgets need not be able to read
+    except (AirbyteSnapshotDamagedError, AirbyteSnapshotFormatError) as error:
+        raise type(error)(f"{error} Nothing was deleted: older snapshots may be the last good ones.") from None
 
 
 def decide(refs: Sequence[SnapshotRef], retention: Retention, *, now: datetime) -> list[Decision]:

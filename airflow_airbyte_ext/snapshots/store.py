@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import re
 import secrets
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _FILE = re.compile(r"(?P<id>\d{8}T\d{12}Z-[0-9a-f]{12})\.json(?:\.gz)?(?:\.fernet)?")
+log = logging.getLogger(__name__)
+
 LATEST = "latest"
 SAFETY_FOLDER = "before-restore"
 
@@ -95,6 +98,9 @@ class SnapshotStore:
         folder = self._folder(snapshot.origin.connection_id, safety)
         path = folder / f"{snapshot.id}.json{self._packing.suffix}"
         data = self._packing.pack(snapshot.to_bytes())
+        latest = None if self._packing.keys else self.latest(snapshot.origin.connection_id)
+        if latest and latest.path.endswith(".fernet"):
+            log.warning("Snapshot %s is written without encryption, and the one before has it.", snapshot.id)
         with self._explained("written"):
             if local := _local(path):
                 _write_local(local, data)

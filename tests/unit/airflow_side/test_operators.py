@@ -349,3 +349,27 @@ def test_a_report_that_cannot_be_read_at_all_does_not_fail_a_job_that_succeeded(
     airbyte.fail_next("getJobInfoWithoutLogs", fault, times=100)
     report = sync(connection_id, unreadable_timeout=0.1).execute(context)
     assert (report["status"], report["records_synced"]) == ("succeeded", None)
+
+
+def test_an_airbyte_that_was_set_up_anew_and_gave_the_id_to_another_connection_is_no_success(
+    airbyte, connection_id, context
+) -> None:
+    """Its job ids count from 1 again, and somebody else's job has ours."""
+    foreign = airbyte.start_job(airbyte.add_connection(name="Other", streams=["a"]))
+    context["task_state_store"]["airbyte_job"] = {
+        "max_tries": 2,
+        "job_id": foreign,
+        "adopted": False,
+        "connection_id": connection_id,
+    }
+    report = sync(connection_id).execute(context)
+    assert (report["connection_id"], report["job_id"]) == (connection_id, foreign + 1)
+    with pytest.raises(AirflowFailException, match=r"belongs to connection .* now, and not to"):
+        sync(connection_id).execute_complete(context, {"job_id": foreign, "status": "succeeded"})
+    assert airbyte.calls("cancelJob") == []
+
+
+def test_a_retry_starts_a_new_job_where_airbyte_has_lost_the_old_one(airbyte, connection_id, context) -> None:
+    record = {"max_tries": 2, "job_id": 4711, "adopted": False, "connection_id": connection_id}
+    context["task_state_store"]["airbyte_job"] = record
+    assert sync(connection_id).execute(context)["job_id"] == 1

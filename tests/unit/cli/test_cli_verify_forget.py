@@ -68,7 +68,7 @@ def test_a_connection_that_airbyte_does_not_have_fails_alone(cli, airbyte, saved
     monkeypatch.setenv("AIRBYTE_URL", start_fake().url)
     run = cli("verify", "--against-airbyte", "--json")
     assert run.code == 1
-    assert run.json["connections"][0]["error"]["type"] == "AirbyteNotFoundError"
+    assert run.json["connections"][0]["error"]["type"] == "AirbyteConnectionUnknownError"
     assert len(run.json["connections"][0]["snapshots"]) == 3
 
 

@@ -225,3 +225,25 @@ def test_the_time_of_the_last_reading_can_be_handed_on(airbyte, client, clock, c
     watch = JobWatch(client, job_id, clock=clock, seen=True, unreadable_timeout=60, readable_at=clock.now - 61)
     with pytest.raises(AirbyteJobUnreadableError):
         watch.poll()
+
+
+def test_a_job_that_airbyte_had_and_lists_no_more_has_vanished_at_once(airbyte, client, clock):
+    """An Airbyte that was set up anew answers 500 for it, as for a moment of weakness; its list of jobs tells."""
+    connection_id = airbyte.add_connection()
+    watch = JobWatch(client, 4711, clock=clock, connection_id=connection_id, seen=True)
+    with pytest.raises(AirbyteJobVanishedError, match="reset or restored") as caught:
+        watch.poll()
+    assert caught.value.worth_retrying
+
+
+def test_polls_that_fail_are_told_once_a_minute_with_their_end(airbyte, client, clock, caplog):
+    connection_id = airbyte.add_connection()
+    job_id = airbyte.start_job(connection_id)
+    airbyte.fail_next("getJobInfoLight", Fault.status(503), times=13)
+    watch = JobWatch(client, job_id, clock=clock, connection_id=connection_id, seen=True)
+    for _ in range(13):
+        assert watch.poll() is None
+        clock.sleep(10)
+    told = [record.getMessage() for record in caplog.records if "could not be read since" in record.getMessage()]
+    assert len(told) == 3
+    assert "giving up at" in told[0]
