@@ -112,12 +112,14 @@ class JobReader:
         """An Airbyte that was set up anew counts its jobs from 1 again, and has this id for somebody else's job."""
         if self.connection_id is None or job.config_id in (None, self.connection_id):
             return job
-        raise AirbyteJobVanishedError(
+        error = AirbyteJobVanishedError(
             f"Job {job.id} of {self.client.settings.base_url} belongs to connection {job.config_id} now, and not to "
-            f"{self.connection_id}: this Airbyte was reset or restored. Clear the task to start a new job.",
+            f"{self.connection_id}: this Airbyte was reset or restored. A retry starts a new job.",
             job_id=job.id,
             connection_id=self.connection_id,
         )
+        error.worth_retrying = True
+        raise error
 
     def listed(self) -> tuple[JobRead, list[AttemptRead]] | None:
         """Return the job and its attempts from the list of its connection's jobs; None where it is not there."""

@@ -93,7 +93,12 @@ class AirbyteJobTrigger(BaseTrigger):
             job = await self._wait()
             event = {"job_id": self.job_id, "status": job.status}
         except AirbyteError as error:
-            event = {"job_id": self.job_id, "error": type(error).__name__, "message": str(error)}
+            event = {
+                "job_id": self.job_id,
+                "error": type(error).__name__,
+                "message": str(error),
+                "worth_retrying": error.worth_retrying,
+            }
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:
@@ -191,4 +196,5 @@ def raise_for_event(event: dict[str, Any] | None) -> None:
         error = getattr(exceptions, str(event["error"]), AirbyteJobError)(str(event.get("message")))
         if isinstance(error, AirbyteJobError):
             error.job_id = event.get("job_id")
+        error.worth_retrying = bool(event.get("worth_retrying", error.worth_retrying))
         raise error

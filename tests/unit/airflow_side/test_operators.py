@@ -16,6 +16,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobFailedError,
     AirbyteJobRunningError,
     AirbyteJobTimeoutError,
+    AirbyteJobVanishedError,
 )
 from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
 from airflow_airbyte_ext.operators.kill import TaskKilledError
@@ -364,7 +365,7 @@ def test_an_airbyte_that_was_set_up_anew_and_gave_the_id_to_another_connection_i
     }
     report = sync(connection_id).execute(context)
     assert (report["connection_id"], report["job_id"]) == (connection_id, foreign + 1)
-    with pytest.raises(AirflowFailException, match=r"belongs to connection .* now, and not to"):
+    with pytest.raises(AirbyteJobVanishedError, match=r"belongs to connection .* now, and not to"):
         sync(connection_id).execute_complete(context, {"job_id": foreign, "status": "succeeded"})
     assert airbyte.calls("cancelJob") == []
 
