@@ -145,7 +145,7 @@ class AirbyteRateLimitError(AirbyteStatusError):
 
 
 class AirbyteServerError(AirbyteStatusError):
-    """Airbyte, or a proxy before it, failed (5xx)."""
+    """Airbyte, or a proxy before it, failed (5xx, 408)."""
 
 
 class AirbyteConnectionUnusableError(AirbyteError):

@@ -107,6 +107,7 @@ def read_report(
     :raises AirbyteApiError: Airbyte could not be asked.
     """
     reader = JobReader(client, job_id, connection_id=connection_id)
+    until = clock.time() + patience
     retrying = Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, AirbyteApiError) and error.worth_retrying),
         stop=lambda _state: clock.time() >= until,
@@ -115,7 +116,6 @@ def read_report(
         before_sleep=_say_why,
         reraise=True,
     )
-    until = clock.time() + patience
     try:
         found = retrying(reader.read_with_attempts)
     except AirbyteApiError as error:
