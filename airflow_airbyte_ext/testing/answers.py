@@ -5,11 +5,13 @@ from __future__ import annotations
 import uuid
 from typing import Any
 
+from airflow_airbyte_ext.testing.catalogs import is_selected
 from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.job_answers import JobAnswers, Json, without_nulls
 from airflow_airbyte_ext.testing.jobs import Job, Stream
+from airflow_airbyte_ext.testing.pieces import SETTINGS, Actor, Connection, Workspace
 from airflow_airbyte_ext.testing.states import StateRows
-from airflow_airbyte_ext.testing.world import ORGANIZATION_ID, Actor, Connection, World
+from airflow_airbyte_ext.testing.world import ORGANIZATION_ID, World
 
 _USER_ID = "00000000-0000-4000-8000-0000000000b1"
 _DAY = 24 * 3600
@@ -28,62 +30,39 @@ class Answers:
         fields: Json = {
             "connectionId": connection.connection_id,
             "name": connection.name,
-            "namespaceDefinition": "source",
-            "namespaceFormat": "${SOURCE_NAMESPACE}",
-            "prefix": "",
             "sourceId": connection.source.id,
             "destinationId": connection.destination.id,
-            "operationIds": [],
-            "syncCatalog": {"streams": [self._catalog_entry(stream) for stream in connection.streams]},
-            "schedule": {"units": 24, "timeUnit": "hours"} if connection.schedule_type == "basic" else None,
+            # What was sent as not selected is shown by web_backend only.
+            "syncCatalog": self.catalog([each for each in connection.catalog if is_selected(each)]),
             "status": connection.status,
-            "resourceRequirements": None,
         }
-        return without_nulls(self._era, fields | self._later_fields(connection))
+        fields |= self.schedule(connection) | self.settings(connection)
+        if self._era.since("0.40.17"):
+            fields["breakingChange"] = connection.breaking_change
+        if self._era.since("0.50.46"):
+            fields["created_at"] = int(connection.created_at)
+        return without_nulls(self._era, fields | self.status_reason(connection))
 
-    def _later_fields(self, connection: Connection) -> Json:
-        """What ConnectionRead has grown, with the release that brought it."""
-        era = self._era
-        added: tuple[tuple[bool, Json], ...] = (
-            (
-                era.since("0.36.9"),
-                {"sourceCatalogId": str(uuid.uuid5(uuid.UUID(connection.source.id), "catalog"))},
-            ),
-            (era.since("0.40.0"), {"scheduleType": connection.schedule_type}),
-            (era.since("0.40.0"), {"scheduleData": _schedule_data(connection)}),
-            (era.since("0.40.15") and era.before("1.7.0"), {"geography": "auto"}),
-            (era.since("0.40.17"), {"breakingChange": False, "notifySchemaChanges": True}),
-            (era.since("0.40.18"), {"nonBreakingChangesPreference": "ignore"}),
-            (era.since("0.50.31"), {"notifySchemaChangesByEmail": False}),
-            (era.since("0.50.46"), {"created_at": int(connection.created_at)}),
-            (era.since("1.6.0"), {"tags": []}),
-            (era.since("head"), {"onDemandEnabled": False}),
-            (era.since("head") and connection.status == "locked", {"statusReason": "locked by the platform"}),
-        )
-        return {name: value for here, fields in added if here for name, value in fields.items()}
+    def settings(self, connection: Connection) -> Json:
+        """What ConnectionRead and WebBackendConnectionRead have in common, under the same names."""
+        known = [setting for setting in SETTINGS if setting.known_to(self._era)]
+        return {setting.name: setting.read(connection) for setting in known}
 
-    def _catalog_entry(self, stream: Stream) -> Json:
-        fields: Json = {
-            "name": stream.name,
-            "jsonSchema": {"type": "object", "properties": {"id": {"type": "integer"}}},
-            "supportedSyncModes": ["full_refresh", "incremental"],
-            "sourceDefinedCursor": False,
-            "defaultCursorField": ["updated_at"],
-            "sourceDefinedPrimaryKey": [["id"]],
-            "namespace": stream.namespace,
-        }
-        incremental = stream.sync_mode == "incremental"
-        config: Json = {
-            "syncMode": stream.sync_mode,
-            "cursorField": ["updated_at"] if incremental else [],
-            "destinationSyncMode": "append_dedup" if incremental else "overwrite",
-            "primaryKey": [["id"]],
-            "aliasName": stream.name,
-            "selected": True,
-        }
-        if self._era.since("0.40.32"):
-            config["fieldSelectionEnabled"] = False
-        return {"stream": without_nulls(self._era, fields), "config": config}
+    def schedule(self, connection: Connection) -> Json:
+        """The schedule in the old words, and since 0.40.0 in the new ones too."""
+        fields: Json = {"schedule": connection.legacy_schedule}
+        if self._era.since("0.40.0"):
+            fields |= {"scheduleType": connection.schedule_type, "scheduleData": connection.schedule_data}
+        return fields
+
+    def status_reason(self, connection: Connection) -> Json:
+        """Why a connection is locked."""
+        return {"statusReason": "locked by the platform"} if connection.status == "locked" else {}
+
+    def catalog(self, entries: list[Json]) -> Json:
+        """AirbyteCatalog."""
+        shown = [{**entry, "stream": without_nulls(self._era, entry["stream"])} for entry in entries]
+        return {"streams": shown}
 
     def state(self, connection_id: str, rows: StateRows | None) -> Json:
         """ConnectionState; a connection that is unknown has no rows and is not an error."""
@@ -92,14 +71,14 @@ class Answers:
             return {"stateType": read.pop("stateType"), "connectionId": connection_id, **read}
         return {"connectionId": connection_id} | ({"state": read["state"]} if "state" in read else {})
 
-    def workspace(self) -> Json:
-        """WorkspaceRead of the one workspace."""
+    def workspace(self, workspace: Workspace) -> Json:
+        """WorkspaceRead."""
         fields: Json = {
-            "workspaceId": self._world.workspace_id,
-            "customerId": str(uuid.uuid5(uuid.UUID(self._world.workspace_id), "customer")),
+            "workspaceId": workspace.id,
+            "customerId": str(uuid.uuid5(uuid.UUID(workspace.id), "customer")),
             "email": "user@example.com",
-            "name": "Default Workspace",
-            "slug": "default-workspace",
+            "name": workspace.name,
+            "slug": workspace.name.lower().replace(" ", "-"),
             "initialSetupComplete": True,
             "displaySetupWizard": False,
             "anonymousDataCollection": False,
@@ -109,7 +88,7 @@ class Answers:
             "firstCompletedSync": None,
             "feedbackDone": None,
         }
-        if self._era.since("1.0.0"):
+        if self._era.since("0.63.0"):
             fields |= {"organizationId": ORGANIZATION_ID, "tombstone": False}
         return without_nulls(self._era, fields)
 
@@ -118,7 +97,7 @@ class Answers:
         fields: Json = {
             f"{actor.kind}DefinitionId": actor.definition_id,
             f"{actor.kind}Id": actor.id,
-            "workspaceId": self._world.workspace_id,
+            "workspaceId": actor.workspace_id,
             "connectionConfiguration": {"host": f"{actor.kind}.example.com", "password": "**********"},
             "name": actor.name,
             f"{actor.kind}Name": actor.connector,
@@ -139,7 +118,9 @@ class Answers:
         if self._era.before("0.57.4"):
             return fields | {"webappUrl": url}
         fields |= {"version": self._era.version, "airbyteUrl": url, "auth": {"mode": auth_mode}}
-        return fields | {"defaultOrganizationEmail": "user@example.com", "trackingStrategy": "logging"}
+        if self._era.since("1.0.0"):
+            fields["defaultOrganizationEmail"] = "user@example.com"
+        return fields | {"trackingStrategy": "logging"}
 
     def connection_status(self, connection: Connection) -> Json:
         """ConnectionStatusRead, whose shape changed with 1.2.0."""
@@ -162,7 +143,7 @@ class Answers:
         active = self._world.active_job(connection.connection_id)
         return {
             "connectionSyncStatus": _sync_status(connection, active, last),
-            "scheduleData": _schedule_data(connection),
+            "scheduleData": connection.schedule_data,
             "activeJob": active and self.jobs.job_read(active),
             "lastSyncJobCreatedAt": last and int(last.created_at),
         }
@@ -183,14 +164,6 @@ class Answers:
         if attempt is None or attempt.failure is None:
             return None
         return self.jobs.failure_reason(attempt.failure, attempt.updated_at)
-
-
-def _schedule_data(connection: Connection) -> Json | None:
-    if connection.schedule_type == "basic":
-        return {"basicSchedule": {"timeUnit": "hours", "units": 24}}
-    if connection.schedule_type == "cron":
-        return {"cron": {"cronExpression": "0 0 3 * * ?", "cronTimeZone": "UTC"}}
-    return None
 
 
 def _sync_status(connection: Connection, active: Job | None, last: Job | None) -> str:

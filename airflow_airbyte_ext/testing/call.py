@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.errors import Refusal
@@ -24,6 +24,12 @@ class Call:
     body: dict[str, Any]
     url: str = ""
 
+    def with_body(self, body: Any) -> Call:
+        """The same call about another object, such as a part of its body."""
+        if not isinstance(body, dict):
+            raise Refusal("malformed", "Cannot deserialize value from Array value (token `JsonToken.START_ARRAY`)")
+        return replace(self, body=body)
+
     def text(self, name: str) -> str:
         """A required property; Jackson reads an empty UUID as null."""
         value = self.body.get(name)
@@ -41,6 +47,14 @@ class Call:
         if not isinstance(value, list | None):
             raise Refusal("malformed", f'Cannot deserialize value of type `java.util.ArrayList` for "{name}"')
         return value or []
+
+    def ids(self, name: str) -> list[str]:
+        """An optional array of UUIDs."""
+        return [uuid_of(each) for each in self.items(name)]
+
+    def flag(self, name: str) -> bool:
+        """An optional boolean; null and absent are false."""
+        return self.body.get(name) is True
 
     def number(self, name: str) -> int:
         """A required whole number."""

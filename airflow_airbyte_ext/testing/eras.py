@@ -6,6 +6,7 @@ reader can hold this file, and every place that asks, against Airbyte's own hist
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
 _NEWEST = (10**6,)
@@ -97,8 +98,16 @@ ERAS = {
 }
 
 
+_OLDEST = "0.36.0"
+_RELEASE = re.compile(r"\d+\.\d+\.\d+")
+
+
 def era_named(name: str) -> Era:
-    """Find an era by the name that a user types."""
-    if name not in ERAS:
-        raise ValueError(f"unknown era {name!r}: choose one of {', '.join(ERAS)}")
-    return ERAS[name]
+    """Find an era by the name that a user types: one of `ERAS`, or a whole release such as "1.8.0"."""
+    if name in ERAS:
+        return ERAS[name]
+    if _RELEASE.fullmatch(name) and release_key(name) >= release_key(_OLDEST):
+        return Era(name, name)
+    raise ValueError(
+        f"unknown era {name!r}: choose one of {', '.join(ERAS)}, or a whole release from {_OLDEST} on, such as 1.8.0"
+    )

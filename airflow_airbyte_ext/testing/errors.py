@@ -20,6 +20,7 @@ _STATUS = {
     "wrong_method": 405,
     "conflict": 409,
     "media_type": 415,
+    "unprocessable": 422,
     "sync_running": 423,
     "illegal": 500,
     "no_such_job": 500,
@@ -61,7 +62,7 @@ def _body(era: Era, refusal: Refusal, path: str) -> Any:
     if refusal.kind == "unknown_path":
         return _unknown_path(era, path)
     if era.errors == "opaque":
-        told = refusal.kind in ("conflict", "sync_running")
+        told = refusal.kind in ("conflict", "sync_running", "unprocessable")
         return {"message": refusal.message, **_error_id()} if told else _error_id()
     return _worded(era, refusal)
 
@@ -74,6 +75,8 @@ def _worded(era: Era, refusal: Refusal) -> dict[str, Any]:
         return _exception(era, refusal.message, f"{package}.ValueConflictKnownException")
     if refusal.kind == "sync_running":
         return _exception(era, refusal.message, f"{_COMMONS}.SyncIsRunningException")
+    if refusal.kind == "unprocessable":
+        return _exception(era, refusal.message, "io.airbyte.validation.json.JsonValidationException")
     name = "java.lang.RuntimeException" if refusal.kind == "no_such_job" else "java.lang.IllegalStateException"
     return _exception(era, f"Internal Server Error: {refusal.message}", name)
 

@@ -13,25 +13,25 @@ from airflow_airbyte_ext.testing.answers import Answers
 from airflow_airbyte_ext.testing.auth import CLIENT_ID, Guard
 from airflow_airbyte_ext.testing.eras import era_named
 from airflow_airbyte_ext.testing.errors import Refusal
-from airflow_airbyte_ext.testing.jobs import Failure, Job, Step, Stream, checked_script
+from airflow_airbyte_ext.testing.jobs import Failure, Job, Step, checked_script
 from airflow_airbyte_ext.testing.operations import OPERATIONS
+from airflow_airbyte_ext.testing.planting import Planting
 from airflow_airbyte_ext.testing.server import Request, Server
 from airflow_airbyte_ext.testing.wire import ThreadedServer
 from airflow_airbyte_ext.testing.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from airflow_airbyte_ext.testing.faults import Fault, PendingFault
 
-StreamName = str | tuple[str | None, str] | Stream
 
-
-class FakeAirbyte:
+class FakeAirbyte(Planting):
     """A fake Airbyte that serves the Config API on this machine: a context manager, or `start()` and `stop()`.
 
-    `era` chooses the Airbyte that it behaves like: "0.36", "0.40", "0.50", "1.0", "2.0" or "head". `auth` is "none",
-    "basic", "bearer" or "client_credentials", with the credentials named alike; `token_lifetime` is in seconds. `now`
+    `era` chooses the Airbyte that it behaves like: "0.36", "0.40", "0.50", "1.0", "2.0", "head", or a whole release
+    such as "1.8.0". `auth` is "none", "basic", "bearer" or "client_credentials", with the credentials named alike;
+    `token_lifetime` is in seconds. `strict` (era "head") refuses properties that a request does not declare. `now`
     gives epoch seconds, for job times, steps with `seconds`, and tokens. `certfile` and `keyfile` switch TLS on,
     `path_prefix` ("/airbyte") puts everything under a path.
     """
@@ -48,6 +48,7 @@ class FakeAirbyte:
         client_id: str = CLIENT_ID,
         client_secret: str = "fake-client-secret",
         token_lifetime: int = 900,
+        strict: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
         path_prefix: str = "",
@@ -58,9 +59,11 @@ class FakeAirbyte:
         self.era, self.auth = era, auth
         self.username, self.password, self.token = username, password, token
         self.client_id, self.client_secret = client_id, client_secret
+        if strict and guard.era.before("head"):
+            raise ValueError('only the era "head" can be strict: older servers ignore what they do not know')
         self._world = World(guard.era, now)
         prefix = "/" + path_prefix.strip("/") if path_prefix.strip("/") else ""
-        self._server = Server(self._world, guard, prefix)
+        self._server = Server(self._world, guard, prefix, strict)
         self._address = (host, port)
         self._tls: dict[str, Any] = {"ssl_certfile": certfile, "ssl_keyfile": keyfile} if certfile else {}
         self._running: ThreadedServer | None = None
@@ -124,11 +127,6 @@ class FakeAirbyte:
         """The base of the Config API, to which "/v1/..." is appended."""
         return f"{self.url}/api"
 
-    @property
-    def workspace_id(self) -> str:
-        """The id of the one workspace."""
-        return self._world.workspace_id
-
     # Setting up
 
     @property
@@ -139,29 +137,6 @@ class FakeAirbyte:
     @default_script.setter
     def default_script(self, steps: Sequence[Step]) -> None:
         self._world.default_script = checked_script(steps)
-
-    def add_connection(
-        self,
-        name: str = "Orders",
-        streams: Iterable[StreamName] = ("orders",),
-        status: str = "active",
-        connection_id: str | None = None,
-        schedule_type: str = "manual",
-    ) -> str:
-        """Make a connection and answer its id.
-
-        `streams` are names, or (namespace, name); `status` is active, inactive, deprecated (deleted) or locked;
-        `schedule_type` manual, basic or cron. "A → B" as a name calls the source A and the destination B.
-        """
-        catalog = [_stream(stream) for stream in streams]
-        with self._by_hand():
-            made = self._world.add_connection(name, catalog, status, connection_id, schedule_type)
-        return made.connection_id
-
-    def set_connection_status(self, connection_id: str, status: str) -> None:
-        """Switch a connection to active, inactive, deprecated (Airbyte's word for deleted) or locked (era "head")."""
-        with self._by_hand():
-            self._world.set_status(connection_id, status)
 
     def script(self, connection_id: str, steps: Sequence[Step], *, repeat: bool = False) -> None:
         """Say how the connection's next job will go; several scripts queue up, one for each job.
@@ -234,15 +209,6 @@ class FakeAirbyte:
         """The faults that have not happened yet; at the end of a test there should be none."""
         with self._by_hand():
             return self._server.faults.pending()
-
-
-def _stream(given: StreamName) -> Stream:
-    if isinstance(given, Stream):
-        return given
-    if isinstance(given, str):
-        return Stream(given)
-    namespace, name = given
-    return Stream(name, namespace)
 
 
 def _job_facts(job: Job) -> dict[str, Any]:

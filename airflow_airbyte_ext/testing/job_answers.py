@@ -43,6 +43,8 @@ class JobAnswers:
         fields["status"] = job.status
         if era.since("0.39.24") and job.kind == "reset_connection":
             fields["resetConfig"] = {"streamsToReset": [descriptor(stream) for stream in job.streams]}
+        if era.since("0.62.2") and job.kind == "refresh":
+            fields["refreshConfig"] = {"streamsToRefresh": [descriptor(stream) for stream in job.streams]}
         if era.since("0.50.45") and stats:
             fields |= self._aggregates(job)
         return without_nulls(era, fields)
@@ -107,7 +109,7 @@ class JobAnswers:
             "endedAt": None if attempt.ended_at is None else int(attempt.ended_at),
             "bytesSynced": attempt.bytes if stats else None,
             "recordsSynced": attempt.records if stats else None,
-            "totalStats": self._stats(attempt.records, attempt.bytes) if stats else None,
+            "totalStats": self.stats(attempt.records, attempt.bytes) if stats else None,
             "streamStats": self._stream_stats(job, attempt) if stats else [],
             "failureSummary": self._failure_summary(attempt),
         }
@@ -119,7 +121,8 @@ class JobAnswers:
         reason = self.failure_reason(attempt.failure, attempt.ended_at)
         return {"failures": [reason], "partialSuccess": attempt.failure.partial_success}
 
-    def _stats(self, records: int, size: int) -> Json:
+    def stats(self, records: int, size: int) -> Json:
+        """AttemptStats."""
         fields = {
             "recordsEmitted": records,
             "bytesEmitted": size,
@@ -134,7 +137,7 @@ class JobAnswers:
 
     def _stream_stats(self, job: Job, attempt: Attempt) -> list[Json]:
         return [
-            self._stream_name(stream) | {"stats": self._stats(records, size)}
+            self._stream_name(stream) | {"stats": self.stats(records, size)}
             for stream, records, size in _per_stream(job, attempt.records, attempt.bytes)
         ]
 
@@ -145,25 +148,33 @@ class JobAnswers:
     def _aggregates(self, job: Job) -> Json:
         records = sum(attempt.records for attempt in job.attempts)
         size = sum(attempt.bytes for attempt in job.attempts)
-        by_stream = [
-            self._stream_name(stream) | self._totals(stream_records, stream_size)
+        by_stream = self.stream_totals(job, records, size)
+        return {"aggregatedStats": self.totals(records, size), "streamAggregatedStats": by_stream}
+
+    def stream_totals(self, job: Job, records: int, size: int) -> list[Json]:
+        """The totals of each stream of a job, spread evenly."""
+        return [
+            self._stream_name(stream) | self.totals(stream_records, stream_size)
             for stream, stream_records, stream_size in _per_stream(job, records, size)
         ]
-        return {"aggregatedStats": self._totals(records, size), "streamAggregatedStats": by_stream}
 
-    def _totals(self, records: int, size: int) -> Json:
+    def totals(self, records: int, size: int) -> Json:
+        """Records and bytes, as they left the source and as they arrived."""
         totals = {"recordsEmitted": records, "bytesEmitted": size}
         totals |= {"recordsCommitted": records, "bytesCommitted": size}
         return totals | ({"recordsRejected": 0} if self._era.since("1.8.0") else {})
 
     def _logs(self, job: Job, attempt: Attempt, logs: bool) -> Json:
-        told = _log_messages(job, attempt) if logs else []
+        if not logs and self._era.structured_logs:
+            return {}
+        return self.log_fields(_log_messages(job, attempt) if logs else [], attempt.created_at)
+
+    def log_fields(self, told: list[str], when: float) -> Json:
+        """The properties that hold these lines of a log."""
         if not self._era.structured_logs:
             return {"logs": {"logLines": told}}
-        if not logs:
-            return {}
-        when = int(attempt.created_at * 1000)
-        events = [{"timestamp": when, "message": line, "level": "info", "logSource": "platform"} for line in told]
+        stamp = int(when * 1000)
+        events = [{"timestamp": stamp, "message": line, "level": "info", "logSource": "platform"} for line in told]
         return {"logType": "structured", "logs": {"events": events, "version": "1"}}
 
     def _definition(self, connection: Connection, kind: str) -> Json:
@@ -176,7 +187,7 @@ class JobAnswers:
             "dockerImageTag": "1.0.0",
             "documentationUrl": f"https://docs.airbyte.com/integrations/{kind}s/{slug}",
         }
-        if kind == "destination" and self._era.since("0.40.32") and self._era.before("0.57.0"):
+        if kind == "destination" and self._era.since("0.40.32") and self._era.before("0.63.5"):
             fields |= {"supportsDbt": False, "normalizationConfig": {"supported": False}}
         return fields
 

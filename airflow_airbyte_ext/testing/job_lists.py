@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing.call import Call, uuid_of, whole_number
+from airflow_airbyte_ext.testing.call import Call, whole_number
 from airflow_airbyte_ext.testing.errors import Refusal
 
 if TYPE_CHECKING:
@@ -39,9 +39,9 @@ def list_jobs(call: Call) -> Any:
 
 def list_jobs_for_workspaces(call: Call) -> Any:
     """jobs/list_for_workspaces: ignores configId, and counts only the page."""
-    workspaces = [uuid_of(each) for each in call.items("workspaceIds") or [call.world.workspace_id]]
-    here = call.world.workspace_id in workspaces
-    page = _page(call, _filtered(call, _candidates(call, None) if here else []))
+    workspaces = call.ids("workspaceIds") or list(call.world.workspaces)
+    found = _filtered(call, _candidates(call, None))
+    page = _page(call, [job for job in found if call.world.connection(job.connection_id).workspace_id in workspaces])
     return _answer(call, page, len(page))
 
 

@@ -7,21 +7,28 @@ last one lasts for ever. What was last shown stays true until somebody looks aga
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 TERMINAL = frozenset({"succeeded", "failed", "cancelled"})
 
 
 @dataclass(frozen=True)
 class Stream:
-    """One stream of a connection's catalog; `sync_mode` is "incremental" or "full_refresh"."""
+    """One stream of a connection's catalog; `sync_mode` is "incremental" or "full_refresh".
+
+    `columns` are names with JSON types ({"id": "integer"}) or JSON schemas; `cursor` and `primary_key` are what the
+    source defines, () for none.
+    """
 
     name: str
     namespace: str | None = None
     sync_mode: str = "incremental"
+    columns: Mapping[str, Any] | None = field(default=None, compare=False)
+    cursor: tuple[str, ...] = field(default=("updated_at",), compare=False)
+    primary_key: tuple[tuple[str, ...], ...] = field(default=(("id",),), compare=False)
 
     @property
     def key(self) -> tuple[str, str | None]:
@@ -102,7 +109,7 @@ class Job:
     """One run of Airbyte, with the script that it plays.
 
     `kind` is Airbyte's configType (sync, reset_connection, refresh). `on_status` is told of every new status before it
-    is shown and may answer with the step to play instead.
+    is shown and may answer with the step to play instead. `then_sync` says that a sync follows when it succeeds.
     """
 
     id: int
@@ -118,6 +125,7 @@ class Job:
     started_at: float | None = None
     attempts: list[Attempt] = field(default_factory=list)
     cancel_requested: bool = False
+    then_sync: bool = False
     _reads: int = 0
     _since: float = 0.0
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_airbyte_ext.testing.eras import era_named
 from airflow_airbyte_ext.testing.jobs import Failure, Step
 from airflow_airbyte_ext.testing.world import WORKSPACE_ID
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_airbyte_ext.testing.fake import FakeAirbyte
 
 DEMO_WORKSPACE_ID = WORKSPACE_ID
@@ -45,12 +48,13 @@ LAKE_BUSY = Failure(
 def plant_demo(airbyte: FakeAirbyte, seconds_per_step: float = 1.0) -> None:
     """Add the demo's connections; a sync of "Orders → Warehouse" takes six steps of so many seconds."""
     orders, events, broken, paused, anew = DEMO_CONNECTIONS.items()
-    _add(airbyte, orders, ["orders", "customers"], _orders_script(seconds_per_step))
-    _add(airbyte, events, ["clicks", "page_views"], _events_script(seconds_per_step))
+    orders_script, operations = _orders_script(seconds_per_step), _operations(airbyte)
+    _add(airbyte, orders, ["orders", "customers"], orders_script, tags=["daily", "finance"], operations=operations[:1])
+    _add(airbyte, events, ["clicks", "page_views"], _events_script(seconds_per_step), tags=["daily", "web"])
     _add(airbyte, broken, ["users"], _broken_script(seconds_per_step))
-    _add(airbyte, paused, ["invoices"], _orders_script(seconds_per_step), status="inactive")
-    _add(airbyte, anew, ["orders", "clients"], _orders_script(seconds_per_step))
-    if airbyte.era != "0.36":
+    _add(airbyte, paused, ["invoices"], orders_script, "inactive", tags=["finance"])
+    _add(airbyte, anew, ["orders", "clients"], orders_script, operations=operations)
+    if era_named(airbyte.era).typed_state:
         rows = [("orders", "2041"), ("customers", "318")]
         airbyte.set_state(
             ORDERS_ID,
@@ -68,11 +72,30 @@ def plant_demo(airbyte: FakeAirbyte, seconds_per_step: float = 1.0) -> None:
 
 
 def _add(
-    airbyte: FakeAirbyte, who: tuple[str, str], streams: list[str], script: list[Step], status: str = "active"
+    airbyte: FakeAirbyte,
+    who: tuple[str, str],
+    streams: list[str],
+    script: list[Step],
+    status: str = "active",
+    tags: Sequence[str] = (),
+    operations: Sequence[str] = (),
 ) -> None:
     name, connection_id = who
-    airbyte.add_connection(name, [("public", stream) for stream in streams], status, connection_id)
+    named = [("public", stream) for stream in streams]
+    settings = {"operationIds": list(operations)}
+    airbyte.add_connection(name, named, status, connection_id, tags=tags, settings=settings)
     airbyte.script(connection_id, script, repeat=True)
+
+
+def _operations(airbyte: FakeAirbyte) -> list[str]:
+    """What followed a sync in the old days, before 0.63.5: normalization, and a dbt project of one's own."""
+    if era_named(airbyte.era).since("0.63.5"):
+        return []
+    dbt = {"gitRepoUrl": "https://git.example.com/models.git", "dockerImage": "fishtownanalytics/dbt:1.0.0"}
+    return [
+        airbyte.add_operation("Normalization", {"operatorType": "normalization", "normalization": {"option": "basic"}}),
+        airbyte.add_operation("Models", {"operatorType": "dbt", "dbt": {**dbt, "dbtArguments": "run"}}),
+    ]
 
 
 def _orders_script(seconds: float) -> list[Step]:

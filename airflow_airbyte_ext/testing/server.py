@@ -18,6 +18,7 @@ from airflow_airbyte_ext.testing.call import Call
 from airflow_airbyte_ext.testing.errors import Refusal, answer
 from airflow_airbyte_ext.testing.faults import Fault, FaultQueue
 from airflow_airbyte_ext.testing.operations import OPERATIONS, Operation
+from airflow_airbyte_ext.testing.strictness import check_properties
 from airflow_airbyte_ext.testing.wire import Dropped, Transports, Truncated
 
 if TYPE_CHECKING:
@@ -53,6 +54,7 @@ class Server:
     world: World
     guard: Guard
     prefix: str = ""
+    strict: bool = False
     url: str = ""
     lock: threading.RLock = field(default_factory=threading.RLock)
     faults: FaultQueue = field(default_factory=FaultQueue)
@@ -103,6 +105,8 @@ class Server:
             status, body = answer(self.world.era, refusal, request.path)
             return _json(body, status)
         request.effect = True
+        if operation and operation.status == 204:
+            return Response(status_code=204)
         return _json(result, 200)
 
     def _handle(self, request: Request, operation: Operation | None, raw: bytes) -> Any:
@@ -115,6 +119,8 @@ class Server:
         body = {} if not raw else _parsed(raw)
         if not isinstance(body, dict):
             raise Refusal("malformed", "Cannot deserialize value from Array value (token `JsonToken.START_ARRAY`)")
+        if self.strict:
+            check_properties(operation.operation_id, body)
         return operation.handler(Call(self.world, self._answers, self.guard, body, self.url))
 
     def _anonymous(self, request: Request, operation: Operation | None) -> bool:

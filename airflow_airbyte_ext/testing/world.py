@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import time
-import uuid
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.testing.errors import Refusal, unknown_id
+from airflow_airbyte_ext.testing.errors import Refusal
+from airflow_airbyte_ext.testing.inventory import ORGANIZATION_ID, WORKSPACE_ID, Inventory
 from airflow_airbyte_ext.testing.jobs import (
     DEFAULT_SCRIPT,
     NULL_STATE,
@@ -19,103 +18,30 @@ from airflow_airbyte_ext.testing.jobs import (
     failing_instead,
     share,
 )
-from airflow_airbyte_ext.testing.states import StateRows
+from airflow_airbyte_ext.testing.pieces import Actor, Connection
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from airflow_airbyte_ext.testing.eras import Era
+    from airflow_airbyte_ext.testing.states import StateRows
 
-WORKSPACE_ID = "00000000-0000-4000-8000-0000000000a1"
-ORGANIZATION_ID = "00000000-0000-0000-0000-000000000000"
-CONNECTION_STATUSES = ("active", "inactive", "deprecated", "locked")
-SCHEDULE_TYPES = ("manual", "basic", "cron")
-_NAMES = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+__all__ = ["ORGANIZATION_ID", "WORKSPACE_ID", "Actor", "Connection", "World"]
 
 
-@dataclass(frozen=True)
-class Actor:
-    """A source or a destination, and the connector (definition) that it runs."""
-
-    id: str
-    kind: str
-    name: str
-    connector: str
-    created_at: float
-
-    @property
-    def definition_id(self) -> str:
-        """The id of the connector: the same for every actor that runs it."""
-        return str(uuid.uuid5(_NAMES, self.connector))
-
-
-@dataclass
-class Connection:
-    """A pipe from a source to a destination; times are epoch seconds."""
-
-    connection_id: str
-    name: str
-    source: Actor
-    destination: Actor
-    streams: tuple[Stream, ...]
-    status: str
-    schedule_type: str
-    created_at: float
-    state: StateRows = field(default_factory=StateRows)
-    scripts: list[list[Step]] = field(default_factory=list)
-    every_script: list[Step] | None = None
-
-
-class World:
-    """One Airbyte: one workspace, its connections and all jobs that ever ran.
+class World(Inventory):
+    """One Airbyte: its workspaces, their connections and all jobs that ever ran.
 
     `now` gives epoch seconds; everything that takes time asks it.
     """
 
     def __init__(self, era: Era, now: Callable[[], float] = time.time) -> None:
-        self.era = era
-        self.now = now
-        self.workspace_id = WORKSPACE_ID
-        self.created_at = now()
-        self.connections: dict[str, Connection] = {}
+        super().__init__(era, now)
         self.default_script: list[Step] = list(DEFAULT_SCRIPT)
         self._jobs: dict[int, Job] = {}
         self._next_job_id = 1
 
     # What a test sets up
-
-    def add_connection(
-        self,
-        name: str,
-        streams: Iterable[Stream],
-        status: str = "active",
-        connection_id: str | None = None,
-        schedule_type: str = "manual",
-    ) -> Connection:
-        """Make a connection with a source and a destination of its own."""
-        if schedule_type not in SCHEDULE_TYPES:
-            raise ValueError(f"unknown schedule type {schedule_type!r}: choose one of {', '.join(SCHEDULE_TYPES)}")
-        key = str(uuid.UUID(connection_id)) if connection_id else str(uuid.uuid4())
-        if key in self.connections:
-            raise ValueError(f"there is a connection {key} already")
-        source_name, _, destination_name = name.partition(" → ")
-        source = self._actor(key, "source", source_name, "Postgres")
-        destination = self._actor(key, "destination", destination_name or "Warehouse", "Snowflake")
-        connection = Connection(key, name, source, destination, tuple(streams), "active", schedule_type, self.now())
-        self.connections[key] = connection
-        self.set_status(key, status)
-        return connection
-
-    def _actor(self, key: str, kind: str, name: str, connector: str) -> Actor:
-        return Actor(str(uuid.uuid5(uuid.UUID(key), kind)), kind, name, connector, self.now())
-
-    def set_status(self, connection_id: str, status: str) -> None:
-        """Switch a connection; "deprecated" is Airbyte's word for a deleted one."""
-        if status not in CONNECTION_STATUSES:
-            raise ValueError(f"unknown status {status!r}: choose one of {', '.join(CONNECTION_STATUSES)}")
-        if status == "locked" and self.era.before("head"):
-            raise ValueError('connections can be locked only in the era "head"')
-        self.connection(connection_id).status = status
 
     def script(self, connection_id: str, steps: Sequence[Step], repeat: bool) -> None:
         """Queue a script for the connection's next job, or (`repeat`) set the one for every job without its own."""
@@ -127,24 +53,6 @@ class World:
 
     # Looking things up
 
-    def connection(self, connection_id: str) -> Connection:
-        """The connection with this id, deleted ones too."""
-        try:
-            return self.connections[connection_id]
-        except KeyError:
-            raise unknown_id("STANDARD_SYNC", connection_id) from None
-
-    def actor(self, kind: str, actor_id: str) -> Actor:
-        """The source or destination with this id."""
-        for actor in self.actors(kind):
-            if actor.id == actor_id:
-                return actor
-        raise unknown_id(f"{kind.upper()}_CONNECTION", actor_id)
-
-    def actors(self, kind: str) -> list[Actor]:
-        """All sources, or all destinations."""
-        return [c.source if kind == "source" else c.destination for c in self.connections.values()]
-
     def job(self, job_id: int) -> Job:
         """The job with this id, as it stands now."""
         if job_id not in self._jobs:
@@ -155,7 +63,7 @@ class World:
 
     def jobs(self, connection_id: str | None = None) -> list[Job]:
         """All jobs, or those of one connection, oldest first, as they stand now."""
-        for job in self._jobs.values():
+        for job in list(self._jobs.values()):
             job.settle()
         return [job for job in self._jobs.values() if connection_id in (None, job.connection_id)]
 
@@ -207,6 +115,15 @@ class World:
             return active
         raise Refusal("conflict", f"A sync is already running for: {connection_id}")
 
+    def refresh(self, connection_id: str, streams: tuple[Stream, ...]) -> Job | None:
+        """connections/refresh, of all streams when none are named; None when no job comes of it."""
+        connection = self.connection(connection_id)
+        if not connection.destination.supports_refreshes or connection.status == "deprecated":
+            return None
+        if self.active_job(connection_id):
+            return None
+        return self.start_job(connection, "refresh", streams or None)
+
     def reset(self, connection_id: str, streams: tuple[Stream, ...] | None = None) -> Job:
         """connections/reset and clear, of all streams or of these: a running job is cancelled first."""
         connection = self.connection(connection_id)
@@ -253,12 +170,24 @@ class World:
         if job.kind == "reset_connection":
             begins = step.status == "running" and self.era.since("0.57.4")
             if begins or step.status == "succeeded":
-                connection.state.delete(job.streams, everything=set(job.streams) >= set(connection.streams))
-        elif job.kind == "sync" and step.status == "succeeded":
-            if connection.state.has_null():
-                return failing_instead(step, NULL_STATE)
-            records = step.records if step.records is not None else job.attempts[-1].records
-            shares = share(records, len(connection.streams))
-            default_kind = "stream" if self.era.typed_state else "legacy"
-            connection.state.advance(list(zip(connection.streams, shares, strict=True)), default_kind)
+                self._forget_state(connection, job)
+            if step.status == "succeeded" and job.then_sync:
+                self.start_job(connection)
+        elif job.kind == "refresh" and step.status == "running" and len(job.attempts) == 1:
+            self._forget_state(connection, job)
+        if job.kind in ("sync", "refresh") and step.status == "succeeded":
+            return self._advance_state(connection, job, step)
+        return step
+
+    def _forget_state(self, connection: Connection, job: Job) -> None:
+        everything = {each.key for each in job.streams} >= {each.key for each in connection.streams}
+        connection.state.delete(job.streams, everything)
+
+    def _advance_state(self, connection: Connection, job: Job, step: Step) -> Step:
+        if connection.state.has_null():
+            return failing_instead(step, NULL_STATE)
+        records = step.records if step.records is not None else job.attempts[-1].records
+        streams = connection.streams
+        default_kind = "stream" if self.era.typed_state else "legacy"
+        connection.state.advance(list(zip(streams, share(records, len(streams)), strict=True)), default_kind)
         return step

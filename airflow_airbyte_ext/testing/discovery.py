@@ -1,0 +1,79 @@
+"""sources/discover_schema: asking a source what it has, and what that does to its connections."""
+
+from __future__ import annotations
+
+import uuid
+from typing import TYPE_CHECKING, Any
+
+from airflow_airbyte_ext.testing.catalogs import difference, discovered_entry, is_breaking
+from airflow_airbyte_ext.testing.errors import Refusal
+from airflow_airbyte_ext.testing.job_answers import without_nulls
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.testing.call import Call
+    from airflow_airbyte_ext.testing.pieces import Actor, Connection
+
+Json = dict[str, Any]
+
+
+def discover_schema(call: Call) -> Any:
+    """sources/discover_schema: 200 also when the source could not be asked, and old news unless `disable_cache`."""
+    world = call.world
+    source = world.actor("source", call.id("sourceId"))
+    try:
+        catalog_id, found = world.discover(source.id, cached=not call.flag("disable_cache"))
+    except Refusal as refusal:
+        if refusal.kind != "discovery":
+            raise
+        return {"jobInfo": _job_info(call, source, refusal.message)}
+    entries = [discovered_entry(world.era, stream) for stream in found]
+    answer: Json = {"catalog": call.answers.catalog(entries), "jobInfo": _job_info(call, source)}
+    if world.era.since("0.36.3"):
+        answer["catalogId"] = catalog_id
+    return answer | _for_connection(call, source, found)
+
+
+def _for_connection(call: Call, source: Actor, found: list[Json]) -> Json:
+    """The part about the connection in `connectionId`; every connection of the source feels the discovery."""
+    if call.body.get("connectionId") is None or call.world.era.before("0.40.17"):
+        return {}
+    asked = call.world.connection(call.id("connectionId"))
+    for connection in call.world.connections.values():
+        if connection.source.id == source.id and connection.status != "deprecated":
+            _feel(call, connection, difference(call.world.era, connection.catalog, found))
+    transforms = difference(call.world.era, asked.catalog, found)
+    return {
+        "catalogDiff": {"transforms": transforms},
+        "breakingChange": is_breaking(transforms),
+        "connectionStatus": asked.status,
+    }
+
+
+def _feel(call: Call, connection: Connection, transforms: list[Json]) -> None:
+    """A breaking change switches a connection off, and any change when it is set to that."""
+    breaking = is_breaking(transforms)
+    connection.breaking_change = breaking
+    preference = call.answers.settings(connection).get("nonBreakingChangesPreference")
+    if connection.status == "active" and (breaking or (transforms and preference == "disable")):
+        connection.status = "inactive"
+
+
+def _job_info(call: Call, source: Actor, problem: str | None = None) -> Json:
+    """SynchronousJobRead."""
+    era, when = call.world.era, int(call.world.now())
+    told = [f"Discovering the schema of {source.name}", *([problem] if problem else [])]
+    fields: Json = {
+        "id": str(uuid.uuid4()),
+        "configType": "discover_schema",
+        "configId": source.definition_id,
+        "createdAt": when,
+        "endedAt": when,
+        "succeeded": problem is None,
+    }
+    fields |= call.answers.jobs.log_fields(told, when)
+    if era.since("0.40.32"):
+        fields["connectorConfigurationUpdated"] = False
+    if problem and era.since("0.50.31"):
+        failure = call.world.failing_discoveries[source.id]
+        fields["failureReason"] = call.answers.jobs.failure_reason(failure, when)
+    return without_nulls(era, fields)

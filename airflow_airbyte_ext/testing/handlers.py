@@ -1,0 +1,221 @@
+"""The handlers of health, tokens, jobs, attempts, state, workspaces, sources, destinations and operations."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_airbyte_ext.testing.cursors import chosen, cursor_page, offset_page
+from airflow_airbyte_ext.testing.errors import Refusal
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.testing.call import Call
+    from airflow_airbyte_ext.testing.jobs import Attempt, Job
+    from airflow_airbyte_ext.testing.pieces import Workspace
+
+_ALL = 10**9
+
+
+def health(_: Call) -> Any:
+    """GET health."""
+    return {"available": True}
+
+
+def instance(call: Call) -> Any:
+    """GET instance_configuration."""
+    return call.answers.instance(call.guard.mode, call.url)
+
+
+def token(call: Call) -> Any:
+    """applications/token."""
+    return {"access_token": _issued(call)}
+
+
+def public_token(call: Call) -> Any:
+    """The same under the public API's path."""
+    return {"access_token": _issued(call), "token_type": "Bearer", "expires_in": call.guard.token_lifetime}
+
+
+def _issued(call: Call) -> str:
+    return call.guard.issue(call.text("client_id"), call.text("client_secret"))
+
+
+# Jobs and attempts
+
+
+def cancel(call: Call) -> Any:
+    """jobs/cancel."""
+    return call.answers.jobs.info(call.world.cancel(call.number("id")))
+
+
+def _read_job(call: Call) -> Job:
+    job = call.world.job(call.number("id"))
+    job.read()
+    return job
+
+
+def get_job(call: Call) -> Any:
+    """jobs/get."""
+    return call.answers.jobs.info(_read_job(call))
+
+
+def get_job_light(call: Call) -> Any:
+    """jobs/get_light."""
+    return {"job": call.answers.jobs.job_read(_read_job(call))}
+
+
+def get_job_without_logs(call: Call) -> Any:
+    """jobs/get_without_logs."""
+    return call.answers.jobs.info(_read_job(call), logs=False)
+
+
+def get_job_debug_info(call: Call) -> Any:
+    """jobs/get_debug_info."""
+    return call.answers.jobs.debug_info(call.world.job(call.number("id")))
+
+
+def get_last_replication_job(call: Call) -> Any:
+    """jobs/get_last_replication_job."""
+    jobs = call.world.jobs(call.id("connectionId"))
+    return {"job": call.answers.jobs.job_read(jobs[-1], stats=True)} if jobs else {}
+
+
+def _attempt(call: Call) -> tuple[Job, Attempt]:
+    number = call.number("attemptNumber")
+    job = call.world.job(call.number("jobId"))
+    if not 0 <= number < len(job.attempts):
+        message = f"Could not find attempt for job_id: {job.id} and attempt no: {number}"
+        raise Refusal("unknown_id", message, str(job.id))
+    return job, job.attempts[number]
+
+
+def get_attempt(call: Call) -> Any:
+    """attempt/get_for_job."""
+    return call.answers.jobs.attempt_info(*_attempt(call), logs=True)
+
+
+def get_combined_stats(call: Call) -> Any:
+    """attempt/get_combined_stats."""
+    _, attempt = _attempt(call)
+    return call.answers.jobs.stats(attempt.records, attempt.bytes)
+
+
+# State
+
+
+def get_state(call: Call) -> Any:
+    """state/get: a connection that is unknown has no state and is not an error."""
+    connection_id = call.id("connectionId")
+    connection = call.world.connections.get(connection_id)
+    return call.answers.state(connection_id, connection.state if connection else None)
+
+
+def get_state_type(call: Call) -> Any:
+    """web_backend/state/get_type: a bare JSON string."""
+    return get_state(call)["stateType"]
+
+
+def write_state(call: Call) -> Any:
+    """state/create_or_update."""
+    return _upsert_state(call, safe=False)
+
+
+def write_state_safe(call: Call) -> Any:
+    """state/create_or_update_safe."""
+    return _upsert_state(call, safe=True)
+
+
+def _upsert_state(call: Call, safe: bool) -> Any:
+    # These endpoints do not validate: what is missing is met as a null by the code behind them.
+    state = call.body.get("connectionState")
+    if not call.body.get("connectionId") or not isinstance(state, dict):
+        raise Refusal("illegal", "null")
+    connection_id = call.id("connectionId")
+    return call.answers.state(connection_id, call.world.write_state(connection_id, state, safe))
+
+
+# Workspaces
+
+
+def get_workspace(call: Call) -> Any:
+    """workspaces/get."""
+    return call.answers.workspace(call.world.workspace(call.id("workspaceId")))
+
+
+def get_workspace_of_connection(call: Call) -> Any:
+    """workspaces/get_by_connection_id."""
+    connection = call.world.connection(call.id("connectionId"))
+    return call.answers.workspace(call.world.workspace(connection.workspace_id))
+
+
+def list_workspaces(call: Call) -> Any:
+    """workspaces/list."""
+    return _workspaces(call, list(call.world.workspaces.values()))
+
+
+def list_workspaces_paginated(call: Call) -> Any:
+    """workspaces/list_paginated: of the named ones, those that exist."""
+    if not isinstance(call.body.get("workspaceIds"), list):
+        raise Refusal("missing", subject="workspaceIds")
+    named = [call.world.workspaces.get(each) for each in call.ids("workspaceIds")]
+    return _workspaces(call, offset_page(call, [each for each in named if each], default=_ALL))
+
+
+def list_workspaces_of_organization(call: Call) -> Any:
+    """workspaces/list_by_organization_id: there is one organization, and it has all workspaces."""
+    here = call.id("organizationId") == call.world.organization_id
+    part = str(call.body.get("nameContains") or "").lower()
+    found = [each for each in call.world.workspaces.values() if here and part in each.name.lower()]
+    return _workspaces(call, offset_page(call, sorted(found, key=lambda each: each.name), default=_ALL))
+
+
+def _workspaces(call: Call, found: list[Workspace]) -> Any:
+    return {"workspaces": [call.answers.workspace(each) for each in found]}
+
+
+# Sources, destinations and operations
+
+
+def get_source(call: Call) -> Any:
+    """sources/get."""
+    return call.answers.actor(call.world.actor("source", call.id("sourceId")))
+
+
+def get_destination(call: Call) -> Any:
+    """destinations/get."""
+    return call.answers.actor(call.world.actor("destination", call.id("destinationId")))
+
+
+def list_sources(call: Call) -> Any:
+    """sources/list."""
+    return _actors(call, "source")
+
+
+def list_destinations(call: Call) -> Any:
+    """destinations/list."""
+    return _actors(call, "destination")
+
+
+def _actors(call: Call, kind: str) -> Any:
+    """All of a workspace until 1.7, and pages since 1.8.0."""
+    workspace = call.world.workspace(call.id("workspaceId"))
+    found = call.world.actors(kind, workspace.id)
+    if call.world.era.before("1.8.0"):
+        return {f"{kind}s": [call.answers.actor(each) for each in found]}
+    asked = call.with_body(call.body.get("filters") or {})
+    term = str(asked.body.get("searchTerm") or "").lower()
+    shown = [each.id for each in found if term in f"{each.name} {each.connector}".lower()]
+    order, descending = chosen(call, "sortKey", {"actorName": lambda actor: actor.name.lower()})
+    page, size = cursor_page(call, call.world.actors_by_id, shown, order, f"{kind.upper()}_CONNECTION", descending)
+    reads = [call.answers.actor(each) for each in page]
+    return {f"{kind}s": reads, "page_size": size, "num_connections": len(shown)}
+
+
+def get_operation(call: Call) -> Any:
+    """operations/get."""
+    return call.world.operation(call.id("operationId"))
+
+
+def list_operations(call: Call) -> Any:
+    """operations/list, of one connection."""
+    connection = call.world.connection(call.id("connectionId"))
+    return {"operations": [call.world.operation(each) for each in connection.operation_ids]}

@@ -1,0 +1,134 @@
+"""The answers of web_backend: connections together with what the web app shows beside them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow_airbyte_ext.testing.catalogs import difference, merged
+from airflow_airbyte_ext.testing.job_answers import without_nulls
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.testing.answers import Answers
+    from airflow_airbyte_ext.testing.jobs import Job
+    from airflow_airbyte_ext.testing.pieces import Actor, Connection
+    from airflow_airbyte_ext.testing.world import World
+
+Json = dict[str, Any]
+
+
+class WebAnswers:
+    """Turns connections into answers of web_backend."""
+
+    def __init__(self, world: World, answers: Answers) -> None:
+        self._world = world
+        self._era = world.era
+        self._answers = answers
+
+    def connection(self, connection: Connection, discovered: list[Json] | None = None) -> Json:
+        """WebBackendConnectionRead; `discovered` is what the source was just asked for."""
+        era, entries = self._era, connection.catalog
+        if discovered is not None:
+            entries = merged(era, connection.catalog, discovered)
+        settings = self._answers.settings(connection)
+        settings["catalogId"] = settings.pop("sourceCatalogId", None)
+        if discovered is not None and era.since("0.36.9"):
+            settings["catalogId"] = self._world.catalog_id(connection.source.id)
+        fields: Json = {
+            "connectionId": connection.connection_id,
+            "name": connection.name,
+            "sourceId": connection.source.id,
+            "destinationId": connection.destination.id,
+            "syncCatalog": self._answers.catalog(entries),
+            "status": connection.status,
+            "source": self._answers.actor(connection.source),
+            "destination": self._answers.actor(connection.destination),
+            "operations": [self._world.operation(each) for each in connection.operation_ids],
+        }
+        fields |= settings | self._answers.schedule(connection) | self._syncing(connection)
+        fields |= self._changes(connection, discovered) | self._versions(connection)
+        if era.since("0.63.0"):
+            fields["createdAt"] = int(connection.created_at)
+        return without_nulls(era, fields | self._answers.status_reason(connection))
+
+    def listed(self, connection: Connection) -> Json:
+        """An item of web_backend/connections/list: the whole connection before 0.40.10."""
+        era = self._era
+        if era.before("0.40.10"):
+            return self.connection(connection)
+        fields: Json = {
+            "connectionId": connection.connection_id,
+            "name": connection.name,
+            "scheduleType": connection.schedule_type,
+            "scheduleData": connection.schedule_data,
+            "status": connection.status,
+            "source": _snippet(connection.source),
+            "destination": _snippet(connection.destination),
+        }
+        fields |= self._syncing(connection) | self._schema_change(connection) | self._versions(connection)
+        if era.since("1.6.0"):
+            fields["tags"] = connection.tags
+        if era.since("head"):
+            fields["onDemandEnabled"] = connection.more.get("onDemandEnabled", False)
+        return without_nulls(era, fields)
+
+    def latest_sync(self, connection: Connection) -> Job | None:
+        """The last job that moved data."""
+        jobs = [job for job in self._world.jobs(connection.connection_id) if job.kind in ("sync", "refresh")]
+        return jobs[-1] if jobs else None
+
+    def _syncing(self, connection: Connection) -> Json:
+        # A reset counts, too: it is the latest replication job.
+        jobs = self._world.jobs(connection.connection_id)
+        latest = self.latest_sync(connection)
+        return {
+            "latestSyncJobCreatedAt": latest and int(latest.created_at),
+            "latestSyncJobStatus": latest and latest.status,
+            "isSyncing": bool(jobs) and jobs[-1].status == "running",
+        }
+
+    def _changes(self, connection: Connection, discovered: list[Json] | None) -> Json:
+        fields = self._schema_change(connection)
+        if discovered is not None and self._era.since("0.40.0"):
+            fields["catalogDiff"] = {"transforms": difference(self._era, connection.catalog, discovered)}
+        return fields
+
+    def _schema_change(self, connection: Connection) -> Json:
+        """What is known of changes: of the last discovery, not of what the source has now."""
+        if self._era.before("0.40.10"):
+            return {}
+        if connection.breaking_change:
+            return {"schemaChange": "breaking"}
+        newest, _ = self._world.cached_catalogs.get(connection.source.id, (connection.catalog_id, []))
+        return {"schemaChange": "no_change" if newest == connection.catalog_id else "non_breaking"}
+
+    def _versions(self, connection: Connection) -> Json:
+        if self._era.before("1.0.0"):
+            return {}
+        return {
+            f"{actor.kind}ActorDefinitionVersion": self._version(actor)
+            for actor in (connection.source, connection.destination)
+        }
+
+    def _version(self, actor: Actor) -> Json:
+        slug = actor.connector.lower().replace(" ", "-")
+        fields: Json = {
+            "dockerRepository": f"airbyte/{actor.kind}-{slug}",
+            "dockerImageTag": "1.0.0",
+            "supportsRefreshes": actor.kind == "destination" and actor.supports_refreshes,
+            "isVersionOverrideApplied": False,
+            "supportLevel": "certified",
+            "supportState": "supported",
+        }
+        if self._era.since("1.8.0"):
+            fields |= {"supportsFileTransfer": False, "supportsDataActivation": False}
+        return fields
+
+
+def _snippet(actor: Actor) -> Json:
+    """SourceSnippetRead or DestinationSnippetRead."""
+    return {
+        f"{actor.kind}Id": actor.id,
+        "name": actor.name,
+        f"{actor.kind}DefinitionId": actor.definition_id,
+        f"{actor.kind}Name": actor.connector,
+    }

@@ -1,0 +1,195 @@
+"""The handlers of web_backend: what the web app asks, and the most complete way to read and change a connection."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from typing import TYPE_CHECKING, Any
+
+from airflow_airbyte_ext.testing import writes
+from airflow_airbyte_ext.testing.catalogs import changed_streams
+from airflow_airbyte_ext.testing.cursors import chosen, cursor_page
+from airflow_airbyte_ext.testing.errors import Refusal
+from airflow_airbyte_ext.testing.web_answers import WebAnswers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_airbyte_ext.testing.call import Call
+    from airflow_airbyte_ext.testing.jobs import Stream
+    from airflow_airbyte_ext.testing.pieces import Connection
+
+Json = dict[str, Any]
+
+
+def _answers(call: Call) -> WebAnswers:
+    return WebAnswers(call.world, call.answers)
+
+
+def get_connection(call: Call) -> Any:
+    """web_backend/connections/get, which asks the source first when `withRefreshedCatalog` says so."""
+    connection = call.world.connection(call.id("connectionId"))
+    if not call.flag("withRefreshedCatalog"):
+        return _answers(call).connection(connection)
+    try:
+        _, found = call.world.discover(connection.source.id)
+    except Refusal as refusal:
+        raise Refusal("illegal", refusal.message) from refusal
+    return _answers(call).connection(connection, found)
+
+
+def create_connection(call: Call) -> Any:
+    """web_backend/connections/create: the operations first, then the connection."""
+    made = [_make_operation(call, each) for each in call.items("operations")]
+    body = {**call.body, "operationIds": [*call.items("operationIds"), *made]}
+    return _answers(call).connection(writes.create(call.with_body(body)))
+
+
+def update_connection(call: Call) -> Any:
+    """web_backend/connections/update: resets the streams that changed unless `skipReset` is true."""
+    connection = call.world.connection(call.id("connectionId"))
+    old = deepcopy(connection.catalog)
+    body = {
+        name: value for name, value in call.body.items() if name != "operationIds" or call.world.era.before("0.40.8")
+    }
+    if call.body.get("operations") is not None:
+        body["operationIds"] = [_store_operation(call, each) for each in call.items("operations")]
+    writes.update(call, body)
+    _reset_changed(call, connection, changed_streams(old, connection.catalog))
+    return _answers(call).connection(connection)
+
+
+def _reset_changed(call: Call, connection: Connection, changed: tuple[Stream, ...]) -> None:
+    """Start the reset, and until 0.58 the sync that follows it."""
+    era, world = call.world.era, call.world
+    if era.before("0.39.36"):
+        # Nothing could be reset but the whole connection.
+        if changed or call.flag("withRefreshedCatalog"):
+            job = world.reset(connection.connection_id)
+            job.then_sync = job.kind == "reset_connection"
+        return
+    if changed and not call.flag("skipReset") and connection.status != "deprecated":
+        job = world.reset(connection.connection_id, changed)
+        job.then_sync = era.before("0.58.0") and connection.status == "active"
+
+
+def _make_operation(call: Call, given: Any) -> str:
+    asked = call.with_body(given)
+    workspace = call.world.workspace(asked.id("workspaceId"))
+    configuration = given.get("operatorConfiguration")
+    if not isinstance(configuration, dict):
+        raise Refusal("missing", subject="operatorConfiguration")
+    return call.world.add_operation(asked.text("name"), deepcopy(configuration), workspace.id)
+
+
+def _store_operation(call: Call, given: Any) -> str:
+    if not isinstance(given, dict) or given.get("operationId") is None:
+        return _make_operation(call, given)
+    stored = call.world.operation(call.with_body(given).id("operationId"))
+    stored |= {name: deepcopy(given[name]) for name in ("name", "operatorConfiguration") if name in given}
+    return str(stored["operationId"])
+
+
+# Lists
+
+
+def list_connections(call: Call) -> Any:
+    """web_backend/connections/list: everything until 1.7, pages since 1.8.0."""
+    shown = _filtered(call, call.world.connections_of(call.id("workspaceId")))
+    answers = _answers(call)
+    if call.world.era.before("1.8.0"):
+        return {"connections": [answers.listed(each) for each in shown]}
+    order, descending = chosen(call, "sortKey", _orders(call))
+    ids = [each.connection_id for each in shown]
+    page, size = cursor_page(call, call.world.connections, ids, order, "STANDARD_SYNC", descending)
+    return {"connections": [answers.listed(each) for each in page], "page_size": size, "num_connections": len(shown)}
+
+
+def list_all_connections(call: Call) -> Any:
+    """web_backend/connections/list_all: with the deleted ones."""
+    shown = call.world.connections_of(call.id("workspaceId"), deleted=True)
+    return {"connections": [_answers(call).listed(each) for each in shown]}
+
+
+def search_connections(call: Call) -> Any:  # noqa: ARG001
+    """web_backend/connections/search, which finds nothing on real servers, as its twin of connections does."""
+    return {"connections": []}
+
+
+def _orders(call: Call) -> dict[str, Callable[[Connection], Any]]:
+    answers = _answers(call)
+
+    def last_sync(connection: Connection) -> float:
+        latest = answers.latest_sync(connection)
+        return latest.created_at if latest else 0.0
+
+    return {
+        "connectionName": lambda each: each.name.lower(),
+        "sourceName": lambda each: each.source.name.lower(),
+        "destinationName": lambda each: each.destination.name.lower(),
+        "lastSync": last_sync,
+    }
+
+
+def _filtered(call: Call, connections: list[Connection]) -> list[Connection]:
+    """The filters of the request: sources and destinations since 0.40.27, the others since 1.8.0."""
+    tests: list[Callable[[Connection], bool]] = []
+    if call.world.era.since("0.40.27"):
+        sources, destinations = call.ids("sourceId"), call.ids("destinationId")
+        tests += [lambda each: each.source.id in sources] if sources else []
+        tests += [lambda each: each.destination.id in destinations] if destinations else []
+    if call.world.era.since("1.8.0") and call.body.get("filters") is not None:
+        tests += _more_filters(call, call.with_body(call.body["filters"]))
+    return [each for each in connections if all(test(each) for test in tests)]
+
+
+def _more_filters(call: Call, asked: Call) -> list[Callable[[Connection], bool]]:
+    tests: list[Callable[[Connection], bool]] = []
+    sources, destinations = asked.ids("sourceDefinitionIds"), asked.ids("destinationDefinitionIds")
+    tags, states, statuses = asked.ids("tagIds"), asked.items("states"), asked.items("statuses")
+    term = str(asked.body.get("searchTerm") or "").lower()
+    tests += [lambda each: each.source.definition_id in sources] if sources else []
+    tests += [lambda each: each.destination.definition_id in destinations] if destinations else []
+    tests += [lambda each: any(tag["tagId"] in tags for tag in each.tags)] if tags else []
+    tests += [lambda each: each.status in states] if states else []
+    tests += [lambda each: _health(call, each) in statuses] if statuses else []
+    tests += (
+        [lambda each: term in " ".join((each.name, each.source.name, each.destination.name)).lower()] if term else []
+    )
+    return tests
+
+
+def _health(call: Call, connection: Connection) -> str:
+    """The word of the `statuses` filter for a connection."""
+    if connection.status != "active":
+        return "paused"
+    latest = _answers(call).latest_sync(connection)
+    words = {"succeeded": "healthy", "failed": "failed", "cancelled": "failed", "incomplete": "failed"}
+    return words.get(latest.status, "running") if latest else "not_synced"
+
+
+# Small things
+
+
+def check_updates(_: Call) -> Any:
+    """web_backend/check_updates: every connector is new."""
+    return {"destinationDefinitions": 0, "sourceDefinitions": 0}
+
+
+def list_geographies(_: Call) -> Any:
+    """web_backend/geographies/list."""
+    return {"geographies": ["auto", "us", "eu"]}
+
+
+def workspace_state(call: Call) -> Any:
+    """web_backend/workspace/state."""
+    key = call.id("workspaceId")
+    return {
+        "hasConnections": bool(call.world.connections_of(key)),
+        "hasSources": bool(call.world.actors("source", key)),
+        "hasDestinations": bool(call.world.actors("destination", key)),
+    }
+
+
+def config(call: Call) -> Any:
+    """web_backend/config: what the web app needs before anybody has logged in."""
+    return {"version": call.world.era.version, "edition": "community"}
