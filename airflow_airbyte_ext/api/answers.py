@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from urllib3 import Retry
 from urllib3.exceptions import InvalidHeader
 
@@ -70,7 +71,7 @@ def read_answer(operation: Operation[Answer], response: Response) -> Answer:
             operation=operation.operation_id,
         )
     try:
-        return _validated(operation, response.json())
+        return _validated(operation, response.json() if response.content else None)
     except (ValueError, RecursionError):
         raise AirbyteAnswerError(
             f"{operation.operation_id}: {_address(response)} answered HTTP {response.status_code} without JSON "
@@ -92,6 +93,8 @@ def status_error(operation: Operation[Any], response: Response) -> AirbyteApiErr
         )
     body = json_or_none(response)
     error_id = str(body["errorId"]) if isinstance(body, dict) and body.get("errorId") else None
+    if status == 403:
+        meaning += f"; {operation.operation_id} wants at least the role {operation.role}"
     words = "" if operation.holds_secrets else _server_words(response, body)
     return error_class(
         f"{operation.operation_id}: HTTP {status}: {meaning}."
@@ -121,7 +124,8 @@ def json_or_none(response: Response) -> Any:
 
 def _validated(operation: Operation[Answer], answer: object) -> Answer:
     try:
-        return operation.answer.model_validate(answer)
+        read: Answer = _adapter(operation).validate_python(answer)
+        return read
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, detail["loc"])) or "the whole" for detail in error.errors()[:5])
         raise AirbyteAnswerError(
@@ -129,6 +133,11 @@ def _validated(operation: Operation[Answer], answer: object) -> Answer:
             "Is this the Config API of an Airbyte from 0.36 on?",
             operation=operation.operation_id,
         ) from None
+
+
+@cache
+def _adapter(operation: Operation[Any]) -> TypeAdapter[Any]:
+    return TypeAdapter(operation.answer)
 
 
 def _redirected(operation: Operation[Any], response: Response) -> AirbyteAnswerError:

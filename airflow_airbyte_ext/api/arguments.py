@@ -11,11 +11,11 @@ from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 _HINT = "If it is templated, look at what the template rendered to."
 
 
-def uuid_argument(name: str, value: object) -> str:
+def uuid_text(value: object) -> str:
     """
     Return a UUID in its usual form.
 
-    :raises AirbyteConfigurationError: Names the argument and the value.
+    :raises ValueError: Says what it is instead, to follow the argument's name.
     """
     text = str(value if value is not None else "").strip()
     try:
@@ -23,9 +23,19 @@ def uuid_argument(name: str, value: object) -> str:
             return str(uuid.UUID(text))
     except ValueError:
         pass
-    raise AirbyteConfigurationError(
-        f"{name} is {value!r}, which is not a UUID such as 11111111-1111-4111-8111-111111111111. {_HINT}"
-    )
+    raise ValueError(f"is {value!r}, which is not a UUID such as 11111111-1111-4111-8111-111111111111")
+
+
+def uuid_argument(name: str, value: object) -> str:
+    """
+    Return a UUID in its usual form.
+
+    :raises AirbyteConfigurationError: Names the argument and the value.
+    """
+    try:
+        return uuid_text(value)
+    except ValueError as error:
+        raise AirbyteConfigurationError(f"{name} {error}. {_HINT}") from None
 
 
 def job_id_argument(name: str, value: object) -> int:

@@ -6,6 +6,9 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
+# Before this release a server does not tell its own.
+FIRST_TO_TELL = "0.57.4"
+
 
 @dataclass(frozen=True)
 class Release:
@@ -13,29 +16,42 @@ class Release:
     An Airbyte release.
 
     :param text: As the server tells it; None before 0.57.4, which do not.
-    :param is_readable: Whether the server could be asked: one that could not may be of any release.
+    :param not_before: What is known of a server that does not tell: it is this release or newer ...
+    :param before: ... and older than this one. Both are None for a server that could not be asked.
     """
 
     text: str | None
-    is_readable: bool = True
+    not_before: str | None = None
+    before: str | None = None
 
+    UNTOLD: ClassVar[Release]
     UNKNOWN: ClassVar[Release]
     UNREADABLE: ClassVar[Release]
 
+    @property
+    def is_readable(self) -> bool:
+        """Whether the server could be asked: one that could not may be of any release."""
+        return self.text is not None or self.before is not None
+
     def is_before(self, other: str) -> bool:
         """Whether this release surely is older than `other`."""
-        return self.text is not None and _numbers(self.text) < _numbers(other)
+        if self.text is None:
+            return self.before is not None and _numbers(self.before) <= _numbers(other)
+        return _numbers(self.text) < _numbers(other)
 
     def is_at_least(self, other: str) -> bool:
         """Whether this release surely is `other` or newer."""
-        return self.text is not None and _numbers(self.text) >= _numbers(other)
+        if self.text is None:
+            return self.not_before is not None and _numbers(self.not_before) >= _numbers(other)
+        return _numbers(self.text) >= _numbers(other)
 
     def __str__(self) -> str:
         return self.text or "of unknown release"
 
 
-Release.UNKNOWN = Release(None)
-Release.UNREADABLE = Release(None, is_readable=False)
+Release.UNTOLD = Release(None, not_before="0.50.9", before=FIRST_TO_TELL)
+Release.UNKNOWN = Release(None, before=FIRST_TO_TELL)
+Release.UNREADABLE = Release(None)
 
 
 def _numbers(text: str) -> tuple[int, ...]:

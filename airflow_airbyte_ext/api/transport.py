@@ -107,10 +107,11 @@ class Transport:
         return self._send(operation, self.settings.base_url + operation.path, body, auth=self._auth)
 
     def release(self) -> Release:
-        """Return the server's release; `Release.UNKNOWN` before 0.57.4, and `UNREADABLE` where it cannot be asked."""
+        """Return the server's release: `UNTOLD` or `UNKNOWN` before 0.57.4, `UNREADABLE` where it cannot be asked."""
         if self._release is None:
             try:
-                self._release = Release(self._ask_anonymously(GET_INSTANCE_CONFIGURATION).version)
+                version = self._ask_anonymously(GET_INSTANCE_CONFIGURATION).version
+                self._release = Release(version) if version else Release.UNTOLD
             except AirbyteOperationMissingError:
                 self._release = Release.UNKNOWN
             except (AirbyteAnswerError, AirbyteStatusError):
@@ -141,17 +142,13 @@ class Transport:
             response = self._exchange(operation, url, body, auth)
         log.debug("%s: HTTP %s after %s", operation.operation_id, response.status_code, response.elapsed)
         if self._lacks(operation, response):
-            if Release(operation.since).is_before(OLDEST_RELEASE):
+            if operation.gone is None and Release(operation.since).is_before(OLDEST_RELEASE):
                 raise AirbyteAnswerError(
                     f"{operation.operation_id}: what answers at {self.settings.base_url} does not look like an Airbyte "
                     f"(HTTP {response.status_code}). Check host and port.",
                     operation=operation.operation_id,
                 )
-            raise AirbyteOperationMissingError(
-                f"{operation.operation_id} ({operation.path}) is not in this Airbyte: it needs release "
-                f"{operation.since} or later. Upgrade Airbyte, or check that the base URL is Airbyte's.",
-                operation=operation.operation_id,
-            )
+            raise _missing(operation)
         try:
             return read_answer(operation, response)
         except AirbyteAuthenticationError as error:
@@ -204,7 +201,9 @@ class Transport:
             return "NotFoundKnown" not in exception_class
         if operation in (GET_HEALTH_CHECK, GET_INSTANCE_CONFIGURATION, APPLICATION_TOKEN_REQUEST):
             return True  # no id is asked for
-        return self.release().is_before(operation.since) or "_links" in body
+        release = self.release()
+        is_gone = operation.gone is not None and release.is_at_least(operation.gone)
+        return is_gone or release.is_before(operation.since) or "_links" in body
 
     def _buy_token(self) -> AccessToken:
         settings = self.settings
@@ -230,6 +229,16 @@ class Transport:
             "authentication (auth): an Airbyte without token endpoint wants none or basic.",
             operation=APPLICATION_TOKEN_REQUEST.operation_id,
         )
+
+
+def _missing(operation: Operation[Any]) -> AirbyteOperationMissingError:
+    span = f"release {operation.since} or later" if operation.gone is None else f"releases from {operation.since} on"
+    until = f" and before {operation.gone}" if operation.gone else ""
+    instead = operation.instead or "Upgrade Airbyte, or check that the base URL is Airbyte's."
+    return AirbyteOperationMissingError(
+        f"{operation.operation_id} ({operation.path}) is not in this Airbyte: it needs {span}{until}. {instead}",
+        operation=operation.operation_id,
+    )
 
 
 def _token_urls(settings: ClientSettings) -> list[str]:

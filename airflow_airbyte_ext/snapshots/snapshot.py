@@ -19,11 +19,12 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteSnapshotFormatError,
 )
 from airflow_airbyte_ext.jobs.find import newest_job
-from airflow_airbyte_ext.jobs.submit import known_connection
+from airflow_airbyte_ext.jobs.usable import known_connection
 from airflow_airbyte_ext.snapshots.content import StateContent, canonical_json, content_of
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
 
 FORMAT = "airbyte-state-snapshot"
 FORMAT_VERSION = 1
@@ -180,5 +181,5 @@ def _workspace_id(client: AirbyteClient, connection_id: str) -> str | None:
         return None
 
 
-def _catalog_digest(catalog: dict[str, Any] | None) -> str | None:
-    return None if catalog is None else hashlib.sha256(canonical_json(catalog)).hexdigest()
+def _catalog_digest(catalog: AirbyteCatalog | None) -> str | None:
+    return None if catalog is None else hashlib.sha256(canonical_json(catalog.answered)).hexdigest()

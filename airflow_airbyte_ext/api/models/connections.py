@@ -4,37 +4,197 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from airflow_airbyte_ext.api.models.base import AirbyteModel, Items
+from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
+from airflow_airbyte_ext.api.models.jobs import FailureReason, JobRead
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.streams import StreamKey
 
 
-class ConnectionRead(AirbyteModel):
-    """An Airbyte connection. `created_at` is snake_case on the wire, and epoch seconds."""
+class ConnectionSchedule(AirbyteModel):
+    """Every so many `minutes`, `hours`, `days`, `weeks` or `months`."""
 
-    connection_id: str = Field(alias="connectionId")
+    units: int
+    time_unit: str
+
+
+class CronSchedule(AirbyteModel):
+    """A Quartz cron expression of six or seven fields, and the time zone it is read in."""
+
+    cron_expression: str
+    cron_time_zone: str
+
+
+class ConnectionScheduleData(AirbyteModel):
+    """When a connection syncs, by its schedule type: `basic` or `cron`; `manual` has neither (since 0.40.0)."""
+
+    basic_schedule: ConnectionSchedule | None = None
+    cron: CronSchedule | None = None
+
+
+class ResourceRequirements(AirbyteModel):
+    """What a job's containers ask for, in Kubernetes' units. The names are snake_case on the wire."""
+
+    cpu_request: str | None = Field(None, alias="cpu_request")
+    cpu_limit: str | None = Field(None, alias="cpu_limit")
+    memory_request: str | None = Field(None, alias="memory_request")
+    memory_limit: str | None = Field(None, alias="memory_limit")
+    ephemeral_storage_request: str | None = Field(None, alias="ephemeral_storage_request")
+    ephemeral_storage_limit: str | None = Field(None, alias="ephemeral_storage_limit")
+
+
+class Tag(AirbyteModel):
+    """A tag of a workspace, to mark its connections with (since 1.6.0)."""
+
+    tag_id: str | None = None
+    workspace_id: str | None = None
+    name: str | None = None
+    color: str | None = None
+
+
+class ConnectionRead(AirbyteModel):
+    """
+    An Airbyte connection. `created_at` is snake_case on the wire, and epoch seconds.
+
+    `schedule` is the form before 0.40.0, still answered beside `schedule_type` and `schedule_data`. `geography`
+    from 0.40.15 to 1.6, `tags` and `dataplane_group_id` since 1.6.0.
+    """
+
+    connection_id: str
     name: str | None = None
     status: str | None = None
-    status_reason: str | None = Field(None, alias="statusReason")
-    source_id: str | None = Field(None, alias="sourceId")
-    destination_id: str | None = Field(None, alias="destinationId")
-    workspace_id: str | None = Field(None, alias="workspaceId")
-    schedule_type: str | None = Field(None, alias="scheduleType")
-    schedule_data: dict[str, JsonValue] | None = Field(None, alias="scheduleData")
-    sync_catalog: dict[str, Any] | None = Field(None, alias="syncCatalog")
-    created_at: int | None = None
+    status_reason: str | None = None
+    source_id: str | None = None
+    destination_id: str | None = None
+    workspace_id: str | None = None
+    namespace_definition: str | None = None
+    namespace_format: str | None = None
+    prefix: str | None = None
+    operation_ids: Items[str] = Field(default_factory=list)
+    sync_catalog: AirbyteCatalog | None = None
+    schedule: ConnectionSchedule | None = None
+    schedule_type: str | None = None
+    schedule_data: ConnectionScheduleData | None = None
+    resource_requirements: ResourceRequirements | None = None
+    source_catalog_id: str | None = None
+    destination_catalog_id: str | None = None
+    geography: str | None = None
+    dataplane_group_id: str | None = None
+    breaking_change: bool | None = None
+    notify_schema_changes: bool | None = None
+    notify_schema_changes_by_email: bool | None = None
+    non_breaking_changes_preference: str | None = None
+    backfill_preference: str | None = None
+    tags: Items[Tag] = Field(default_factory=list)
+    on_demand_enabled: bool | None = None
+    created_at: int | None = Field(None, alias="created_at")
 
     def streams(self) -> list[StreamKey]:
         """Return the namespace and name of each stream of the catalog."""
-        entries = (self.sync_catalog or {}).get("streams") or []
-        streams = [entry.get("stream") or {} for entry in entries if isinstance(entry, dict)]
-        return [(stream.get("namespace"), stream["name"]) for stream in streams]
+        catalog = self.sync_catalog or AirbyteCatalog()
+        return [entry.stream.key for entry in catalog.streams if entry.stream]
 
 
 class ConnectionReadList(AirbyteModel):
-    """All connections of a workspace."""
+    """Connections, each with its whole catalog."""
 
     connections: Items[ConnectionRead] = Field(default_factory=list)
+
+
+class ConnectionStatusRead(AirbyteModel):
+    """
+    How a connection is doing. Times are epoch seconds.
+
+    `connection_sync_status` and `active_job` since 1.2.0; `is_running` and `last_sync_job_status` before.
+    """
+
+    connection_id: str
+    connection_sync_status: str | None = None
+    active_job: JobRead | None = None
+    is_running: bool | None = None
+    last_sync_job_status: str | None = None
+    last_sync_job_id: int | None = None
+    last_sync_attempt_number: int | None = None
+    last_sync_job_created_at: int | None = None
+    last_successful_sync: int | None = None
+    schedule_data: ConnectionScheduleData | None = None
+    failure_reason: FailureReason | None = None
+
+
+class ConnectionLastJobPerStreamReadItem(AirbyteModel):
+    """The last job that moved a stream. Times are epoch milliseconds."""
+
+    stream_name: str
+    stream_namespace: str | None = None
+    job_id: int | None = None
+    config_type: str | None = None
+    job_status: str | None = None
+    records_committed: int | None = None
+    bytes_committed: int | None = None
+    started_at: int | None = None
+    ended_at: int | None = None
+
+
+class StreamSyncProgressReadItem(AirbyteModel):
+    """What the running job moved of one stream so far."""
+
+    stream_name: str
+    stream_namespace: str | None = None
+    config_type: str | None = None
+    records_emitted: int | None = None
+    records_committed: int | None = None
+    records_rejected: int | None = None
+    bytes_emitted: int | None = None
+    bytes_committed: int | None = None
+
+
+class ConnectionSyncProgressRead(AirbyteModel):
+    """What the running job moved so far."""
+
+    connection_id: str
+    job_id: int | None = None
+    config_type: str | None = None
+    sync_started_at: int | None = None
+    records_emitted: int | None = None
+    records_committed: int | None = None
+    records_rejected: int | None = None
+    bytes_emitted: int | None = None
+    bytes_committed: int | None = None
+    streams: Items[StreamSyncProgressReadItem] = Field(default_factory=list)
+
+
+class ConnectionEvent(AirbyteModel):
+    """Something that happened to a connection, such as `SYNC_SUCCEEDED`, and who did it. Times are epoch seconds."""
+
+    id: str
+    connection_id: str | None = None
+    event_type: str | None = None
+    created_at: int | None = None
+    summary: Any = None
+    user: Any = None
+
+
+class ConnectionEventWithDetails(ConnectionEvent):
+    """An event with all that Airbyte keeps of it."""
+
+    details: Any = None
+
+
+class ConnectionEventList(AirbyteModel):
+    """A page of a connection's events, newest first."""
+
+    events: Items[ConnectionEvent] = Field(default_factory=list)
+
+
+class RefreshRead(AirbyteModel):
+    """
+    What Airbyte made of a request to refresh: `job` since 1.2.0, and `value` (whether it will) before.
+
+    Neither a job nor a true value means that nothing was started: a sync runs, or the destination cannot refresh.
+    """
+
+    job: JobRead | None = None
+    value: bool | None = None

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from pydantic import Field, SecretStr
 
-from airflow_airbyte_ext.api.models.base import AirbyteModel
+from airflow_airbyte_ext.api.models.base import AirbyteModel, Items
+from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog, CatalogDiff
+from airflow_airbyte_ext.api.models.jobs import FailureReason
 
 
 class HealthCheckRead(AirbyteModel):
@@ -25,40 +27,98 @@ class InstanceConfigurationResponse(AirbyteModel):
     edition: str | None = None
     version: str | None = None
     auth: AuthConfiguration | None = None
-    airbyte_url: str | None = Field(None, alias="airbyteUrl")
-    webapp_url: str | None = Field(None, alias="webappUrl")
-    default_workspace_id: str | None = Field(None, alias="defaultWorkspaceId")
+    airbyte_url: str | None = None
+    webapp_url: str | None = None
+    default_workspace_id: str | None = None
+    default_user_id: str | None = None
+    default_organization_id: str | None = None
 
 
 class AccessToken(AirbyteModel):
     """A bearer token; only the public API's twin of the operation says how long it lives (seconds)."""
 
-    access_token: SecretStr
-    expires_in: float | None = None
+    access_token: SecretStr = Field(alias="access_token")
+    expires_in: float | None = Field(None, alias="expires_in")
 
 
 class WorkspaceRead(AirbyteModel):
     """A workspace."""
 
-    workspace_id: str = Field(alias="workspaceId")
+    workspace_id: str
     name: str | None = None
     slug: str | None = None
-    organization_id: str | None = Field(None, alias="organizationId")
+    organization_id: str | None = None
 
 
 class SourceRead(AirbyteModel):
     """A source; its configuration may hold what Airbyte masks, so it is never logged."""
 
-    source_id: str = Field(alias="sourceId")
-    workspace_id: str | None = Field(None, alias="workspaceId")
+    source_id: str
+    workspace_id: str | None = None
     name: str | None = None
-    source_name: str | None = Field(None, alias="sourceName")
+    source_name: str | None = None
 
 
 class DestinationRead(AirbyteModel):
     """A destination; its configuration may hold what Airbyte masks, so it is never logged."""
 
-    destination_id: str = Field(alias="destinationId")
-    workspace_id: str | None = Field(None, alias="workspaceId")
+    destination_id: str
+    workspace_id: str | None = None
     name: str | None = None
-    destination_name: str | None = Field(None, alias="destinationName")
+    destination_name: str | None = None
+
+
+class WorkspaceReadList(AirbyteModel):
+    """Workspaces."""
+
+    workspaces: Items[WorkspaceRead] = Field(default_factory=list)
+
+
+class SourceReadList(AirbyteModel):
+    """Sources of a workspace: a page of them since 1.8.0."""
+
+    sources: Items[SourceRead] = Field(default_factory=list)
+    page_size: int | None = Field(None, alias="page_size")
+    num_connections: int | None = Field(None, alias="num_connections")
+
+
+class DestinationReadList(AirbyteModel):
+    """Destinations of a workspace: a page of them since 1.8.0."""
+
+    destinations: Items[DestinationRead] = Field(default_factory=list)
+    page_size: int | None = Field(None, alias="page_size")
+    num_connections: int | None = Field(None, alias="num_connections")
+
+
+class SynchronousJobRead(AirbyteModel):
+    """What Airbyte ran while we waited: a discovery or a check. Times are epoch seconds."""
+
+    id: str | None = None
+    config_type: str | None = None
+    succeeded: bool | None = None
+    created_at: int | None = None
+    ended_at: int | None = None
+    failure_reason: FailureReason | None = None
+
+
+class SourceDiscoverSchemaRead(AirbyteModel):
+    """
+    What a source offers now. A failed discovery is an HTTP 200 whose `job_info.succeeded` is False, without catalog.
+
+    `catalog_diff`, `breaking_change` and `connection_status` where a connection was named (since 0.40.17 or so).
+    """
+
+    catalog: AirbyteCatalog | None = None
+    catalog_id: str | None = None
+    catalog_diff: CatalogDiff | None = None
+    breaking_change: bool | None = None
+    connection_status: str | None = None
+    job_info: SynchronousJobRead | None = None
+
+
+class CheckConnectionRead(AirbyteModel):
+    """Whether a source or destination can be reached: `succeeded` or `failed`, and why."""
+
+    status: str | None = None
+    message: str | None = None
+    job_info: SynchronousJobRead | None = None

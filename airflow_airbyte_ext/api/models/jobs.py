@@ -19,67 +19,75 @@ class StreamDescriptor(AirbyteModel):
 class JobAggregatedStats(AirbyteModel):
     """What a whole job moved, over all its attempts (since 0.50.45)."""
 
-    records_emitted: int | None = Field(None, alias="recordsEmitted")
-    bytes_emitted: int | None = Field(None, alias="bytesEmitted")
-    records_committed: int | None = Field(None, alias="recordsCommitted")
-    bytes_committed: int | None = Field(None, alias="bytesCommitted")
-    records_rejected: int | None = Field(None, alias="recordsRejected")
+    records_emitted: int | None = None
+    bytes_emitted: int | None = None
+    records_committed: int | None = None
+    bytes_committed: int | None = None
+    records_rejected: int | None = None
 
 
 class StreamStats(JobAggregatedStats):
     """What a whole job moved of one stream (since 0.50.45)."""
 
-    stream_name: str = Field(alias="streamName")
-    stream_namespace: str | None = Field(None, alias="streamNamespace")
+    stream_name: str
+    stream_namespace: str | None = None
 
 
 class ResetConfig(AirbyteModel):
     """The streams that a reset empties."""
 
-    streams_to_reset: Items[StreamDescriptor] = Field(default_factory=list, alias="streamsToReset")
+    streams_to_reset: Items[StreamDescriptor] = Field(default_factory=list)
+
+
+class JobRefreshConfig(AirbyteModel):
+    """The streams that a refresh reads anew (since 0.62.2)."""
+
+    streams_to_refresh: Items[StreamDescriptor] = Field(default_factory=list)
 
 
 class JobRead(AirbyteModel):
     """A job. Times are epoch seconds."""
 
     id: int
-    config_type: str | None = Field(None, alias="configType")
-    config_id: str | None = Field(None, alias="configId")
+    config_type: str | None = None
+    config_id: str | None = None
     status: str | None = None
-    created_at: int | None = Field(None, alias="createdAt")
-    updated_at: int | None = Field(None, alias="updatedAt")
-    started_at: int | None = Field(None, alias="startedAt")
-    enabled_streams: Items[StreamDescriptor] = Field(default_factory=list, alias="enabledStreams")
-    reset_config: ResetConfig | None = Field(None, alias="resetConfig")
-    aggregated_stats: JobAggregatedStats | None = Field(None, alias="aggregatedStats")
-    stream_aggregated_stats: Items[StreamStats] = Field(default_factory=list, alias="streamAggregatedStats")
+    created_at: int | None = None
+    updated_at: int | None = None
+    started_at: int | None = None
+    enabled_streams: Items[StreamDescriptor] = Field(default_factory=list)
+    reset_config: ResetConfig | None = None
+    refresh_config: JobRefreshConfig | None = None
+    aggregated_stats: JobAggregatedStats | None = None
+    stream_aggregated_stats: Items[StreamStats] = Field(default_factory=list)
 
 
 class AttemptStats(AirbyteModel):
     """What one attempt moved; every figure may be absent."""
 
-    records_emitted: int | None = Field(None, alias="recordsEmitted")
-    bytes_emitted: int | None = Field(None, alias="bytesEmitted")
-    records_committed: int | None = Field(None, alias="recordsCommitted")
-    bytes_committed: int | None = Field(None, alias="bytesCommitted")
+    records_emitted: int | None = None
+    bytes_emitted: int | None = None
+    records_committed: int | None = None
+    bytes_committed: int | None = None
 
 
 class AttemptStreamStats(AirbyteModel):
     """What one attempt moved of one stream."""
 
-    stream_name: str = Field(alias="streamName")
-    stream_namespace: str | None = Field(None, alias="streamNamespace")
+    stream_name: str
+    stream_namespace: str | None = None
     stats: AttemptStats = Field(default_factory=AttemptStats)
 
 
 class FailureReason(AirbyteModel):
     """Why an attempt failed. `timestamp` is epoch milliseconds."""
 
-    failure_origin: str | None = Field(None, alias="failureOrigin")
-    failure_type: str | None = Field(None, alias="failureType")
-    external_message: str | None = Field(None, alias="externalMessage")
-    internal_message: str | None = Field(None, alias="internalMessage")
+    failure_origin: str | None = None
+    failure_type: str | None = None
+    external_message: str | None = None
+    internal_message: str | None = None
     retryable: bool | None = None
+    stream_descriptor: StreamDescriptor | None = None
     timestamp: int | None = None
 
 
@@ -87,7 +95,7 @@ class AttemptFailureSummary(AirbyteModel):
     """All reasons of an attempt's failure; `partial_success` means that some records were committed."""
 
     failures: Items[FailureReason] = Field(default_factory=list)
-    partial_success: bool | None = Field(None, alias="partialSuccess")
+    partial_success: bool | None = None
 
 
 class AttemptRead(AirbyteModel):
@@ -95,14 +103,14 @@ class AttemptRead(AirbyteModel):
 
     id: int | None = None
     status: str | None = None
-    created_at: int | None = Field(None, alias="createdAt")
-    updated_at: int | None = Field(None, alias="updatedAt")
-    ended_at: int | None = Field(None, alias="endedAt")
-    bytes_synced: int | None = Field(None, alias="bytesSynced")
-    records_synced: int | None = Field(None, alias="recordsSynced")
-    total_stats: AttemptStats | None = Field(None, alias="totalStats")
-    stream_stats: Items[AttemptStreamStats] = Field(default_factory=list, alias="streamStats")
-    failure_summary: AttemptFailureSummary | None = Field(None, alias="failureSummary")
+    created_at: int | None = None
+    updated_at: int | None = None
+    ended_at: int | None = None
+    bytes_synced: int | None = None
+    records_synced: int | None = None
+    total_stats: AttemptStats | None = None
+    stream_stats: Items[AttemptStreamStats] = Field(default_factory=list)
+    failure_summary: AttemptFailureSummary | None = None
 
 
 class LogEvent(AirbyteModel):
@@ -110,14 +118,14 @@ class LogEvent(AirbyteModel):
 
     message: str = ""
     level: str | None = None
-    log_source: str | None = Field(None, alias="logSource")
+    log_source: str | None = None
     timestamp: int | None = None
 
 
 class AttemptLogs(AirbyteModel):
     """An attempt's log, in either of Airbyte's two formats: lines, or (since 1.2.0) events."""
 
-    log_lines: Items[str] = Field(default_factory=list, alias="logLines")
+    log_lines: Items[str] = Field(default_factory=list)
     events: Items[LogEvent] = Field(default_factory=list)
 
 
@@ -132,6 +140,12 @@ class JobInfoLightRead(AirbyteModel):
     """A job without its attempts: the answer that is cheap to poll."""
 
     job: JobRead
+
+
+class JobOptionalRead(AirbyteModel):
+    """A job, where there is one."""
+
+    job: JobRead | None = None
 
 
 class JobInfoRead(AirbyteModel):
@@ -156,4 +170,4 @@ class JobReadList(AirbyteModel):
     """A page of jobs, newest first; an entry may lack its job, and says nothing then."""
 
     jobs: Annotated[Items[JobWithAttemptsRead], BeforeValidator(_with_job)] = Field(default_factory=list)
-    total_job_count: int | None = Field(None, alias="totalJobCount")
+    total_job_count: int | None = None

@@ -13,25 +13,25 @@ from airflow_airbyte_ext.api.models.jobs import StreamDescriptor
 class StreamState(AirbyteModel):
     """One stream's state. Absent and null differ for Airbyte: ask `model_fields_set` which it was."""
 
-    stream_descriptor: StreamDescriptor = Field(alias="streamDescriptor")
-    stream_state: Any = Field(None, alias="streamState")
+    stream_descriptor: StreamDescriptor
+    stream_state: Any = None
 
 
 class GlobalState(AirbyteModel):
     """The state of a connection whose streams share a part; `shared_state` is snake_case on the wire."""
 
-    shared_state: Any = None
-    stream_states: Items[StreamState] = Field(default_factory=list, alias="streamStates")
+    shared_state: Any = Field(None, alias="shared_state")
+    stream_states: Items[StreamState] = Field(default_factory=list)
 
 
 class ConnectionState(AirbyteModel):
     """A connection's whole state. `state_type` is `stream`, `global`, `legacy` or `not_set` (absent before 0.39.21)."""
 
-    connection_id: str = Field(alias="connectionId")
-    state_type: str | None = Field(None, alias="stateType")
+    connection_id: str
+    state_type: str | None = None
     state: Any = None
-    stream_state: list[StreamState] | None = Field(None, alias="streamState")
-    global_state: GlobalState | None = Field(None, alias="globalState")
+    stream_state: list[StreamState] | None = None
+    global_state: GlobalState | None = None
     _answered: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="wrap")

@@ -105,11 +105,11 @@ def test_the_404_of_an_instance_that_cannot_be_asked_is_an_unknown_id(start_fake
     ("era", "told"), [("0.36", None), ("0.40", None), ("0.50", None), ("1.0", "1.0.0"), ("2.0", "2.0.0")]
 )
 def test_the_release_is_what_the_server_tells(start_fake, connect, era, told):
-    """Before 0.57.4 servers do not tell it; nobody guesses."""
+    """Before 0.57.4 servers do not tell it; whether they can be asked at all still says something."""
     release = connect(start_fake(era)).release()
     assert release.text == told
-    assert release.is_at_least("0.40.0") is (told is not None)
-    assert release.is_before("99.0.0") is (told is not None)
+    assert release.is_at_least("0.50.9") is (era not in ("0.36", "0.40"))
+    assert release.is_before("0.57.4") is (told is None)
 
 
 def test_the_release_is_asked_for_once(airbyte, client):
@@ -147,8 +147,18 @@ def test_releases_are_in_order(older, newer):
     assert not Release(newer).is_before(older)
 
 
-def test_an_unknown_release_is_surely_nothing():
-    """It is neither before nor after any other."""
-    assert not Release.UNKNOWN.is_before("99.0.0")
+def test_a_release_that_is_not_told_is_older_than_those_that_tell():
+    """And nothing more is known of it, unless it has the operation that newer ones tell theirs by."""
+    assert Release.UNKNOWN.is_before("0.57.4")
+    assert not Release.UNKNOWN.is_before("0.57.3")
     assert not Release.UNKNOWN.is_at_least("0.1.0")
-    assert str(Release.UNKNOWN) == "of unknown release"
+    assert Release.UNTOLD.is_at_least("0.50.9")
+    assert not Release.UNTOLD.is_at_least("0.50.10")
+    assert str(Release.UNKNOWN) == str(Release.UNTOLD) == "of unknown release"
+
+
+def test_a_release_that_could_not_be_asked_for_is_surely_nothing():
+    """It is neither before nor after any other."""
+    assert not Release.UNREADABLE.is_before("99.0.0")
+    assert not Release.UNREADABLE.is_at_least("0.1.0")
+    assert not Release.UNREADABLE.is_readable

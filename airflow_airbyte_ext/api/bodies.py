@@ -1,0 +1,119 @@
+"""
+From a caller's arguments to the body of a request: checked, named as Airbyte names them, and only what was given.
+
+Each operation's request is a `TypedDict` in `requests`, whose names are Airbyte's in snake case. `Released` marks the
+fields that not every release declares: newer servers refuse a field that they do not know, and older ones pass over it
+in silence, so neither gets one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+
+from pydantic import TypeAdapter, ValidationError
+
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from airflow_airbyte_ext.api.operations import Operation
+    from airflow_airbyte_ext.api.releases import Release
+
+
+@dataclass(frozen=True)
+class Released:
+    """
+    Which releases declare a field.
+
+    :param since: The first one.
+    :param gone: The first one that does not any more.
+    :param instead: What to use where it is not declared.
+    """
+
+    since: str = "0.1.0"
+    gone: str | None = None
+    instead: str = ""
+
+    def lacking(self, release: Release) -> str | None:
+        """Say why this release surely does not declare the field, or None."""
+        if release.is_before(self.since):
+            return f"came with Airbyte {self.since}"
+        if self.gone and release.is_at_least(self.gone):
+            return f"is gone since Airbyte {self.gone}"
+        return None
+
+
+def body_of(
+    operation: Operation[Any], arguments: Mapping[str, Any], release: Callable[[], Release]
+) -> dict[str, Any] | None:
+    """
+    Return the JSON body of a request.
+
+    :param operation: Whose request.
+    :param arguments: By their names in snake case.
+    :param release: Tells the server's release; asked only where a field is not in all of them.
+    :raises AirbyteConfigurationError: Names the argument that is missing, unknown, of the wrong type, or not of this
+        release.
+    """
+    if operation.request is None:
+        return None
+    try:
+        request = _adapter(operation.request).validate_python(dict(arguments))
+    except ValidationError as error:
+        raise AirbyteConfigurationError(
+            f"{operation.operation_id}: {'; '.join(_complaint(detail) for detail in error.errors()[:5])}."
+        ) from None
+    _check_release(operation, request, release)
+    body: dict[str, Any] = _adapter(operation.request).dump_python(
+        request, mode="json", by_alias=True, exclude_unset=True
+    )
+    return body
+
+
+@cache
+def released_fields(request: type) -> dict[str, Released]:
+    """Return the fields of a request that not every release declares."""
+    hints = get_type_hints(request, include_extras=True)
+    return {name: mark for name, hint in hints.items() if (mark := _mark(hint))}
+
+
+def _mark(hint: Any) -> Released | None:
+    """Return the mark of a field, which stands within `Required` and `Annotated`."""
+    for inner in (*getattr(hint, "__metadata__", ()), *get_args(hint)[:1]):
+        found = inner if isinstance(inner, Released) else _mark(inner)
+        if found:
+            return found
+    return None
+
+
+def _check_release(operation: Operation[Any], request: Mapping[str, Any], release: Callable[[], Release]) -> None:
+    for name, mark in released_fields(operation.request).items() if operation.request else ():
+        if name not in request:
+            continue
+        if lacking := mark.lacking(release()):
+            instead = f" {mark.instead}" if mark.instead else " Leave it out."
+            raise AirbyteConfigurationError(
+                f"{operation.operation_id}: {name} {lacking}, and this Airbyte is {release()}.{instead}"
+            )
+
+
+@cache
+def _adapter(request: type) -> TypeAdapter[Any]:
+    return TypeAdapter(request)
+
+
+def _complaint(detail: Any) -> str:
+    where = ".".join(map(str, detail["loc"])) or "the whole"
+    match detail["type"]:
+        case "missing":
+            return f"{where} is missing"
+        case "extra_forbidden":
+            return f"there is no argument {where}"
+        case "value_error":
+            return f"{where} {str(detail['ctx']['error']).rstrip('.')}"
+        case _:
+            words: str = detail["msg"]
+            return f"{where}: {words[0].lower()}{words[1:]}"
