@@ -1,0 +1,1 @@
+"""Airbyte connections: find them, change them, and see what became of their sources' schemas."""

@@ -1,0 +1,196 @@
+"""Change a connection: only what really differs, shown before and checked after."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow_airbyte_ext.api.bodies import body_of
+from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
+from airflow_airbyte_ext.api.models.connections import ConnectionRead
+from airflow_airbyte_ext.api.operations import UPDATE_CONNECTION
+from airflow_airbyte_ext.api.requests.connections import ConnectionChanges
+from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
+from airflow_airbyte_ext.connections.read import existing_connection
+from airflow_airbyte_ext.connections.schedule import schedule_fields
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteUpdateUnverifiedError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.models.catalog import AirbyteStreamAndConfiguration
+
+LONGEST = 100
+
+# Airbyte fills these in by itself: to leave them out asks for nothing.
+_AIRBYTES_OWN = ("alias_name", "suggested", "minimum_generation_id", "generation_id", "sync_id")
+# Airbyte takes these together or not at all.
+_SCHEDULE = ("schedule_type", "schedule_data")
+
+
+@dataclass(frozen=True)
+class FieldChange:
+    """
+    One setting that is to be another.
+
+    :param path: Where it is, such as "schedule_data.cron.cron_expression" or "sync_catalog.public.orders.sync_mode".
+    :param before: What it was, shortened where it is long; None where it was not there.
+    :param after: What it is to be.
+    """
+
+    path: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True)
+class ConnectionUpdateResult:
+    """
+    What became of a change.
+
+    :param changes: What differed; nothing where the connection was as asked already.
+    :param applied: Whether something was sent.
+    """
+
+    connection_id: str
+    changes: tuple[FieldChange, ...]
+    applied: bool
+
+
+def apply_changes(
+    client: AirbyteClient,
+    connection_id: str,
+    changes: Mapping[str, Any],
+    *,
+    schedule: str | Mapping[str, Any] | None = None,
+    schedule_time_zone: str = "UTC",
+    dry_run: bool = False,
+) -> ConnectionUpdateResult:
+    """
+    Make a connection as asked: send what differs, and check that Airbyte's answer has it.
+
+    :param changes: Settings by their names in snake case; see `requests.connections.ConnectionChanges`.
+    :param schedule: When it syncs; see `schedule_fields`.
+    :param schedule_time_zone: What a cron schedule is read in.
+    :param dry_run: Only say what would change.
+    :raises AirbyteConfigurationError: A change is wrong, or not of this release.
+    :raises AirbyteConnectionUnusableError: The connection is unknown, or deleted.
+    :raises AirbyteUpdateUnverifiedError: Airbyte accepted a change and did not make it.
+    :raises AirbyteApiError: Airbyte could not be asked.
+    """
+    connection = existing_connection(client, connection_id)
+    asked = dict(changes)
+    if schedule is not None:
+        asked |= schedule_fields(connection, schedule, time_zone=schedule_time_zone, release=client.release())
+    wanted = _checked(client, connection_id, asked)
+    differing = changed_fields(connection, wanted)
+    if dry_run or not differing:
+        return ConnectionUpdateResult(connection_id, tuple(differing), applied=False)
+    touched = {change.path.partition(".")[0] for change in differing}
+    if touched & set(_SCHEDULE):
+        touched |= set(_SCHEDULE)
+    names = [name for name in asked if name in touched]
+    answer = client.update_connection(connection_id=connection_id, **{name: asked[name] for name in names})
+    _verify(answer, {name: wanted[name] for name in names})
+    return ConnectionUpdateResult(connection_id, tuple(differing), applied=True)
+
+
+def changed_fields(connection: ConnectionRead, changes: Mapping[str, Any]) -> list[FieldChange]:
+    """
+    Return what differs between a connection and what it is to be; what the changes do not name is not looked at.
+
+    :param changes: Settings by their names in snake case; within them Airbyte's names do, too.
+    """
+    wanted = ConnectionRead.model_validate({"connection_id": connection.connection_id, **changes})
+    found: list[FieldChange] = []
+    for name in changes:
+        before, after = getattr(connection, name), getattr(wanted, name)
+        if name == "sync_catalog":
+            found += _catalog_changes(before or AirbyteCatalog(), after)
+        else:
+            old, new = _leaves(name, _plain(before, name)), _leaves(name, _plain(after, name))
+            found += _differing(old, new)
+    return found
+
+
+def _checked(client: AirbyteClient, connection_id: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the changes as they would be sent, by their names in snake case."""
+    known = ConnectionChanges.__annotations__
+    if unknown := sorted(set(asked) - known.keys()):
+        raise AirbyteConfigurationError(
+            f"A connection has no setting {', '.join(map(repr, unknown))}. There are: {', '.join(sorted(known))}."
+        )
+    body = body_of(UPDATE_CONNECTION, {"connection_id": connection_id, **asked}, client.release)
+    sent = ConnectionRead.model_validate(body)
+    return {name: getattr(sent, name) for name in asked}
+
+
+def _verify(answer: ConnectionRead, wanted: Mapping[str, Any]) -> None:
+    if left := changed_fields(answer, wanted):
+        raise AirbyteUpdateUnverifiedError(
+            f"Airbyte accepted the changes of connection {answer.connection_id}, but these did not take effect: "
+            f"{', '.join(change.path for change in left)}. This release of Airbyte may not know them: look at the "
+            "connection there.",
+            connection_id=answer.connection_id,
+        )
+
+
+def _catalog_changes(before: AirbyteCatalog, after: AirbyteCatalog) -> Iterator[FieldChange]:
+    old, new = ({entry.stream.key: entry for entry in side.streams if entry.stream} for side in (before, after))
+    for key in sorted_keys({**old, **new}):
+        path = f"sync_catalog.{stream_name(key)}"
+        if key in old and key in new:
+            settings = _stream_settings(path, new[key])
+            known = _stream_settings(path, old[key])
+            ignored = {f"{path}.{name}" for name in _AIRBYTES_OWN if not settings.get(f"{path}.{name}")}
+            yield from _differing({name: known[name] for name in known.keys() - ignored}, settings)
+        else:
+            yield FieldChange(path, _summary(old.get(key)), _summary(new.get(key)))
+
+
+def _stream_settings(path: str, entry: AirbyteStreamAndConfiguration) -> dict[str, Any]:
+    """Return how a stream is moved, and what the source says of it, by path."""
+    stream = entry.stream.model_dump(mode="json", exclude_unset=True) if entry.stream else {}
+    config = entry.config.model_dump(mode="json", exclude_unset=True) if entry.config else {}
+    told = {name: value for name, value in stream.items() if name not in ("name", "namespace")}
+    return {f"{path}.{name}": value for name, value in {**told, **config, "selected": entry.is_selected}.items()}
+
+
+def _summary(entry: AirbyteStreamAndConfiguration | None) -> str | None:
+    if entry is None:
+        return None
+    modes = [entry.config.sync_mode, entry.config.destination_sync_mode] if entry.config else []
+    return ", ".join(mode for mode in modes if mode) if entry.is_selected else "not selected"
+
+
+def _plain(value: Any, name: str) -> Any:
+    if name == "tags":
+        return sorted(tag.tag_id or tag.name or "" for tag in value)
+    return value.model_dump(mode="json", exclude_unset=True) if hasattr(value, "model_dump") else value
+
+
+def _leaves(path: str, value: Any) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        return {path: value}
+    return {leaf: found for name, inner in value.items() for leaf, found in _leaves(f"{path}.{name}", inner).items()}
+
+
+def _differing(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[FieldChange]:
+    # Airbyte leaves out what is empty, or says so: null, "", [] and false are the same.
+    paths = [path for path in {**old, **new} if (old.get(path) or None) != (new.get(path) or None)]
+    return [_change(path, old.get(path), new.get(path)) for path in sorted(paths)]
+
+
+def _change(path: str, before: Any, after: Any) -> FieldChange:
+    old, new = _short(path, before), _short(path, after)
+    return FieldChange(path, old, new if old != new else f"{new} (differs further on)")
+
+
+def _short(path: str, value: Any) -> Any:
+    """Return a value for people; how a mapper is set may hold a key, so that is not shown."""
+    if path.endswith(".mappers"):
+        value = [mapper.get("type") for mapper in value or []]
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if len(text) <= LONGEST else f"{text[:LONGEST]}..."

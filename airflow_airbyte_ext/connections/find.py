@@ -1,0 +1,157 @@
+"""Find connections, sources and destinations of a workspace; servers' own searches find nothing, or page by 20."""
+
+from __future__ import annotations
+
+from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.models.instance import DestinationRead, SourceRead
+    from airflow_airbyte_ext.api.models.web_backend import (
+        DestinationSnippetRead,
+        SourceSnippetRead,
+        WebBackendConnectionListItem,
+    )
+
+Row = TypeVar("Row")
+
+TAGS_SINCE = "1.6.0"
+PAGES_SINCE = "1.8.0"
+PAGE_SIZE = 100
+MOST_NAMES = 10
+
+
+def find_connections(
+    client: AirbyteClient,
+    *,
+    workspace_id: str,
+    name: str | None = None,
+    tags: Sequence[str] | None = None,
+    source: str | None = None,
+    destination: str | None = None,
+    status: str | None = None,
+) -> list[WebBackendConnectionListItem]:
+    """
+    Return the connections of a workspace that are as asked, by name; never the deleted ones.
+
+    :param name: Their name, or where no connection has that name a pattern such as "Orders*"; case matters.
+    :param tags: Names of tags, all of which they must have (since 1.6.0).
+    :param source: Id or name of their source.
+    :param destination: Id or name of their destination.
+    :param status: `active` or `inactive`; any when not given.
+    :raises AirbyteConfigurationError: Tags are asked for, and this Airbyte has none.
+    :raises AirbyteApiError: Airbyte could not be asked.
+    """
+    wanted = {tags} if isinstance(tags, str) else set(tags or ())
+    if wanted and client.release().is_before(TAGS_SINCE):
+        raise AirbyteConfigurationError(
+            f"tags came with Airbyte {TAGS_SINCE}, and this Airbyte is {client.release()}. Find by name instead."
+        )
+    rows = _all_connections(client, workspace_id)
+    # A name that itself looks like a pattern, such as "Orders [EU]", means that very connection.
+    is_name = any(row.name == name for row in rows)
+    found = [
+        row
+        for row in rows
+        if (name is None or (row.name == name if is_name else fnmatchcase(row.name or "", name)))
+        and wanted <= {tag.name for tag in row.tags}
+        and (source is None or source in _names(row.source))
+        and (destination is None or destination in _names(row.destination))
+        and (status is None or row.status == status)
+    ]
+    return sorted(found, key=lambda row: (row.name or "", row.connection_id))
+
+
+def connection_by_name(client: AirbyteClient, *, workspace_id: str, name: str) -> WebBackendConnectionListItem:
+    """
+    Return the one connection of a workspace that has this name: the very name, no pattern.
+
+    :raises AirbyteConfigurationError: There is none, or there are several; says which there are.
+    :raises AirbyteApiError: Airbyte could not be asked.
+    """
+    rows = _all_connections(client, workspace_id)
+    found = [row for row in rows if row.name == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        lines = "; ".join(
+            f"{row.connection_id}: {name_of(row.source)} -> {name_of(row.destination)}, {row.status}" for row in found
+        )
+        raise AirbyteConfigurationError(
+            f"{len(found)} connections of workspace {workspace_id} are called {name!r}. Give the id of one: {lines}."
+        )
+    near = get_close_matches(name, sorted({row.name or "" for row in rows}), n=MOST_NAMES, cutoff=0.0)
+    hint = f"The names nearest to it: {', '.join(map(repr, near))}." if near else "It has no connections at all."
+    raise AirbyteConfigurationError(f"Workspace {workspace_id} has no connection that is called {name!r}. {hint}")
+
+
+def list_sources(client: AirbyteClient, *, workspace_id: str) -> list[SourceRead]:
+    """Return all sources of a workspace."""
+    return walk(
+        client,
+        lambda **page: client.list_sources_for_workspace(workspace_id=workspace_id, **page),
+        rows=lambda page: page.sources,
+        key=lambda row: row.source_id,
+    )
+
+
+def list_destinations(client: AirbyteClient, *, workspace_id: str) -> list[DestinationRead]:
+    """Return all destinations of a workspace."""
+    return walk(
+        client,
+        lambda **page: client.list_destinations_for_workspace(workspace_id=workspace_id, **page),
+        rows=lambda page: page.destinations,
+        key=lambda row: row.destination_id,
+    )
+
+
+def walk(
+    client: AirbyteClient, read: Callable[..., Any], *, rows: Callable[[Any], list[Row]], key: Callable[[Row], str]
+) -> list[Row]:
+    """
+    Return all rows of a list that Airbyte cuts into pages since 1.8.0, each row once.
+
+    :param read: Reads a page; takes `cursor`, the id of the last row of the page before, and `page_size`.
+    :param rows: The rows of a page.
+    :param key: The id of a row.
+    """
+    found: dict[str, Row] = {}
+    asked: dict[str, Any] = {"page_size": PAGE_SIZE} if client.release().is_at_least(PAGES_SINCE) else {}
+    while True:
+        page = read(**asked)
+        news = {key(row): row for row in rows(page)}
+        size = page.page_size or asked.get("page_size")
+        # A page without anything new: a server that does not know the cursor would answer the first one for ever.
+        is_last = not size or len(news) < size or news.keys() <= found.keys()
+        found |= news
+        if is_last:
+            return list(found.values())
+        asked["cursor"] = list(news)[-1]
+
+
+def name_of(end: SourceSnippetRead | DestinationSnippetRead | None) -> str:
+    """Return the name of a connection's source or destination, for people."""
+    return (end and end.name) or "?"
+
+
+def _all_connections(client: AirbyteClient, workspace_id: str) -> list[WebBackendConnectionListItem]:
+    listed = walk(
+        client,
+        lambda **page: client.web_backend_list_connections_for_workspace(workspace_id=workspace_id, **page),
+        rows=lambda page: page.connections,
+        key=lambda row: row.connection_id,
+    )
+    return [row for row in listed if row.status != "deprecated"]
+
+
+def _names(end: SourceSnippetRead | DestinationSnippetRead | None) -> set[str | None]:
+    """Return what a source or destination may be asked for by."""
+    if end is None:
+        return set()
+    return {getattr(end, "source_id", None) or getattr(end, "destination_id", None), end.name}

@@ -1,0 +1,236 @@
+"""Finding connections, sources and destinations, in every era and over pages that change meanwhile."""
+
+from __future__ import annotations
+
+import pytest
+
+from airflow_airbyte_ext.connections.find import (
+    connection_by_name,
+    find_connections,
+    list_destinations,
+    list_sources,
+    walk,
+)
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+
+ERAS = ("0.36", "0.40", "0.50", "1.0", "1.8.0", "2.0", "head")
+TAGGED = ("1.6.0", "1.8.0", "2.0", "head")
+WORKSPACE = "11111111-1111-4111-8111-111111111111"
+LIST = "webBackendListConnectionsForWorkspace"
+
+
+@pytest.fixture(params=ERAS)
+def world(request, start_fake, connect):
+    """An Airbyte of each era with a client."""
+    airbyte = start_fake(request.param, strict=request.param == "head")
+    return airbyte, connect(airbyte)
+
+
+def names(found) -> list[str]:
+    return [row.name for row in found]
+
+
+def test_all_are_found_by_name_and_never_the_deleted_ones(world) -> None:
+    airbyte, client = world
+    for name in ("Users", "Orders", "Clicks"):
+        airbyte.add_connection(name)
+    airbyte.add_connection("Gone", status="deprecated")
+    airbyte.add_connection("Elsewhere", workspace_id=airbyte.add_workspace("Another"))
+    assert names(find_connections(client, workspace_id=airbyte.workspace_id)) == ["Clicks", "Orders", "Users"]
+
+
+def test_equal_names_are_in_the_order_of_their_ids(world) -> None:
+    airbyte, client = world
+    ids = sorted(airbyte.add_connection("Twin") for _ in range(5))
+    found = find_connections(client, workspace_id=airbyte.workspace_id)
+    assert [row.connection_id for row in found] == ids
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("Orders", ["Orders"]),
+        ("orders", []),
+        ("Orders*", ["Orders", "Orders E", "Orders [EU]"]),
+        ("Orders [EU]", ["Orders [EU]"]),
+        ("Orders [A-Z]", ["Orders E"]),
+        ("Order?", ["Orders"]),
+    ],
+)
+def test_a_name_is_the_very_name_or_a_pattern(start_fake, connect, name, expected) -> None:
+    airbyte = start_fake()
+    for each in ("Orders", "Orders E", "Orders [EU]", "Users"):
+        airbyte.add_connection(each)
+    assert names(find_connections(connect(airbyte), workspace_id=airbyte.workspace_id, name=name)) == expected
+
+
+def test_status_source_and_destination_choose(world) -> None:
+    airbyte, client = world
+    shop = airbyte.add_source("Shop")
+    airbyte.add_connection("A", source=shop, destination="Lake")
+    airbyte.add_connection("B", source=shop, destination="Warehouse", status="inactive")
+    airbyte.add_connection("C", source="Ads", destination="Lake")
+
+    def found(**wanted: str) -> list[str]:
+        return names(find_connections(client, workspace_id=airbyte.workspace_id, **wanted))
+
+    assert found(source="Shop") == found(source=shop) == ["A", "B"]
+    assert found(destination="Lake") == ["A", "C"]
+    assert found(status="active") == ["A", "C"]
+    assert found(status="inactive") == ["B"]
+    assert found(source="Shop", destination="Lake") == ["A"]
+    assert found(source="Lake") == found(destination=shop) == []
+
+
+@pytest.mark.parametrize("era", TAGGED)
+def test_all_tags_are_wanted(start_fake, connect, era) -> None:
+    airbyte = start_fake(era)
+    airbyte.add_connection("A", tags=["nightly", "finance"])
+    airbyte.add_connection("B", tags=["nightly"])
+    airbyte.add_connection("C")
+    client = connect(airbyte)
+
+    def found(tags) -> list[str]:
+        return names(find_connections(client, workspace_id=airbyte.workspace_id, tags=tags))
+
+    assert found(["nightly"]) == found("nightly") == ["A", "B"]
+    assert found(["nightly", "finance"]) == ["A"]
+    assert found(["Nightly"]) == []
+    assert found([]) == ["A", "B", "C"]
+
+
+@pytest.mark.parametrize("era", ["0.36", "0.40", "0.50", "1.0"])
+def test_tags_of_a_release_without_them_are_an_error(start_fake, connect, era) -> None:
+    airbyte = start_fake(era)
+    with pytest.raises(AirbyteConfigurationError, match=r"tags came with Airbyte 1\.6\.0, and this Airbyte is"):
+        find_connections(connect(airbyte), workspace_id=airbyte.workspace_id, tags=["nightly"])
+    assert not airbyte.calls(LIST)
+
+
+@pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 200, 250])
+@pytest.mark.parametrize("era", ["1.0", "1.8.0", "head"])
+def test_pages_are_walked_to_their_end(start_fake, connect, era, count) -> None:
+    airbyte = start_fake(era)
+    expected = sorted(airbyte.add_connection(f"C{number:03}") for number in range(count))
+    found = find_connections(connect(airbyte), workspace_id=airbyte.workspace_id)
+    assert sorted(row.connection_id for row in found) == expected
+    assert len(airbyte.calls(LIST)) == (1 if era == "1.0" else count // 100 + 1)
+
+
+@pytest.mark.parametrize("era", ERAS)
+def test_sources_and_destinations_are_walked_alike(start_fake, connect, era) -> None:
+    airbyte = start_fake(era)
+    sources = sorted(airbyte.add_source(f"S{number}") for number in range(130))
+    destinations = sorted(airbyte.add_destination(f"D{number}") for number in range(130))
+    client = connect(airbyte)
+    assert sorted(row.source_id for row in list_sources(client, workspace_id=airbyte.workspace_id)) == sources
+    found = list_destinations(client, workspace_id=airbyte.workspace_id)
+    assert sorted(row.destination_id for row in found) == destinations
+
+
+@pytest.mark.parametrize("added", ["C000 before", "M between", "Z after"])
+def test_connections_that_are_added_between_pages_lose_and_repeat_nothing(start_fake, connect, added) -> None:
+    airbyte = start_fake("head")
+    old = {airbyte.add_connection(f"{letter}{number:03}") for letter in "DX" for number in range(120)}
+    client = connect(airbyte)
+    pages = 0
+
+    def read(**page):
+        nonlocal pages
+        pages += 1
+        answer = client.web_backend_list_connections_for_workspace(workspace_id=airbyte.workspace_id, **page)
+        airbyte.add_connection(f"{added} {pages}")
+        return answer
+
+    found = [
+        row.connection_id
+        for row in walk(client, read, rows=lambda page: page.connections, key=lambda row: row.connection_id)
+    ]
+    assert len(found) == len(set(found))
+    assert old <= set(found)
+
+
+def test_connections_that_are_deleted_between_pages_lose_no_other(start_fake, connect) -> None:
+    airbyte = start_fake("head")
+    ids = [airbyte.add_connection(f"C{number:03}") for number in range(210)]
+    client = connect(airbyte)
+
+    def read(**page):
+        answer = client.web_backend_list_connections_for_workspace(workspace_id=airbyte.workspace_id, **page)
+        airbyte.set_connection_status(answer.connections[-1].connection_id, "deprecated")
+        return answer
+
+    rows = walk(client, read, rows=lambda page: page.connections, key=lambda row: row.connection_id)
+    assert [row.connection_id for row in rows] == ids
+
+
+@pytest.mark.parametrize("status", [200, 503])
+def test_a_page_that_repeats_itself_ends_the_walk(stub, connect_to, status) -> None:
+    """A server that passes over the cursor, also one that does not tell its release."""
+    rows = [{"connectionId": f"{WORKSPACE[:-12]}{number:012}", "name": str(number)} for number in range(100)]
+    stub.answer("instance_configuration", {"version": "1.8.0"}, status=status)
+    stub.answer("web_backend/connections/list", {"connections": rows, "page_size": 100, "num_connections": 1000})
+    found = find_connections(connect_to(stub.url), workspace_id=WORKSPACE)
+    assert len(found) == 100
+    first, second = (request.json for request in stub.seen("web_backend/connections/list"))
+    assert first.get("pageSize") == second.get("pageSize") == (100 if status == 200 else None)
+    assert "cursor" not in first
+    assert second["cursor"] == rows[-1]["connectionId"]
+
+
+def test_a_deleted_connection_is_left_out_also_where_a_server_lists_it(stub, connect_to) -> None:
+    row = {"connectionId": WORKSPACE, "name": "Orders", "status": "deprecated"}
+    stub.answer("web_backend/connections/list", {"connections": [row]})
+    assert find_connections(connect_to(stub.url), workspace_id=WORKSPACE) == []
+
+
+def test_a_server_that_cuts_smaller_pages_than_asked_for_is_walked_to_the_end(stub, connect_to) -> None:
+    rows = [{"connectionId": f"{WORKSPACE[:-12]}{number:012}", "name": str(number)} for number in range(45)]
+    stub.answer("instance_configuration", {"version": "1.8.0"})
+    for start in (0, 20, 40):
+        page = {"connections": rows[start : start + 20], "page_size": 20, "num_connections": 45}
+        stub.answer("web_backend/connections/list", page)
+    assert len(find_connections(connect_to(stub.url), workspace_id=WORKSPACE)) == 45
+
+
+def test_a_name_leads_to_its_connection(world) -> None:
+    airbyte, client = world
+    wanted = airbyte.add_connection("Orders [EU]")
+    airbyte.add_connection("Orders E")
+    found = connection_by_name(client, workspace_id=airbyte.workspace_id, name="Orders [EU]")
+    assert found.connection_id == wanted
+
+
+def test_a_name_that_nothing_has_is_answered_with_the_nearest_ones(world) -> None:
+    airbyte, client = world
+    for name in ("Orders to warehouse", "Users", *(f"Unlike {number}" for number in range(12))):
+        airbyte.add_connection(name)
+    with pytest.raises(AirbyteConfigurationError, match="no connection that is called 'Order to warehouse'") as caught:
+        connection_by_name(client, workspace_id=airbyte.workspace_id, name="Order to warehouse")
+    hint = str(caught.value).partition("nearest to it: ")[2]
+    assert hint.startswith("'Orders to warehouse'")
+    assert hint.count("'") == 20
+
+
+def test_a_pattern_is_no_name(world) -> None:
+    airbyte, client = world
+    airbyte.add_connection("Orders")
+    with pytest.raises(AirbyteConfigurationError, match="'Orders'"):
+        connection_by_name(client, workspace_id=airbyte.workspace_id, name="Ord*")
+
+
+def test_an_empty_workspace_is_said_to_be_empty(world) -> None:
+    airbyte, client = world
+    with pytest.raises(AirbyteConfigurationError, match="It has no connections at all"):
+        connection_by_name(client, workspace_id=airbyte.workspace_id, name="Orders")
+
+
+def test_a_name_of_several_is_answered_with_each_of_them(world) -> None:
+    airbyte, client = world
+    first = airbyte.add_connection("Orders", source="Shop", destination="Lake")
+    second = airbyte.add_connection("Orders", source="Shop", destination="Warehouse", status="inactive")
+    airbyte.add_connection("Orders", status="deprecated")
+    with pytest.raises(AirbyteConfigurationError, match="2 connections of workspace") as caught:
+        connection_by_name(client, workspace_id=airbyte.workspace_id, name="Orders")
+    assert f"{first}: Shop -> Lake, active" in str(caught.value)
+    assert f"{second}: Shop -> Warehouse, inactive" in str(caught.value)

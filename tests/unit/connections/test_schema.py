@@ -1,0 +1,366 @@
+"""What a source has now, compared with what a connection moves."""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
+from airflow_airbyte_ext.connections.schema import SchemaChange, discover_changes, schema_changes
+from airflow_airbyte_ext.exceptions import (
+    AirbyteConnectionDeletedError,
+    AirbyteConnectionUnknownError,
+    AirbyteDiscoveryError,
+)
+from airflow_airbyte_ext.testing import Failure, Stream
+
+ERAS = ("0.36", "0.40", "0.50", "1.0", "1.8.0", "2.0", "head")
+COLUMNS = {"id": "integer", "updated_at": "string", "note": "string"}
+
+
+def entry(
+    name: str = "orders",
+    columns: dict[str, Any] | None = None,
+    *,
+    keys: list[list[str]] | None = None,
+    source_keys: list[list[str]] | None = None,
+    **config: Any,
+) -> dict[str, Any]:
+    settings = {
+        "syncMode": "incremental",
+        "destinationSyncMode": "append_dedup",
+        "cursorField": ["updated_at"],
+        "primaryKey": [["id"]] if keys is None else keys,
+        "selected": True,
+    }
+    stream = {
+        "name": name,
+        "jsonSchema": {"type": "object", "properties": _schemas(COLUMNS if columns is None else columns)},
+        "sourceDefinedPrimaryKey": [["id"]] if source_keys is None else source_keys,
+    }
+    return {"stream": stream, "config": settings | config}
+
+
+def _schemas(columns: dict[str, Any]) -> dict[str, Any]:
+    return {name: {"type": kind} if isinstance(kind, str) else kind for name, kind in columns.items()}
+
+
+def catalog(*entries: dict[str, Any]) -> AirbyteCatalog:
+    return AirbyteCatalog.model_validate({"streams": copy.deepcopy(list(entries))})
+
+
+def changes(before: dict[str, Any], after: dict[str, Any]) -> list[SchemaChange]:
+    return schema_changes(catalog(before), catalog(after))
+
+
+def without(name: str, **options: Any) -> dict[str, Any]:
+    return entry(columns={column: kind for column, kind in COLUMNS.items() if column != name}, **options)
+
+
+# Streams
+
+
+@pytest.mark.parametrize("selected", [True, False, None])
+def test_a_stream_that_is_gone_breaks_where_it_is_selected(selected) -> None:
+    found = schema_changes(catalog(entry("users", selected=selected), entry()), catalog(entry()))
+    assert found == [SchemaChange("users", "stream_removed", None, None, None, is_breaking=selected is not False)]
+
+
+def test_a_new_stream_breaks_nothing() -> None:
+    found = schema_changes(catalog(entry()), catalog(entry(), entry("users")))
+    assert found == [SchemaChange("users", "stream_added", None, None, None, is_breaking=False)]
+
+
+def test_no_namespace_and_an_empty_one_are_two() -> None:
+    other = entry()
+    other["stream"]["namespace"] = ""
+    assert [change.kind for change in changes(entry(), other)] == ["stream_removed", "stream_added"]
+
+
+# Fields
+
+
+def test_fields_that_come_go_and_change_are_told_with_their_types() -> None:
+    after = entry(columns={"id": "integer", "updated_at": "string", "note": "integer", "new": "boolean"})
+    assert changes(entry(), after) == [
+        SchemaChange("orders", "field_added", "new", None, "boolean", is_breaking=False),
+        SchemaChange("orders", "field_type_changed", "note", "string", "integer", is_breaking=False),
+    ]
+    assert changes(entry(), without("note")) == [
+        SchemaChange("orders", "field_removed", "note", "string", None, is_breaking=False)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "breaking"),
+    [
+        ({}, "cursor_removed", True),
+        ({"selected": False}, "cursor_removed", False),
+        ({"syncMode": "full_refresh"}, "field_removed", False),
+        ({"fieldSelectionEnabled": True, "selectedFields": [{"fieldPath": ["id"]}]}, "cursor_removed", False),
+        ({"fieldSelectionEnabled": True, "selectedFields": [{"fieldPath": ["updated_at"]}]}, "cursor_removed", True),
+        ({"fieldSelectionEnabled": False, "selectedFields": [{"fieldPath": ["id"]}]}, "cursor_removed", True),
+    ],
+)
+def test_a_cursor_that_is_gone_breaks_where_it_is_used(config, kind, breaking) -> None:
+    (change,) = changes(entry(**config), without("updated_at"))
+    assert (change.kind, change.field, change.is_breaking) == (kind, "updated_at", breaking)
+
+
+@pytest.mark.parametrize(
+    ("config", "kind", "breaking"),
+    [
+        ({}, "primary_key_removed", True),
+        ({"selected": False}, "primary_key_removed", False),
+        ({"destinationSyncMode": "overwrite_dedup"}, "primary_key_removed", True),
+        ({"destinationSyncMode": "append"}, "field_removed", False),
+        ({"fieldSelectionEnabled": True, "selectedFields": [{"fieldPath": ["note"]}]}, "primary_key_removed", False),
+    ],
+)
+def test_a_key_that_is_gone_breaks_where_it_is_used(config, kind, breaking) -> None:
+    (change,) = changes(entry(**config), without("id"))
+    assert (change.kind, change.field, change.is_breaking) == (kind, "id", breaking)
+
+
+@pytest.mark.parametrize(("name", "breaking"), [("updated_at", True), ("id", False), ("note", False)])
+def test_another_type_breaks_the_cursor_alone(name, breaking) -> None:
+    (change,) = changes(entry(), entry(columns={**COLUMNS, name: "number"}))
+    assert (change.kind, change.field, change.is_breaking) == ("field_type_changed", name, breaking)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "told"),
+    [
+        ("string", {"type": ["null", "string"]}, None),
+        ({"type": ["string", "integer"]}, {"type": ["integer", "string"]}, None),
+        ("string", {"type": "string", "description": "A note"}, None),
+        ("string", {"type": "string", "format": "date"}, ("string", "string (date)")),
+        ({}, "string", ("any", "string")),
+        (
+            {"type": "array", "items": {"type": "string"}},
+            {"type": "array", "items": {"type": "integer"}},
+            ("array of string", "array of integer"),
+        ),
+        (
+            {"type": "string", "airbyte_type": "timestamp_with_timezone"},
+            {"type": "string", "airbyte_type": "timestamp_without_timezone"},
+            ("string (timestamp_with_timezone)", "string (timestamp_without_timezone)"),
+        ),
+    ],
+)
+def test_what_is_another_type(old, new, told) -> None:
+    found = changes(entry(columns={**COLUMNS, "x": old}), entry(columns={**COLUMNS, "x": new}))
+    assert [(change.before, change.after) for change in found] == ([told] if told else [])
+
+
+def nested(**inner: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": _schemas(inner)}
+
+
+def test_nested_fields_are_told_by_their_path_and_not_what_lies_in_them() -> None:
+    before = {**COLUMNS, "address": nested(city="string", geo=nested(lat="number", lon="number"))}
+    after = {**COLUMNS, "address": nested(city="integer")}
+    assert [(change.kind, change.field) for change in changes(entry(columns=before), entry(columns=after))] == [
+        ("field_type_changed", "address.city"),
+        ("field_removed", "address.geo"),
+    ]
+
+
+def test_fields_of_the_objects_in_a_list_are_looked_at() -> None:
+    before = {**COLUMNS, "lines": {"type": "array", "items": nested(sku="string")}}
+    after = {**COLUMNS, "lines": {"type": "array", "items": nested(sku="string", price="number")}}
+    assert [change.field for change in changes(entry(columns=before), entry(columns=after))] == ["lines.price"]
+
+
+def test_a_nested_cursor_goes_with_what_it_lies_in() -> None:
+    before = entry(columns={"id": "integer", "meta": nested(at="string")}, cursorField=["meta", "at"])
+    (change,) = changes(before, entry(columns={"id": "integer"}))
+    assert (change.kind, change.field, change.is_breaking) == ("cursor_removed", "meta", True)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "config", "breaking"),
+    [
+        ([["id"]], [["id"], ["line"]], {}, True),
+        ([["id"]], [], {}, True),
+        ([], [["id"]], {}, False),
+        ([["old"]], [["id"]], {}, False),
+        ([["id"]], [["line"]], {"destinationSyncMode": "append"}, False),
+        ([["id"]], [["line"]], {"selected": False}, False),
+    ],
+)
+def test_a_source_with_another_key(old, new, config, breaking) -> None:
+    """What the connection deduplicates by is `id`: nothing breaks where that is the source's key now."""
+    (change,) = changes(entry(source_keys=old, **config), entry(source_keys=new))
+    assert (change.kind, change.is_breaking) == ("primary_key_changed", breaking)
+    assert (change.before, change.after) == tuple(", ".join(key[0] for key in keys) or "none" for keys in (old, new))
+
+
+def test_the_order_of_a_keys_fields_is_no_change() -> None:
+    assert not changes(entry(source_keys=[["a"], ["b"]]), entry(source_keys=[["b"], ["a"]]))
+
+
+def test_how_the_source_would_move_its_streams_is_not_looked_at() -> None:
+    after = entry(syncMode="full_refresh", destinationSyncMode="overwrite", selected=False, cursorField=[])
+    assert not changes(entry(), after)
+
+
+@pytest.mark.parametrize("schema", [None, True, {}, {"properties": None}, {"properties": {"x": True}}, []])
+def test_a_strange_schema_is_no_reason_to_fall_over(schema) -> None:
+    strange = entry()
+    strange["stream"]["jsonSchema"] = schema
+    assert not changes(strange, strange)
+    changes(entry(), strange)
+    changes(strange, entry())
+
+
+# Any catalog
+
+WORDS = st.text("abc._", min_size=1, max_size=4)
+TYPES = st.sampled_from(["string", "integer", "boolean"])
+FIELDS = st.recursive(
+    TYPES.map(lambda kind: {"type": kind}),
+    lambda inner: st.one_of(
+        st.dictionaries(WORDS, inner, min_size=1, max_size=3).map(lambda f: {"type": "object", "properties": f}),
+        inner.map(lambda item: {"type": ["null", "array"], "items": item}),
+    ),
+    max_leaves=6,
+)
+
+
+@st.composite
+def entries(draw) -> dict[str, Any]:
+    columns = draw(st.dictionaries(WORDS, FIELDS, min_size=1, max_size=5))
+    names = st.sampled_from(sorted(columns))
+    made = entry(
+        draw(WORDS),
+        columns,
+        keys=[[name] for name in draw(st.lists(names, unique=True, max_size=2))],
+        source_keys=[[name] for name in draw(st.lists(names, unique=True, max_size=2))],
+        syncMode=draw(st.sampled_from(["incremental", "full_refresh"])),
+        destinationSyncMode=draw(st.sampled_from(["append", "append_dedup", "overwrite"])),
+        cursorField=draw(st.lists(names, max_size=1)),
+        selected=draw(st.booleans()),
+        fieldSelectionEnabled=draw(st.booleans()),
+        selectedFields=[{"fieldPath": [name]} for name in draw(st.lists(names, max_size=3))],
+    )
+    made["stream"]["namespace"] = draw(st.sampled_from([None, "", "public"]))
+    return made
+
+
+CATALOGS = st.lists(entries(), max_size=4, unique_by=lambda e: (e["stream"]["namespace"], e["stream"]["name"]))
+
+
+@st.composite
+def mutated(draw) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[tuple[str, set[str], str | None]]]:
+    """A catalog, the same after some changes of its source, and these changes."""
+    before = draw(CATALOGS.filter(bool))
+    after, done = [], []
+    for each in copy.deepcopy(before):
+        stream = each["stream"]
+        label = stream["name"] if stream["namespace"] is None else f"{stream['namespace']}.{stream['name']}"
+        columns = stream["jsonSchema"]["properties"]
+        name = draw(st.sampled_from(sorted(columns)))
+        match draw(st.sampled_from(["none", "remove stream", "add", "remove", "retype", "key"])):
+            case "remove stream":
+                done.append((label, {"stream_removed"}, None))
+                continue
+            case "add":
+                columns["added!"] = draw(FIELDS)
+                done.append((label, {"field_added"}, "added!"))
+            case "remove":
+                del columns[name]
+                done.append((label, {"field_removed", "cursor_removed", "primary_key_removed"}, name))
+            case "retype":
+                columns[name] = {"type": "number"}
+                done.append((label, {"field_type_changed"}, name))
+            case "key":
+                stream["sourceDefinedPrimaryKey"] = [["another!"]]
+                done.append((label, {"primary_key_changed"}, None))
+        after.append(each)
+    if draw(st.booleans()):
+        after.append(entry("added!"))
+        done.append(("added!", {"stream_added"}, None))
+    return before, draw(st.permutations(after)), done
+
+
+@given(CATALOGS)
+def test_a_catalog_compared_with_itself_has_no_changes(entries) -> None:
+    assert schema_changes(catalog(*entries), catalog(*reversed(entries))) == []
+
+
+@given(mutated())
+def test_every_change_is_told_once(world) -> None:
+    before, after, done = world
+    found = schema_changes(catalog(*before), catalog(*after))
+    assert len(found) == len(done)
+    for label, kinds, name in done:
+        matching = [one for one in found if one.stream == label and one.kind in kinds and one.field == name]
+        assert len(matching) >= 1
+        assert len(matching) == sum(other == (label, kinds, name) for other in done)
+
+
+@given(mutated())
+def test_nothing_breaks_a_stream_that_is_not_selected(world) -> None:
+    before, after, _ = world
+    for each in before:
+        each["config"]["selected"] = False
+    assert not any(change.is_breaking for change in schema_changes(catalog(*before), catalog(*after)))
+
+
+# Asking the source
+
+
+@pytest.fixture(params=ERAS)
+def world(request, start_fake, connect):
+    """An Airbyte of each era with a client and a connection."""
+    airbyte = start_fake(request.param, strict=request.param == "head")
+    made = airbyte.add_connection(streams=[("public", "orders"), ("public", "users")])
+    return airbyte, connect(airbyte), made
+
+
+def test_a_source_that_is_as_it_was_has_no_changes(world) -> None:
+    _, client, made = world
+    assert discover_changes(client, made) == []
+
+
+def test_a_source_that_has_changed_is_told_and_the_connection_left_alone(world) -> None:
+    airbyte, client, made = world
+    before = client.get_connection(connection_id=made)
+    columns = {"id": "integer", "name": "string"}
+    airbyte.set_discovered_catalog(made, [Stream("orders", "public", columns=columns, cursor=()), Stream("new")])
+    assert [(str(change), change.is_breaking) for change in discover_changes(client, made)] == [
+        ("stream added: new", False),
+        ("field added: public.orders, field name", False),
+        ("cursor removed: public.orders, field updated_at", True),
+        ("stream removed: public.users", True),
+    ]
+    assert client.get_connection(connection_id=made) == before
+    (call,) = airbyte.calls("discoverSchemaForSource")
+    assert "connectionId" not in call.body
+    assert call.body["disable_cache"] is True
+
+
+def test_a_source_that_cannot_be_asked_is_an_error_with_its_reason(world) -> None:
+    airbyte, client, made = world
+    airbyte.fail_discovery(made, Failure("source", "config_error", "The password has expired."))
+    with pytest.raises(AirbyteDiscoveryError) as caught:
+        discover_changes(client, made)
+    assert caught.value.worth_retrying
+    assert caught.value.connection_id == made
+    told = "it gives no reason" if airbyte.era in ("0.36", "0.40") else "The password has expired."
+    assert told in str(caught.value)
+
+
+def test_a_deleted_and_an_unknown_connection_are_not_asked_for(world) -> None:
+    airbyte, client, made = world
+    airbyte.set_connection_status(made, "deprecated")
+    with pytest.raises(AirbyteConnectionDeletedError):
+        discover_changes(client, made)
+    with pytest.raises(AirbyteConnectionUnknownError):
+        discover_changes(client, "99999999-9999-4999-8999-999999999999")
+    assert not airbyte.calls("discoverSchemaForSource")
