@@ -1,1 +1,1 @@
-"""Benchmarks of the state feature; `python -m benchmarks` runs them all. docs/benchmarks.md explains them."""
+"""Benchmarks of backups and of waits; `python -m benchmarks` runs them all. docs/benchmarks.md explains them."""
