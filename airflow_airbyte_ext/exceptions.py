@@ -22,10 +22,15 @@ Every error that this package raises.
     + AirbyteConnectionInactiveError     paused
     + AirbyteConnectionDeletedError      status "deprecated"
     + AirbyteConnectionLockedError       status "locked"
+    + AirbyteRefreshUnsupportedError     its destination cannot be refreshed
     + AirbyteJobRunningError             another job runs on it
+  + AirbyteDiscoveryError                a source could not be asked what it has
+  + AirbyteSchemaChangedError            a source does not have any more what the connection moves
+  + AirbyteUpdateUnverifiedError         a connection was changed, and is not as was asked
   + AirbyteJobError                      a job did not end as wished
     + AirbyteJobFailedError              Airbyte said: failed
     + AirbyteJobCancelledError           Airbyte said: cancelled
+    + AirbyteNoRecordsError              it succeeded, and moved nothing, which the task was not to accept
     + AirbyteJobTimeoutError             it still ran when the wait was over
     + AirbyteJobUnreadableError          its status could not be read for too long
     + AirbyteJobVanishedError            this server does not know it (any more)
@@ -174,6 +179,10 @@ class AirbyteConnectionLockedError(AirbyteConnectionUnusableError):
     """Airbyte locked the connection."""
 
 
+class AirbyteRefreshUnsupportedError(AirbyteConnectionUnusableError):
+    """The destination's connector does not support refreshes."""
+
+
 class AirbyteJobRunningError(AirbyteConnectionUnusableError):
     """Another job runs on the connection."""
 
@@ -182,6 +191,34 @@ class AirbyteJobRunningError(AirbyteConnectionUnusableError):
     def __init__(self, message: str, *, connection_id: str = "", job_id: int | None = None) -> None:
         super().__init__(message, connection_id=connection_id)
         self.job_id = job_id
+
+
+class AirbyteDiscoveryError(AirbyteError):
+    """A source could not be asked what it has; the message carries Airbyte's reason."""
+
+    def __init__(self, message: str, *, connection_id: str = "") -> None:
+        super().__init__(message)
+        self.connection_id = connection_id
+
+
+class AirbyteSchemaChangedError(AirbyteError):
+    """A source does not have any more what the connection moves."""
+
+    worth_retrying = False
+
+    def __init__(self, message: str, *, connection_id: str = "") -> None:
+        super().__init__(message)
+        self.connection_id = connection_id
+
+
+class AirbyteUpdateUnverifiedError(AirbyteError):
+    """Airbyte took a change of a connection, and the connection is not as was asked."""
+
+    worth_retrying = False
+
+    def __init__(self, message: str, *, connection_id: str = "") -> None:
+        super().__init__(message)
+        self.connection_id = connection_id
 
 
 class AirbyteJobError(AirbyteError):
@@ -199,6 +236,10 @@ class AirbyteJobFailedError(AirbyteJobError):
 
 class AirbyteJobCancelledError(AirbyteJobError):
     """Airbyte said that the job was cancelled."""
+
+
+class AirbyteNoRecordsError(AirbyteJobError):
+    """The job succeeded and moved no record, and the task was told not to accept that."""
 
 
 class AirbyteJobTimeoutError(AirbyteJobError):

@@ -82,7 +82,11 @@ def get_provider_info() -> dict[str, Any]:
         "operators": [
             {
                 "integration-name": "Airbyte Config API",
-                "python-modules": ["airflow_airbyte_ext.operators.airbyte", "airflow_airbyte_ext.operators.state"],
+                "python-modules": [
+                    "airflow_airbyte_ext.operators.airbyte",
+                    "airflow_airbyte_ext.operators.connections",
+                    "airflow_airbyte_ext.operators.state",
+                ],
             }
         ],
         "sensors": [

@@ -12,14 +12,17 @@ if TYPE_CHECKING:
 TIMELINE_SINCE = "1.1.0"
 
 
-def job_page(client: AirbyteClient, *, connection_id: str, job_id: int) -> str | None:
+def job_page(client: AirbyteClient, *, connection_id: str, job_id: int, workspace_id: str | None = None) -> str | None:
     """
     Return the address of the job's page, which shows it while it runs; None where Airbyte does not tell enough.
+
+    :param workspace_id: The connection's workspace; asked for when not given.
 
     Since 1.1 the page is the connection's timeline; the form before is understood by every web app since 0.44.
     """
     try:
-        base = f"{_web_app(client)}/workspaces/{_workspace_id(client, connection_id)}/connections/{connection_id}"
+        workspace = workspace_id or workspace_of(client, connection_id)
+        base = f"{_web_app(client)}/workspaces/{workspace}/connections/{connection_id}"
         release = client.release()
     except AirbyteApiError:
         return None
@@ -28,7 +31,12 @@ def job_page(client: AirbyteClient, *, connection_id: str, job_id: int) -> str |
     return f"{base}/job-history#{job_id}::"
 
 
-def _workspace_id(client: AirbyteClient, connection_id: str) -> str | None:
+def workspace_of(client: AirbyteClient, connection_id: str) -> str | None:
+    """
+    Return the id of a connection's workspace.
+
+    :raises AirbyteApiError: Airbyte could not be asked.
+    """
     try:
         return client.get_workspace_by_connection_id(connection_id=connection_id).workspace_id
     except AirbyteOperationMissingError:

@@ -1,12 +1,12 @@
-"""What a job moved, why it failed, and what it logged."""
+"""What a job moved, and why it failed."""
 
 from __future__ import annotations
 
 import logging
-from collections import defaultdict, deque
+from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
@@ -18,7 +18,6 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobError,
     AirbyteJobFailedError,
     AirbyteJobVanishedError,
-    AirbyteOperationMissingError,
 )
 from airflow_airbyte_ext.jobs.find import JobReader
 from airflow_airbyte_ext.jobs.status import Verdict, verdict
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.models.jobs import AttemptLogs, AttemptRead, FailureReason, JobRead
+    from airflow_airbyte_ext.api.models.jobs import AttemptRead, FailureReason, JobRead
 
 
 log = logging.getLogger(__name__)
@@ -63,11 +62,12 @@ class JobReport:
     adopted: bool
     streams: list[StreamReport] = field(default_factory=list)
     failure: str | None = None
+    is_partial: bool = False
 
     def as_dict(self) -> dict[str, Any]:
         """Return the XCom: the failure is left out, since a failed task returns nothing."""
         values = asdict(self)
-        del values["failure"]
+        del values["failure"], values["is_partial"]
         return values
 
     def error(self) -> AirbyteError | None:
@@ -150,6 +150,7 @@ def report_of(job: JobRead, attempts: Sequence[AttemptRead], *, adopted: bool) -
         adopted=adopted,
         streams=list(_streams(job, attempts)),
         failure=failure_reason(attempts),
+        is_partial=any(last.failure_summary and last.failure_summary.partial_success for last in attempts[-1:]),
     )
 
 
@@ -170,38 +171,6 @@ def _in_words(failure: FailureReason) -> str:
     kind = ", ".join(word for word in (failure.failure_origin, failure.failure_type) if word)
     # A message may go on with a stack trace; its first line is what Airbyte's own UI shows.
     return f"{message.splitlines()[0]} [{kind}]" if kind else message.splitlines()[0]
-
-
-class LogLine(NamedTuple):
-    """One line of an attempt's log; the level is lower case, "info" where Airbyte does not say."""
-
-    level: str
-    message: str
-
-
-def attempt_log_tail(client: AirbyteClient, job_id: int, attempt_number: int, *, lines: int = 50) -> list[LogLine]:
-    """
-    Return the end of an attempt's log, whichever of Airbyte's two formats it has.
-
-    Servers before 0.50.9 send the logs of all attempts for it, which can be many megabytes.
-
-    :param attempt_number: Counted from 0.
-    :raises AirbyteApiError: Airbyte could not be asked.
-    """
-    try:
-        logs = client.get_attempt_for_job(job_id=job_id, attempt_number=attempt_number).logs
-    except AirbyteOperationMissingError:
-        attempts = client.get_job_info(id=job_id).attempts
-        logs = next((entry.logs for entry in attempts if entry.attempt.id == attempt_number), None)
-    return list(deque(_log_lines(logs), maxlen=lines)) if logs else []
-
-
-def _log_lines(logs: AttemptLogs) -> Iterator[LogLine]:
-    for event in logs.events:
-        yield LogLine((event.level or "info").lower(), event.message)
-    for line in logs.log_lines:
-        level = next((word for word in ("ERROR", "WARN", "DEBUG") if f" {word} " in line[:80]), "INFO")
-        yield LogLine(level.lower(), line)
 
 
 def _totals(job: JobRead, attempts: Sequence[AttemptRead]) -> tuple[int | None, int | None]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.api.operations import OPERATIONS, Repeat
@@ -18,26 +18,23 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
     AirbyteApiError,
     AirbyteConflictError,
-    AirbyteConnectionDeletedError,
-    AirbyteConnectionInactiveError,
-    AirbyteConnectionLockedError,
-    AirbyteConnectionUnknownError,
-    AirbyteConnectionUnusableError,
     AirbyteJobNotStartedError,
     AirbyteJobRunningError,
     AirbyteNotFoundError,
+    AirbyteRefreshUnsupportedError,
     AirbyteServerError,
     AirbyteUnreachableError,
 )
-from airflow_airbyte_ext.jobs.find import RESET, SYNC, first_job_after, newest_job
+from airflow_airbyte_ext.jobs.find import REFRESH, RESET, SYNC, first_job_after, newest_job, running_job
 from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.usable import connection_problem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.models.connections import ConnectionRead
-    from airflow_airbyte_ext.api.models.jobs import JobInfoRead, JobRead
+    from airflow_airbyte_ext.api.models.jobs import JobRead
+    from airflow_airbyte_ext.api.requests.base import RefreshMode
     from airflow_airbyte_ext.api.streams import StreamKey
 
 log = logging.getLogger(__name__)
@@ -48,6 +45,15 @@ SUBMISSIONS = 3
 
 # The name that later releases gave to a reset; its job is of type "reset_connection" all the same.
 CLEAR_SINCE = "0.57.3"
+
+
+# Runs a request that starts a job, and returns what it returns.
+Runner: TypeAlias = "Callable[[Callable[[], JobRead | None]], JobRead | None]"
+
+
+def run_here(start: Callable[[], JobRead | None]) -> JobRead | None:
+    """Run a request in this thread."""
+    return start()
 
 
 @dataclass(frozen=True)
@@ -69,8 +75,8 @@ class Submitter:
 
     :param client: Speaks to Airbyte.
     :param connection_id: The connection.
-    :param kind: The job's `configType`: "sync" or "reset_connection".
-    :param start: Sends the operation that starts the job.
+    :param kind: The job's `configType`: "sync", "reset_connection" or "refresh".
+    :param start: Sends the operation that starts the job, and returns the job; None where the answer does not name it.
     :param clock: Waits before looking again.
     """
 
@@ -79,7 +85,7 @@ class Submitter:
         client: AirbyteClient,
         connection_id: str,
         *,
-        start: Callable[[], JobInfoRead],
+        start: Callable[[], JobRead | None],
         clock: Clock = SYSTEM_CLOCK,
         kind: str = SYNC,
     ) -> None:
@@ -96,6 +102,7 @@ class Submitter:
         after: int | None = None,
         make_way: Callable[[], None] = lambda: None,
         before_start: Callable[[int], None] = lambda _newest: None,
+        run: Runner = run_here,
     ) -> Submission:
         """
         Find or start the job.
@@ -104,6 +111,7 @@ class Submitter:
         :param after: The newest job's id at the time of an earlier, unfinished call: a newer job is that call's.
         :param make_way: Called first, to deal with a job that runs; see `running.make_way`.
         :param before_start: Called with the newest job's id (0 for none) before anything is started.
+        :param run: Runs the request that starts the job, which Airbyte may hold for minutes.
         :raises AirbyteJobRunningError: Another job runs that is not to be taken for ours.
         :raises AirbyteConnectionUnusableError: The connection is inactive, deleted, locked or unknown.
         :raises AirbyteJobNotStartedError: Airbyte started nothing, and does not say why.
@@ -117,37 +125,37 @@ class Submitter:
             return self._running_already(newest, attach=attach)
         noted = newest.id if newest else 0
         before_start(noted)
-        return self._start_after(noted, attach=attach)
+        return self._start_after(noted, attach=attach, run=run)
 
-    def _start_after(self, noted: int, *, attach: bool) -> Submission:
+    def _start_after(self, noted: int, *, attach: bool, run: Runner) -> Submission:
         lost: AirbyteApiError | None = None
-        refusal: AirbyteConflictError | None = None
+        refusal: AirbyteConflictError | AirbyteJobRunningError | None = None
         for _ in range(SUBMISSIONS):
             try:
-                job = self._start().job
+                if job := run(self._start):
+                    # Servers before 0.39 answer with the job that runs already, if there is one.
+                    return Submission(self._of_our_kind(job), adopted=job.id <= noted)
             except (AirbyteUnreachableError, AirbyteAnswerError, AirbyteServerError) as error:
                 if _never_left(error):
                     raise
                 log.warning("It is unclear whether a job was started; looking for it. %s", error)
                 lost = error
-                if found := self._look_for_lost(noted):
-                    return Submission(found, adopted=False)
-            except AirbyteConflictError as error:
+            except (AirbyteConflictError, AirbyteJobRunningError) as error:
                 refusal = error
                 if submission := self._after_refusal(noted, lost=lost is not None, attach=attach):
                     return submission
                 self._clock.sleep(LOOKS_AFTER_A_LOST_ANSWER[0])
+                continue
             except AirbyteNotFoundError:
                 self._explain()
                 raise
-            else:
-                # Servers before 0.39 answer with the job that runs already, if there is one.
-                return Submission(self._of_our_kind(job), adopted=job.id <= noted)
+            if found := self._look_for_lost(noted):
+                return Submission(found, adopted=False)
         if refusal and not lost:
             raise refusal
         raise AirbyteJobNotStartedError(
             f"Airbyte started no job for connection {self._connection_id} in {SUBMISSIONS} tries: none appeared in its "
-            f"list of jobs. Look at the server's log. The last answer was: {lost}",
+            f"list of jobs. Look at the server's log. The last answer was: {lost or 'that it would start one'}",
             connection_id=self._connection_id,
         ) from lost
 
@@ -215,15 +223,16 @@ def submit_sync(
     after: int | None = None,
     make_way: Callable[[], None] = lambda: None,
     before_start: Callable[[int], None] = lambda _newest: None,
+    run: Runner = run_here,
 ) -> Submission:
     """Find or start exactly one sync of the connection; see `Submitter.submit`."""
     submitter = Submitter(
         client,
         connection_id,
-        start=lambda: client.sync_connection(connection_id=connection_id),
+        start=lambda: client.sync_connection(connection_id=connection_id).job,
         clock=clock,
     )
-    return submitter.submit(attach=attach, after=after, make_way=make_way, before_start=before_start)
+    return submitter.submit(attach=attach, after=after, make_way=make_way, before_start=before_start, run=run)
 
 
 def submit_reset(
@@ -235,6 +244,7 @@ def submit_reset(
     after: int | None = None,
     make_way: Callable[[], None] = lambda: None,
     before_start: Callable[[int], None] = lambda _newest: None,
+    run: Runner = run_here,
 ) -> Submission:
     """
     Start exactly one reset of the connection, or of single streams; see `Submitter.submit`.
@@ -245,58 +255,61 @@ def submit_reset(
     :param streams: The streams to empty; all when not given.
     """
 
-    def start() -> JobInfoRead:
+    def start() -> JobRead:
         knows_clear = client.release().is_at_least(CLEAR_SINCE)
         if streams is None:
             whole = client.clear_connection if knows_clear else client.reset_connection
-            return whole(connection_id=connection_id)
+            return whole(connection_id=connection_id).job
         single = client.clear_connection_stream if knows_clear else client.reset_connection_stream
-        return single(connection_id=connection_id, streams=streams)
+        return single(connection_id=connection_id, streams=streams).job
 
     submitter = Submitter(client, connection_id, start=start, clock=clock, kind=RESET)
-    return submitter.submit(attach=False, after=after, make_way=make_way, before_start=before_start)
+    return submitter.submit(attach=False, after=after, make_way=make_way, before_start=before_start, run=run)
 
 
-def known_connection(client: AirbyteClient, connection_id: str) -> ConnectionRead:
+def submit_refresh(
+    client: AirbyteClient,
+    connection_id: str,
+    *,
+    mode: RefreshMode,
+    clock: Clock = SYSTEM_CLOCK,
+    streams: Sequence[StreamKey] | None = None,
+    after: int | None = None,
+    make_way: Callable[[], None] = lambda: None,
+    before_start: Callable[[int], None] = lambda _newest: None,
+    run: Runner = run_here,
+) -> Submission:
     """
-    Return a connection.
+    Start exactly one refresh of the connection, or of single streams (since 0.57.2); see `Submitter.submit`.
 
-    :raises AirbyteConnectionUnknownError: The server does not have it; says what to do.
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :param mode: "Truncate" replaces what the destination holds, "Merge" keeps it.
+    :param streams: The streams to read anew; all when not given.
+    :raises AirbyteRefreshUnsupportedError: The destination cannot be refreshed.
     """
-    try:
-        return client.get_connection(connection_id=connection_id)
-    except AirbyteNotFoundError:
-        raise AirbyteConnectionUnknownError(
-            f"{client.settings.base_url} has no connection {connection_id}. Check the id, and that the Airflow "
-            "Connection points at the right Airbyte.",
+
+    def start() -> JobRead | None:
+        answer = client.refresh_connection_stream(connection_id=connection_id, refresh_mode=mode, streams=streams)
+        if answer.job is None and not answer.value:
+            _explain_no_refresh(client, connection_id)
+        return answer.job
+
+    submitter = Submitter(client, connection_id, start=start, clock=clock, kind=REFRESH)
+    return submitter.submit(attach=False, after=after, make_way=make_way, before_start=before_start, run=run)
+
+
+def _explain_no_refresh(client: AirbyteClient, connection_id: str) -> None:
+    """Airbyte answers 200 also where it starts nothing: while a job runs, and where the destination cannot do it."""
+    if job := running_job(client, connection_id):
+        raise AirbyteJobRunningError(
+            f"Job {job.id} ({job.config_type}, {job.status}) runs on connection {connection_id}, so Airbyte started no "
+            "refresh. Try again when it has ended.",
             connection_id=connection_id,
-        ) from None
-
-
-def connection_problem(client: AirbyteClient, connection_id: str) -> AirbyteConnectionUnusableError | None:
-    """Return why the connection cannot run a job, or None where nothing is wrong with it."""
-    try:
-        connection = known_connection(client, connection_id)
-    except AirbyteConnectionUnknownError as error:
-        return error
-    except AirbyteApiError:
-        return None
-    name = f"Connection {connection.name!r} ({connection_id})"
-    match connection.status:
-        case "inactive":
-            return AirbyteConnectionInactiveError(
-                f"{name} is inactive. Enable it in Airbyte, or take this task out.", connection_id=connection_id
-            )
-        case "deprecated":
-            return AirbyteConnectionDeletedError(
-                f"{name} was deleted in Airbyte. Give the id of the connection that took its place.",
-                connection_id=connection_id,
-            )
-        case "locked":
-            reason = f" ({connection.status_reason})" if connection.status_reason else ""
-            return AirbyteConnectionLockedError(
-                f"{name} is locked by Airbyte{reason}. Unlock it there.", connection_id=connection_id
-            )
-        case _:
-            return None
+            job_id=job.id,
+        )
+    if problem := connection_problem(client, connection_id):
+        raise problem
+    raise AirbyteRefreshUnsupportedError(
+        f"Airbyte started no refresh of connection {connection_id}: its destination's connector does not support "
+        "refreshes. Reset the connection and sync it instead, or upgrade the connector.",
+        connection_id=connection_id,
+    )

@@ -46,7 +46,8 @@ class JobWatch:
     :param unreadable_timeout: Seconds for which polls may fail before the watch gives up.
     :param clock: Says how long polls have been failing.
     :param seen: Whether this server is known to have the job.
-    :param readable_at: Epoch seconds at which the job could last be read; now, when not given.
+    :param readable_at: Epoch seconds since which polls have been failing; those of the next failure, when not given.
+    :param warn: Told, now and then, that the job cannot be read.
     """
 
     def __init__(
@@ -59,12 +60,16 @@ class JobWatch:
         unreadable_timeout: float = UNREADABLE_TIMEOUT,
         seen: bool = False,
         readable_at: float | None = None,
+        warn: Callable[[str], None] = log.warning,
     ) -> None:
         self._reader = JobReader(client.single() if seen else client, job_id, connection_id=connection_id)
         self._clock = clock
         self._unreadable_timeout = unreadable_timeout
         self._seen = seen
         self.readable_at = clock.time() if readable_at is None else readable_at
+        self._is_failing = readable_at is not None
+        self.trouble: AirbyteApiError | None = None
+        self._warn = warn
         self._retry_after = 0.0
         self._warned_at = -math.inf
         self._status: str | None = None
@@ -81,10 +86,19 @@ class JobWatch:
         try:
             job = self._reader.read()
         except AirbyteApiError as error:
-            self._bear(error)
+            self.trouble = error
+            self.bear(error)
             return None
         if job is None:
             raise self._vanished()
+        return self.take(job)
+
+    def take(self, job: JobRead) -> JobRead:
+        """
+        Take the job as it was just read, here or in a list of many.
+
+        :raises AirbyteJobVanishedError: It is no job that could be waited for.
+        """
         if job.config_type not in (None, SYNC, RESET, REFRESH, "clear"):
             raise AirbyteJobVanishedError(
                 f"Job {job.id} of {self._where} is a {job.config_type!r} job, not one that moves or resets data. "
@@ -94,11 +108,16 @@ class JobWatch:
         if not self._seen:
             self._seen = True
             self._reader.client = self._reader.client.single()
-        self.readable_at = self._clock.time()
+        self._status = job.status
+        self.readable()
+        return job
+
+    def readable(self) -> None:
+        """Note that the job can be read."""
+        self.trouble = None
+        self._is_failing = False
         self._retry_after = 0.0
         self._warned_at = -math.inf
-        self._status = job.status
-        return job
 
     def pause(self, poll_interval: float, deadline: float | None) -> float:
         """
@@ -119,8 +138,12 @@ class JobWatch:
             connection_id=self._reader.connection_id or "",
         )
 
-    def _bear(self, error: AirbyteApiError) -> None:
-        """Take a failed poll, and raise when it was one too many."""
+    def bear(self, error: AirbyteApiError) -> None:
+        """
+        Take a failed poll.
+
+        :raises AirbyteError: It was one too many; see `poll`.
+        """
         job_id = self._reader.job_id
         self._retry_after = (isinstance(error, AirbyteStatusError) and error.retry_after) or 0.0
         if not self._seen:
@@ -128,6 +151,8 @@ class JobWatch:
                 raise self._vanished() from error
             if not error.worth_retrying or isinstance(error, AirbyteAnswerError):
                 raise error
+        if not self._is_failing:  # since nobody knows what a look would have told between this one and the last
+            self._is_failing, self.readable_at = True, self._clock.time()
         unreadable_for = self._clock.time() - self.readable_at
         if unreadable_for >= self._unreadable_timeout:
             raise AirbyteJobUnreadableError(
@@ -144,12 +169,8 @@ class JobWatch:
                 datetime.fromtimestamp(moment, tz=UTC).strftime("%H:%M:%S")
                 for moment in (self.readable_at, self.readable_at + self._unreadable_timeout)
             )
-            log.warning(
-                "Job %s could not be read since %s UTC, and may be fine; giving up at %s. %s",
-                job_id,
-                since,
-                until,
-                error,
+            self._warn(
+                f"Job {job_id} could not be read since {since} UTC, and may be fine; giving up at {until}. {error}"
             )
 
     def _is_listed_no_more(self, error: AirbyteApiError) -> bool:
@@ -197,6 +218,7 @@ def wait_for_job(
     unreadable_timeout: float = UNREADABLE_TIMEOUT,
     seen: bool = True,
     on_change: Callable[[JobRead], None] = lambda _job: None,
+    on_look: Callable[[JobRead], None] = lambda _job: None,
 ) -> JobRead:
     """
     Wait until the job has ended, and return it as it ended: succeeded, failed or cancelled.
@@ -206,6 +228,7 @@ def wait_for_job(
     :param unreadable_timeout: Seconds for which polls may fail.
     :param seen: Whether this server is known to have the job; one that it never had is told soon.
     :param on_change: Called with the job when its status has changed.
+    :param on_look: Called with the job whenever it was read and still runs.
     :raises AirbyteJobTimeoutError: The deadline has passed; the job goes on.
     :raises AirbyteJobUnreadableError: Polls have failed for too long.
     :raises AirbyteJobVanishedError: This server does not know the job.
@@ -221,4 +244,6 @@ def wait_for_job(
             on_change(job)
         if job and verdict(job.status).is_final:
             return job
+        if job:
+            on_look(job)
         clock.sleep(watch.pause(poll_interval, deadline))

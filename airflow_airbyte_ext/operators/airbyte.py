@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.operators.job import AirbyteJobOperator
+from airflow_airbyte_ext.operators.telling import PARTIAL_SUCCESS_CHOICES, ZERO_RECORDS_CHOICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -14,8 +16,9 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.streams import StreamKey
     from airflow_airbyte_ext.hooks.memory import TaskMemory
     from airflow_airbyte_ext.jobs.submit import Submission
+    from airflow_airbyte_ext.operators.telling import Telling
 
-__all__ = ["AirbyteResetConnectionOperator", "AirbyteSyncConnectionOperator"]
+__all__ = ["AirbyteRefreshConnectionOperator", "AirbyteResetConnectionOperator", "AirbyteSyncConnectionOperator"]
 
 
 class AirbyteSyncConnectionOperator(AirbyteJobOperator):
@@ -25,6 +28,8 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
     The task succeeds only when Airbyte says that the job succeeded, and fails with Airbyte's own reason.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param workspace_id: The workspace of the connection that is named. (templated)
     :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
     :param wait_for_completion: Wait for the job's end; otherwise the task ends when the job is submitted.
     :param deferrable: Wait in the triggerer instead of in a worker.
@@ -32,16 +37,33 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
     :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
     :param unreadable_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
     :param if_running: What to do about a sync that runs already: "attach" to it, "wait" for its end and then run our
-        own, or "fail". A reset or refresh that runs is waited for, unless "fail" is asked for. (templated)
+        own, "skip" this task, or "fail". A reset or refresh that runs is waited for, unless "skip" or "fail" is asked
+        for. (templated)
     :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.
     :param cancel_on_timeout: Cancel the job when `wait_timeout` or Airflow's `execution_timeout` has passed.
+    :param log_attempts: Put Airbyte's log of the job's attempts into the task log: "never", "on_failure" (the last
+        lines) or "always" (while the job runs; when deferred, at its end). (templated)
+    :param on_zero_records: What to make of a sync that succeeded and moved no record: "ignore", "warn", "skip" this
+        task, or "fail". (templated)
+    :param on_partial_success: What to make of a sync that failed after it had moved some records, which Airbyte calls a
+        partial success: "fail", "warn" (the task succeeds), or "skip" this task. (templated)
     """
 
-    if_running_choices = ("attach", "wait", "fail")
+    template_fields: Sequence[str] = (*AirbyteJobOperator.template_fields, "on_zero_records", "on_partial_success")
+    if_running_choices = ("attach", "wait", "skip", "fail")
     job_kind = "sync"
 
-    def __init__(self, *, if_running: str = "attach", **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *,
+        if_running: str = "attach",
+        on_zero_records: str = "ignore",
+        on_partial_success: str = "fail",
+        **kwargs: Any,
+    ) -> None:
         super().__init__(if_running=if_running, **kwargs)
+        self.on_zero_records = on_zero_records
+        self.on_partial_success = on_partial_success
 
     def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:  # noqa: ARG002
         """Find or start the sync."""
@@ -58,6 +80,19 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
             **how,
         )
 
+    def _check_arguments(self) -> None:
+        from airflow_airbyte_ext.api.arguments import choice_argument
+
+        super()._check_arguments()
+        choice_argument("on_zero_records", self.on_zero_records, ZERO_RECORDS_CHOICES)
+        choice_argument("on_partial_success", self.on_partial_success, PARTIAL_SUCCESS_CHOICES)
+
+    @property
+    def _telling(self) -> Telling:
+        return replace(
+            super()._telling, on_zero_records=self.on_zero_records, on_partial_success=self.on_partial_success
+        )
+
 
 class AirbyteResetConnectionOperator(AirbyteJobOperator):
     """
@@ -66,6 +101,8 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
     Airbyte cancels a running sync silently when a reset starts, so one that runs is dealt with first.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param workspace_id: The workspace of the connection that is named. (templated)
     :param streams: Streams to reset, as "namespace.name" or "name"; all when not given, and never none. (templated)
     :param backup_to: Store that takes a snapshot of the state first, such as "s3://bucket/airbyte". (templated)
     :param encryption_key: Where the key lies that the snapshot is encrypted with: "variable:NAME" or "connection:ID".
@@ -76,13 +113,16 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
     :param poll_interval: Seconds, or a timedelta, between two looks at the job. (templated)
     :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
     :param unreadable_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
-    :param if_running: What to do about a job that runs already: "wait" for its end, "cancel" it, or "fail". (templated)
+    :param if_running: What to do about a job that runs already: "wait" for its end, "cancel" it, "skip" this task,
+        or "fail". (templated)
     :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.
     :param cancel_on_timeout: Cancel the job when `wait_timeout` or Airflow's `execution_timeout` has passed.
+    :param log_attempts: Put Airbyte's log of the job's attempts into the task log: "never", "on_failure" (the last
+        lines) or "always" (while the job runs; when deferred, at its end). (templated)
     """
 
     template_fields: Sequence[str] = (*AirbyteJobOperator.template_fields, "streams", "backup_to", "encryption_key")
-    if_running_choices = ("wait", "cancel", "fail")
+    if_running_choices = ("wait", "cancel", "skip", "fail")
     job_kind = "reset_connection"
 
     def __init__(
@@ -112,14 +152,14 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
             client,
             self._id,
             clock=clock,
-            streams=self._chosen_streams(client),
+            streams=_chosen_streams(client, self._id, self.streams),
             make_way=make_way_and_back_up,
             **how,
         )
 
     def _chosen_streams(self, client: AirbyteClient) -> list[StreamKey] | None:
         from airflow_airbyte_ext.api.streams import resolve_streams
-        from airflow_airbyte_ext.jobs.submit import known_connection
+        from airflow_airbyte_ext.jobs.usable import known_connection
 
         if self.streams is None:
             return None
@@ -139,3 +179,76 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         ref = store.write(take_snapshot(client, self._id, clock=clock))
         self.log.info("The state before the reset is kept as snapshot %s at %s", ref.id, ref.path)
         memory.remember(backup=ref.id, connection_id=self._id)
+
+
+class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
+    """
+    Refresh an Airbyte connection, or single streams of it: read them anew from the start (Airbyte 0.57.2 and later).
+
+    Unlike after a reset the destination keeps its data until the new data is there. The destination's connector must
+    support refreshes.
+
+    :param connection_id: The Airbyte connection: a UUID. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param workspace_id: The workspace of the connection that is named. (templated)
+    :param mode: "merge" keeps the records that the destination has; "truncate" replaces them by the new ones.
+        (templated)
+    :param streams: Streams to refresh, as "namespace.name" or "name"; all when not given, and never none. (templated)
+    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
+    :param wait_for_completion: Wait for the job's end; otherwise the task ends when the job is submitted.
+    :param deferrable: Wait in the triggerer instead of in a worker.
+    :param poll_interval: Seconds, or a timedelta, between two looks at the job. (templated)
+    :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
+    :param unreadable_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
+    :param if_running: What to do about a job that runs already: "wait" for its end, "cancel" it, "skip" this task,
+        or "fail". (templated)
+    :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.
+    :param cancel_on_timeout: Cancel the job when `wait_timeout` or Airflow's `execution_timeout` has passed.
+    :param log_attempts: Put Airbyte's log of the job's attempts into the task log: "never", "on_failure" (the last
+        lines) or "always" (while the job runs; when deferred, at its end). (templated)
+    """
+
+    template_fields: Sequence[str] = (*AirbyteJobOperator.template_fields, "mode", "streams")
+    if_running_choices = ("wait", "cancel", "skip", "fail")
+    job_kind = "refresh"
+
+    def __init__(
+        self,
+        *,
+        mode: str = "merge",
+        streams: Sequence[str | Mapping[str, Any]] | None = None,
+        if_running: str = "wait",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(if_running=if_running, **kwargs)
+        self.mode = mode
+        self.streams = streams
+
+    def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:  # noqa: ARG002
+        """Start the refresh."""
+        from airflow_airbyte_ext.jobs.submit import submit_refresh
+
+        return submit_refresh(
+            client,
+            self._id,
+            mode="Truncate" if self.mode == "truncate" else "Merge",
+            clock=clock,
+            streams=_chosen_streams(client, self._id, self.streams),
+            make_way=lambda: self.make_way(client, clock),
+            **how,
+        )
+
+    def _check_arguments(self) -> None:
+        from airflow_airbyte_ext.api.arguments import choice_argument
+
+        super()._check_arguments()
+        choice_argument("mode", self.mode, ("merge", "truncate"))
+
+
+def _chosen_streams(
+    client: AirbyteClient, connection_id: str, streams: Sequence[str | Mapping[str, Any]] | None
+) -> list[StreamKey] | None:
+    from airflow_airbyte_ext.api.streams import resolve_streams
+    from airflow_airbyte_ext.jobs.usable import known_connection
+
+    return None if streams is None else resolve_streams(streams, known_connection(client, connection_id).streams())

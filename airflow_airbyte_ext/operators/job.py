@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import threading
 from abc import abstractmethod
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout, BaseOperator, conf
 
-from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobTimeoutError
+from airflow_airbyte_ext.connections.target import TARGET_FIELDS, check_target, resolve_connection
+from airflow_airbyte_ext.exceptions import (
+    AirbyteApiError,
+    AirbyteJobRunningError,
+    AirbyteJobTimeoutError,
+    AirbyteJobVanishedError,
+)
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
 from airflow_airbyte_ext.hooks.memory import TaskMemory
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
 from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM, AirbyteJobLink
-from airflow_airbyte_ext.operators.kill import KillableClock, TaskKilledError, kill_is_meant
+from airflow_airbyte_ext.operators.ending import JobEnding
+from airflow_airbyte_ext.operators.kill import KillableClock, TaskKilledError
+from airflow_airbyte_ext.operators.telling import LOG_CHOICES, LogTeller, Telling
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,33 +32,24 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
-    from airflow_airbyte_ext.jobs.report import JobReport
+    from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.jobs.submit import Submission
+    from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
 
 
 class AirbyteJobOperator(BaseOperator):
     """
-    Runs one job of an Airbyte connection; the operators of `operators.airbyte` say which.
-
-    :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
-    :param wait_for_completion: Wait for the job's end; otherwise the task ends when the job is submitted.
-    :param deferrable: Wait in the triggerer instead of in a worker.
-    :param poll_interval: Seconds, or a timedelta, between two looks at the job. (templated)
-    :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
-    :param unreadable_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
-    :param if_running: What to do about a job that runs already. (templated)
-    :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.
-    :param cancel_on_timeout: Cancel the job when `wait_timeout` or Airflow's `execution_timeout` has passed.
+    Runs one job of an Airbyte connection; the operators of `operators.airbyte` say which, and document the arguments.
     """
 
     template_fields: Sequence[str] = (
-        "connection_id",
+        *TARGET_FIELDS,
         "airbyte_conn_id",
         "poll_interval",
         "wait_timeout",
         "unreadable_timeout",
         "if_running",
+        "log_attempts",
     )
     operator_extra_links = (AirbyteJobLink(),)
     if_running_choices: tuple[str, ...] = ()
@@ -59,7 +59,9 @@ class AirbyteJobOperator(BaseOperator):
     def __init__(
         self,
         *,
-        connection_id: str,
+        connection_id: str | None = None,
+        connection_name: str | None = None,
+        workspace_id: str | None = None,
         airbyte_conn_id: str = DEFAULT_CONN_ID,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
@@ -69,10 +71,14 @@ class AirbyteJobOperator(BaseOperator):
         if_running: str,
         cancel_on_kill: bool = True,
         cancel_on_timeout: bool = True,
+        log_attempts: str = "never",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_target(connection_id, connection_name, workspace_id)
         self.connection_id = connection_id
+        self.connection_name = connection_name
+        self.workspace_id = workspace_id
         self.airbyte_conn_id = airbyte_conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
@@ -82,6 +88,7 @@ class AirbyteJobOperator(BaseOperator):
         self.if_running = if_running
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
+        self.log_attempts = log_attempts
 
     @abstractmethod
     def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:
@@ -91,7 +98,9 @@ class AirbyteJobOperator(BaseOperator):
         """Deal with a job that runs already as `if_running` says, but leave one of the kind `spare` running."""
         from airflow_airbyte_ext.jobs.running import make_way
 
-        how = "wait" if self.if_running == "attach" else self.if_running
+        how = {"attach": "wait", "skip": "fail"}.get(self.if_running, self.if_running)
+        if how == "wait" and self.deferrable:
+            self._defer_while_another_runs(client, spare)
         make_way(
             client,
             self._id,
@@ -99,54 +108,82 @@ class AirbyteJobOperator(BaseOperator):
             clock=clock,
             spare=spare,
             poll_interval=self._seconds("poll_interval"),
-            deadline=self._deadline(clock),
+            deadline=self._deadline,
             unreadable_timeout=self._seconds("unreadable_timeout"),
         )
 
-    def execute(self, context: Context) -> dict[str, Any]:
-        """Submit the job and, if asked to, wait for its end; return the XCom described in docs/operators.md."""
+    def execute(self, context: Context, deadline: float | None = None) -> dict[str, Any]:
+        """
+        Submit the job and, if asked to, wait for its end; return the XCom described in docs/operators.md.
+
+        :param deadline: Epoch seconds at which to stop waiting, where the task was deferred before it submitted.
+        """
         self._killed = threading.Event()
         self.job_page = ""
+        self._workspace_id: str | None = None
         with failing_at_once_where_retries_are_pointless():
             self._check_arguments()
             clock = KillableClock(self._killed)
+            self._deadline = deadline or self._time_limit(clock)
             client = AirbyteConfigHook(self.airbyte_conn_id, clock=clock).client
+            self._id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
             self.log.info("Airbyte %s at %s for connection %s", client.release(), client.settings.base_url, self._id)
-            self._memory = TaskMemory(context)
+            memory = TaskMemory(context)
+            ending = self._ending(client, memory)
             try:
-                submission = self._find_or_start(client, clock, self._memory)
+                submission = self._find_or_start(client, clock, memory)
                 self._show(client, submission, context)
                 clock.sleep(0)  # a kill during a request is noticed here
             except (TaskKilledError, AirflowTaskTimeout) as error:
-                self._end_what_was_submitted(client, context, error)
+                ending.of_submission(context, error)
                 raise
             if not self.wait_for_completion:
                 from airflow_airbyte_ext.jobs.report import report_of
 
                 return report_of(submission.job, [], adopted=submission.adopted).as_dict()
-            deadline = self._deadline(clock)
             if self.deferrable:
-                self._defer(submission, deadline)
-            return self._wait(client, clock, submission, deadline, context)
+                self._defer(submission)
+            return self._wait(client, clock, submission, ending, context)
+
+    def execute_after_another(
+        self, context: Context, event: dict[str, Any] | None, deadline: float | None
+    ) -> dict[str, Any]:
+        """Begin anew after the triggerer's wait for a job of somebody else, however that one ended."""
+        from airflow_airbyte_ext.triggers.airbyte import raise_for_event
+
+        try:
+            with failing_at_once_where_retries_are_pointless():
+                raise_for_event(event)
+        except AirbyteJobVanishedError as error:
+            self.log.info("%s", error)
+        return self.execute(context, deadline)
 
     def execute_complete(
         self,
-        context: Context,  # noqa: ARG002 (Airflow gives it)
+        context: Context,
         event: dict[str, Any] | None,
         adopted: bool = False,
+        connection_id: str | None = None,
     ) -> dict[str, Any]:
-        """Go on after the triggerer's wait."""
+        """Go on after the triggerer's wait for our job."""
+        from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.triggers.airbyte import raise_for_event
 
         with failing_at_once_where_retries_are_pointless():
             self._check_arguments()
             client = AirbyteConfigHook(self.airbyte_conn_id).client
+            self._id = connection_id or str(self.connection_id)
             try:
                 raise_for_event(event)
             except AirbyteJobTimeoutError as error:
-                self._cancel_after_timeout(client, error.job_id, adopted=adopted)
+                self._ending(client, TaskMemory(context)).after_timeout(error.job_id, adopted=adopted)
+                if self._execution_timeout_comes_first():
+                    raise AirflowTaskTimeout(str(error)) from error  # as it is in a worker
                 raise
-            return self._finish(client, int((event or {})["job_id"]), adopted=adopted)
+            job_id = int((event or {})["job_id"])
+            if self.log_attempts == "always":
+                LogTeller(client, job_id, connection_id=self._id, clock=SystemClock()).tell()
+            return self._telling.finish(client, job_id, connection_id=self._id, adopted=adopted)
 
     def on_kill(self) -> None:
         """
@@ -160,8 +197,11 @@ class AirbyteJobOperator(BaseOperator):
     def _check_arguments(self) -> None:
         from airflow_airbyte_ext.api.arguments import choice_argument, uuid_argument
 
-        self._id = uuid_argument("connection_id", self.connection_id)
+        check_target(self.connection_id, self.connection_name, self.workspace_id)
+        if self.connection_id is not None:
+            uuid_argument("connection_id", self.connection_id)
         choice_argument("if_running", self.if_running, self.if_running_choices)
+        choice_argument("log_attempts", self.log_attempts, LOG_CHOICES)
         for name in (
             "poll_interval",
             "unreadable_timeout",
@@ -174,78 +214,95 @@ class AirbyteJobOperator(BaseOperator):
 
         return seconds_argument(name, getattr(self, name))
 
-    def _deadline(self, clock: Clock) -> float | None:
+    def _time_limit(self, clock: Clock) -> float | None:
         """Return the epoch seconds at which to stop waiting; Airflow leaves deferred time out of execution_timeout."""
         limits = [] if self.wait_timeout is None else [self._seconds("wait_timeout")]
         if self.deferrable and self.execution_timeout is not None:
             limits.append(self.execution_timeout.total_seconds())
         return clock.time() + min(limits) if limits else None
 
-    def _find_or_start(self, client: AirbyteClient, clock: Clock, memory: TaskMemory) -> Submission:
-        """Go on with the job of an earlier try, or submit; what a retry needs is kept before each step."""
-        from airflow_airbyte_ext.operators.tries import (
-            job_of_earlier_try,
-            let_cleared_job_end,
-            submitted_after,
-            surely_nothing_started,
-        )
+    def _execution_timeout_comes_first(self) -> bool:
+        if self.execution_timeout is None:
+            return False
+        return self.wait_timeout is None or self.execution_timeout.total_seconds() <= self._seconds("wait_timeout")
 
-        if submission := job_of_earlier_try(client, self._id, memory):
-            self.log.info("Job %s was submitted by an earlier try of this task: going on with it.", submission.job.id)
-            return submission
-        if self.cancel_on_kill:
-            let_cleared_job_end(client, self._id, memory, clock=clock)
-        intents: list[int] = []
+    @property
+    def _telling(self) -> Telling:
+        return Telling(log_attempts=self.log_attempts, patience=self._seconds("unreadable_timeout"))
 
-        def before_start(newest: int) -> None:
-            memory.remember(after=newest, connection_id=self._id, job_id=None)
-            intents.append(newest)
+    def _find_or_start(self, client: AirbyteClient, clock: KillableClock, memory: TaskMemory) -> Submission:
+        from airflow_airbyte_ext.operators.tries import find_or_start
 
-        after = submitted_after(self._id, memory)
+        def submit(**how: Any) -> Submission:
+            return self.submit(client, clock=clock, memory=memory, run=clock.run, **how)
+
         try:
-            submission = self.submit(client, clock=clock, memory=memory, after=after, before_start=before_start)
-        except AirbyteError as error:
-            if intents and surely_nothing_started(error):
-                memory.remember(after=None)  # or the next try would take a job of somebody else for its own
+            return find_or_start(
+                client, self._id, memory, submit=submit, clock=clock, ends_cleared_job=self.cancel_on_kill
+            )
+        except AirbyteJobRunningError as error:
+            if self.if_running == "skip":
+                raise AirflowSkipException(str(error)) from error
             raise
-        memory.remember(job_id=submission.job.id, adopted=submission.adopted, connection_id=self._id)
-        if submission.adopted:
-            self.log.info("Attached to job %s, which somebody else started and which still runs.", submission.job.id)
-        else:
-            self.log.info("Submitted job %s (%s).", submission.job.id, submission.job.config_type)
-        return submission
 
     def _show(self, client: AirbyteClient, submission: Submission, context: Context) -> None:
         """Push the job's id and address, so that both are there while the job runs."""
-        from airflow_airbyte_ext.jobs.page import job_page
+        from airflow_airbyte_ext.jobs.page import job_page, workspace_of
 
         ti = context["ti"]
         ti.xcom_push(key="job_id", value=submission.job.id)
-        if page := job_page(client, connection_id=self._id, job_id=submission.job.id):
+        with suppress(AirbyteApiError):
+            self._workspace_id = workspace_of(client, self._id)
+        page = job_page(client, connection_id=self._id, job_id=submission.job.id, workspace_id=self._workspace_id)
+        if page:
             self.job_page = page
             ti.xcom_push(key=JOB_LINK_XCOM, value=page)
             self.log.info("See it at %s", page)
 
-    def _defer(self, submission: Submission, deadline: float | None) -> None:
+    def _defer(self, submission: Submission) -> None:
+        trigger = self._trigger(submission.job, cancel_on_kill=self.cancel_on_kill and not submission.adopted)
+        known = {"adopted": submission.adopted, "connection_id": self._id}
+        self.defer(trigger=trigger, method_name="execute_complete", kwargs=known)
+
+    def _defer_while_another_runs(self, client: AirbyteClient, spare: str | None) -> None:
+        from airflow_airbyte_ext.jobs.find import running_job
+
+        job = running_job(client, self._id)
+        if job is None or job.config_type == spare:
+            return
+        self.log.info("Job %s (%s) runs on this connection: waiting for its end.", job.id, job.config_type)
+        known = {"deadline": self._deadline}
+        trigger = self._trigger(job, cancel_on_kill=False)
+        self.defer(trigger=trigger, method_name="execute_after_another", kwargs=known)
+
+    def _trigger(self, job: JobRead, *, cancel_on_kill: bool) -> AirbyteJobTrigger:
         from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
 
-        trigger = AirbyteJobTrigger(
-            job_id=submission.job.id,
+        return AirbyteJobTrigger(
+            job_id=job.id,
             airbyte_conn_id=self.airbyte_conn_id,
             connection_id=self._id,
             poll_interval=self._seconds("poll_interval"),
-            deadline=deadline,
+            deadline=self._deadline,
             unreadable_timeout=self._seconds("unreadable_timeout"),
-            cancel_on_kill=self.cancel_on_kill and not submission.adopted,
+            cancel_on_kill=cancel_on_kill,
+            workspace_id=self._workspace_id,
+            updated_at=job.updated_at,
         )
-        self.defer(trigger=trigger, method_name="execute_complete", kwargs={"adopted": submission.adopted})
 
     def _wait(
-        self, client: AirbyteClient, clock: Clock, submission: Submission, deadline: float | None, context: Context
+        self,
+        client: AirbyteClient,
+        clock: Clock,
+        submission: Submission,
+        ending: JobEnding,
+        context: Context,
     ) -> dict[str, Any]:
         from airflow_airbyte_ext.jobs.wait import wait_for_job
 
         job_id, adopted = submission.job.id, submission.adopted
+        teller = LogTeller(client, job_id, connection_id=self._id, clock=clock)
+        always = self.log_attempts == "always"
         try:
             wait_for_job(
                 client,
@@ -253,78 +310,27 @@ class AirbyteJobOperator(BaseOperator):
                 clock=clock,
                 connection_id=self._id,
                 poll_interval=self._seconds("poll_interval"),
-                deadline=deadline,
+                deadline=self._deadline,
                 unreadable_timeout=self._seconds("unreadable_timeout"),
                 on_change=lambda job: self.log.info("Job %s: %s", job.id, job.status),
+                on_look=teller.while_running if always else lambda _job: None,
             )
         except TaskKilledError:
-            self._after_kill(client, job_id, context, adopted=adopted)
+            ending.after_kill(job_id, context, adopted=adopted)
             raise TaskKilledError(f"The task was killed while it waited for job {job_id}.") from None
         except (AirbyteJobTimeoutError, AirflowTaskTimeout):
-            self._cancel_after_timeout(client, job_id, adopted=adopted)
+            ending.after_timeout(job_id, adopted=adopted)
             raise
-        return self._finish(client, job_id, adopted=adopted)
+        if always:
+            teller.tell()
+        return self._telling.finish(client, job_id, connection_id=self._id, adopted=adopted)
 
-    def _end_what_was_submitted(self, client: AirbyteClient, context: Context, error: BaseException) -> None:
-        """End the job of a task that is killed, or timed out, before it begins to wait: the answer may still be out."""
-        from airflow_airbyte_ext.api.client import AirbyteClient
-        from airflow_airbyte_ext.operators.tries import submitted_job
-
-        try:
-            with AirbyteClient(client.settings) as fresh:
-                job_id = submitted_job(fresh, self._id, self._memory, kind=self.job_kind)
-        except AirbyteError as problem:
-            self.log.error("It is unknown whether a job was started: look in Airbyte. %s", problem)
-            return
-        adopted = bool(self._memory.record.get("adopted"))
-        if job_id is None:
-            self.log.info("No job was started.")
-        elif isinstance(error, TaskKilledError):
-            self._after_kill(client, job_id, context, adopted=adopted)
-        else:
-            self._cancel_after_timeout(client, job_id, adopted=adopted)
-
-    def _after_kill(self, client: AirbyteClient, job_id: int, context: Context, *, adopted: bool) -> None:
-        if not self.cancel_on_kill or adopted:
-            self.log.info("Job %s is left running%s.", job_id, ": somebody else started it" if adopted else "")
-        elif kill_is_meant(context):
-            self._cancel(client, job_id)
-            self._memory.forget()
-        else:
-            self.log.info("Airflow still wants this task: job %s is left running for its next try.", job_id)
-
-    def _cancel_after_timeout(self, client: AirbyteClient, job_id: int | None, *, adopted: bool) -> None:
-        if job_id is not None and self.cancel_on_timeout and not adopted:
-            self._cancel(client, job_id)
-
-    def _cancel(self, client: AirbyteClient, job_id: int) -> None:
-        """Cancel the job as well as can be: what ended the task stays the error that is told."""
-        from airflow_airbyte_ext.api.client import AirbyteClient
-        from airflow_airbyte_ext.api.clock import SystemClock
-        from airflow_airbyte_ext.jobs.cancel import cancel_job
-        from airflow_airbyte_ext.jobs.status import verdict
-
-        self.log.info("Cancelling job %s.", job_id)
-        try:
-            with AirbyteClient(client.settings) as fresh:
-                job = cancel_job(fresh, job_id, connection_id=self._id, clock=SystemClock())
-            if job and not verdict(job.status).is_final:
-                self.log.error("Job %s is %s, and was not cancelled: cancel it in Airbyte.", job_id, job.status)
-            else:
-                self.log.info("Job %s is %s.", job_id, job.status if job else "gone")
-        except AirbyteError as error:
-            self.log.error("Job %s could not be cancelled, and may still run: cancel it in Airbyte. %s", job_id, error)
-
-    def _finish(self, client: AirbyteClient, job_id: int, *, adopted: bool) -> dict[str, Any]:
-        """Tell how the job ended; raise where that is not a success."""
-        from airflow_airbyte_ext.jobs.report import read_report
-        from airflow_airbyte_ext.jobs.story import story_of
-
-        report: JobReport = read_report(
-            client, job_id, connection_id=self._id, adopted=adopted, patience=self._seconds("unreadable_timeout")
+    def _ending(self, client: AirbyteClient, memory: TaskMemory) -> JobEnding:
+        return JobEnding(
+            client.settings,
+            self._id,
+            memory,
+            kind=self.job_kind,
+            cancel_on_kill=self.cancel_on_kill,
+            cancel_on_timeout=self.cancel_on_timeout,
         )
-        for line in story_of(report):
-            self.log.info("%s", line)
-        if error := report.error():
-            raise error
-        return report.as_dict()

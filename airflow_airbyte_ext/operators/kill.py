@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+import threading
+from concurrent.futures import Future, wait
+from typing import TYPE_CHECKING, TypeVar
 
 from airflow_airbyte_ext.api.clock import SystemClock
 from airflow_airbyte_ext.hooks.task_state import task_state
 
 if TYPE_CHECKING:
-    import threading
+    from collections.abc import Callable
 
     from airflow.providers.common.compat.sdk import Context
 
 log = logging.getLogger(__name__)
 
+Result = TypeVar("Result")
+
+# How soon a kill during a request is noticed, in seconds.
+KILL_CHECK = 0.1
 
 # Airflow itself wants this try to go on, or another one after a worker that it had lost sight of.
 WANTED_STATES = ("running", "up_for_retry", "scheduled", "queued")
@@ -44,6 +50,25 @@ class KillableClock(SystemClock):
         """
         if self._killed.wait(seconds):
             raise TaskKilledError("The task was killed while it waited.")
+
+    def run(self, call: Callable[[], Result]) -> Result:
+        """
+        Run a call that may take minutes, in a thread, and return what it returns.
+
+        :raises TaskKilledError: The task is being killed; the call goes on by itself.
+        """
+        outcome: Future[Result] = Future()
+
+        def run_in_thread() -> None:
+            try:
+                outcome.set_result(call())
+            except BaseException as error:  # for whoever waits
+                outcome.set_exception(error)
+
+        threading.Thread(target=run_in_thread, name="airbyte-request", daemon=True).start()
+        while not wait([outcome], timeout=KILL_CHECK).done:
+            self.sleep(0)
+        return outcome.result()
 
 
 def kill_is_meant(context: Context) -> bool:

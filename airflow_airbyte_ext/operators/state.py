@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
 
+from airflow_airbyte_ext.connections.target import TARGET_FIELDS, check_target, resolve_connection
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
 from airflow_airbyte_ext.operators.retention import AirbyteForgetSnapshotsOperator, forget_and_log
@@ -36,6 +37,8 @@ class AirbyteBackupStateOperator(BaseOperator):
     `digest`, `taken_at`, and `unchanged`. A new snapshot emits an asset event that carries it.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param workspace_id: The workspace of the connection that is named. (templated)
     :param store: Where snapshots live: a path, or a URL such as "s3://conn_id@bucket/airbyte". (templated)
     :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
     :param skip_unchanged: Keep nothing when the state equals the newest snapshot, and return that one.
@@ -46,13 +49,15 @@ class AirbyteBackupStateOperator(BaseOperator):
     :param compress: Compress new snapshots with gzip.
     """
 
-    template_fields: Sequence[str] = ("connection_id", "store", "airbyte_conn_id", "keep", "encryption_key")
+    template_fields: Sequence[str] = (*TARGET_FIELDS, "store", "airbyte_conn_id", "keep", "encryption_key")
     ui_color = "#e4f1ff"
 
     def __init__(
         self,
         *,
-        connection_id: str,
+        connection_id: str | None = None,
+        connection_name: str | None = None,
+        workspace_id: str | None = None,
         store: str,
         airbyte_conn_id: str = DEFAULT_CONN_ID,
         skip_unchanged: bool = False,
@@ -62,7 +67,10 @@ class AirbyteBackupStateOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"outlets": [AssetAlias(SNAPSHOTS_ALIAS)], **kwargs})
+        check_target(connection_id, connection_name, workspace_id)
         self.connection_id = connection_id
+        self.connection_name = connection_name
+        self.workspace_id = workspace_id
         self.store = store
         self.airbyte_conn_id = airbyte_conn_id
         self.skip_unchanged = skip_unchanged
@@ -72,17 +80,16 @@ class AirbyteBackupStateOperator(BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the state, keep it, and forget what is too old."""
-        from airflow_airbyte_ext.api.arguments import uuid_argument
         from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.operators.store import open_store
         from airflow_airbyte_ext.snapshots.retention import Retention
         from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 
         with failing_at_once_where_retries_are_pointless():
-            connection_id = uuid_argument("connection_id", self.connection_id)
             retention = None if self.keep is None else Retention.of(self.keep)
             store = open_store(self.store, encryption_key=self.encryption_key, compress=self.compress)
             client = AirbyteConfigHook(self.airbyte_conn_id).client
+            connection_id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
             snapshot = take_snapshot(client, connection_id, clock=SystemClock())
             reference = self._keep(store, snapshot, context)
             if retention:
@@ -118,6 +125,8 @@ class AirbyteRestoreStateOperator(BaseOperator):
     The state before is always kept as a safety snapshot first. Returns what changed and where the safety snapshot is.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param workspace_id: The workspace of the connection that is named. (templated)
     :param store: Where snapshots live: a path, or a URL such as "s3://conn_id@bucket/airbyte". (templated)
     :param snapshot: "latest", an id or its beginning, a path, a time in ISO 8601 (the newest snapshot by then), or what
         a backup returned. (templated)
@@ -139,7 +148,7 @@ class AirbyteRestoreStateOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        "connection_id",
+        *TARGET_FIELDS,
         "store",
         "snapshot",
         "airbyte_conn_id",
@@ -159,7 +168,9 @@ class AirbyteRestoreStateOperator(BaseOperator):
     def __init__(
         self,
         *,
-        connection_id: str,
+        connection_id: str | None = None,
+        connection_name: str | None = None,
+        workspace_id: str | None = None,
         store: str,
         snapshot: str | Mapping[str, Any] = "latest",
         airbyte_conn_id: str = DEFAULT_CONN_ID,
@@ -176,7 +187,10 @@ class AirbyteRestoreStateOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_target(connection_id, connection_name, workspace_id)
         self.connection_id = connection_id
+        self.connection_name = connection_name
+        self.workspace_id = workspace_id
         self.store = store
         self.snapshot = snapshot
         self.airbyte_conn_id = airbyte_conn_id
@@ -200,11 +214,13 @@ class AirbyteRestoreStateOperator(BaseOperator):
 
         with failing_at_once_where_retries_are_pointless():
             self._check_arguments()
-            store = open_store(self.store, encryption_key=self.encryption_key)
-            snapshot = store.read(store.find(self._owner, self._wanted()))
-            check_origin(snapshot, self._owner)
-            self.log.info("Restoring snapshot %s to connection %s", snapshot.id, self._id)
             client = AirbyteConfigHook(self.airbyte_conn_id).client
+            self._id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
+            owner = self._snapshot_of or self._id
+            store = open_store(self.store, encryption_key=self.encryption_key)
+            snapshot = store.read(store.find(owner, self._wanted()))
+            check_origin(snapshot, owner)
+            self.log.info("Restoring snapshot %s to connection %s", snapshot.id, self._id)
             restorer = Restorer(
                 client,
                 open_store(self.backup_to, encryption_key=self.encryption_key) if self.backup_to else store,
@@ -221,8 +237,7 @@ class AirbyteRestoreStateOperator(BaseOperator):
     def _check_arguments(self) -> None:
         from airflow_airbyte_ext.api.arguments import choice_argument, flag_argument, seconds_argument, uuid_argument
 
-        self._id = uuid_argument("connection_id", self.connection_id)
-        self._owner = uuid_argument("snapshot_of", self.snapshot_of) if self.snapshot_of else self._id
+        self._snapshot_of = uuid_argument("snapshot_of", self.snapshot_of) if self.snapshot_of else None
         choice_argument("mode", self.mode, ("exact", "merge"))
         choice_argument("if_running", self.if_running, ("fail", "wait"))
         choice_argument("if_stream_missing", self.if_stream_missing, ("warn", "fail"))

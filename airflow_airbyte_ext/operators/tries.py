@@ -16,6 +16,8 @@ from airflow_airbyte_ext.exceptions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.hooks.memory import TaskMemory
@@ -25,6 +27,46 @@ log = logging.getLogger(__name__)
 
 # How long a task that a user cleared waits for the cancellation of the job of its earlier life.
 CANCELLATION_TIME = 120.0
+
+
+def find_or_start(
+    client: AirbyteClient,
+    connection_id: str,
+    memory: TaskMemory,
+    *,
+    submit: Callable[..., Submission],
+    clock: Clock,
+    ends_cleared_job: bool,
+) -> Submission:
+    """
+    Go on with the job of an earlier try, or submit one; what a retry needs is kept before each step.
+
+    :param submit: Submits; takes `after` and `before_start` of `jobs.submit`.
+    :param ends_cleared_job: Whether a job of the task's life before a Clear is being cancelled.
+    """
+    if submission := job_of_earlier_try(client, connection_id, memory):
+        log.info("Job %s was submitted by an earlier try of this task: going on with it.", submission.job.id)
+        return submission
+    if ends_cleared_job:
+        let_cleared_job_end(client, connection_id, memory, clock=clock)
+    intents: list[int] = []
+
+    def before_start(newest: int) -> None:
+        memory.remember(after=newest, connection_id=connection_id, job_id=None)
+        intents.append(newest)
+
+    try:
+        submission = submit(after=submitted_after(connection_id, memory), before_start=before_start)
+    except AirbyteError as error:
+        if intents and surely_nothing_started(error):
+            memory.remember(after=None)  # or the next try would take a job of somebody else for its own
+        raise
+    memory.remember(job_id=submission.job.id, adopted=submission.adopted, connection_id=connection_id)
+    if submission.adopted:
+        log.info("Attached to job %s, which somebody else started and which still runs.", submission.job.id)
+    else:
+        log.info("Submitted job %s (%s).", submission.job.id, submission.job.config_type)
+    return submission
 
 
 def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskMemory) -> Submission | None:

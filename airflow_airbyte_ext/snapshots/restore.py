@@ -24,7 +24,7 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.jobs.running import make_way
-from airflow_airbyte_ext.jobs.submit import known_connection
+from airflow_airbyte_ext.jobs.usable import known_connection
 from airflow_airbyte_ext.snapshots.content import StateContent, content_of
 from airflow_airbyte_ext.snapshots.diff import diff
 from airflow_airbyte_ext.snapshots.plan import RestorePlan, Write, plan_writes

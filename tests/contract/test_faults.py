@@ -121,7 +121,7 @@ class Scene:
 
     def submit_a_reset(self):
         def start():
-            return self.client.reset_connection(connection_id=self.connection_id)
+            return self.client.reset_connection(connection_id=self.connection_id).job
 
         return Submitter(self.client, self.connection_id, start=start, clock=self.clock, kind="reset_connection").submit
 

@@ -1,12 +1,14 @@
 from __future__ import annotations
 
 import json
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
 import pytest
 
 from airflow_airbyte_ext.testing import FakeAirbyte
+from airflow_airbyte_ext.triggers import watching
 
 
 class TaskStateStore(dict[str, Any]):
@@ -14,6 +16,23 @@ class TaskStateStore(dict[str, Any]):
 
     def set(self, key: str, value: Any) -> None:
         self[key] = json.loads(json.dumps(value))
+
+
+class OutletEvents(dict[Any, Any]):
+    """What Airflow gives a task to attach what its outlets are told."""
+
+    def __missing__(self, outlet: Any) -> Any:
+        self[outlet] = Accessor()
+        return self[outlet]
+
+
+class Accessor:
+    def __init__(self) -> None:
+        self.extra: dict[str, Any] = {}
+        self.added: list[tuple[Any, dict[str, Any]]] = []
+
+    def add(self, asset: Any, extra: dict[str, Any]) -> None:
+        self.added.append((asset, extra))
 
 
 @dataclass
@@ -29,7 +48,13 @@ class TaskInstance:
 
 @pytest.fixture
 def context() -> dict[str, Any]:
-    return {"ti": TaskInstance(), "task_state_store": TaskStateStore()}
+    return {"ti": TaskInstance(), "task_state_store": TaskStateStore(), "outlet_events": OutletEvents()}
+
+
+@pytest.fixture(autouse=True)
+def watched_by_nobody_yet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each test is a triggerer that has just begun."""
+    monkeypatch.setattr(watching, "_watched", {})
 
 
 @pytest.fixture
@@ -39,6 +64,20 @@ def airbyte(monkeypatch: pytest.MonkeyPatch):
         connection = {"conn_type": "airbyteconfig", "host": airbyte.url}
         monkeypatch.setenv("AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT", json.dumps(connection))
         yield airbyte
+
+
+@pytest.fixture
+def start_airbyte(monkeypatch: pytest.MonkeyPatch):
+    """Start a fake Airbyte of another era in that one's place; returns it, with a connection of its own."""
+    with ExitStack() as running:
+
+        def start(era: str) -> tuple[FakeAirbyte, str]:
+            airbyte = running.enter_context(FakeAirbyte(era=era))
+            connection = {"conn_type": "airbyteconfig", "host": airbyte.url}
+            monkeypatch.setenv("AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT", json.dumps(connection))
+            return airbyte, airbyte.add_connection(name="Orders", streams=[("public", "orders")])
+
+        yield start
 
 
 @pytest.fixture

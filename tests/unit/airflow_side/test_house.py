@@ -13,7 +13,16 @@ import pytest
 
 import airflow_airbyte_ext
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
-from airflow_airbyte_ext.operators.airbyte import AirbyteResetConnectionOperator, AirbyteSyncConnectionOperator
+from airflow_airbyte_ext.operators.airbyte import (
+    AirbyteRefreshConnectionOperator,
+    AirbyteResetConnectionOperator,
+    AirbyteSyncConnectionOperator,
+)
+from airflow_airbyte_ext.operators.connections import (
+    AirbyteCheckSchemaOperator,
+    AirbyteListConnectionsOperator,
+    AirbyteUpdateConnectionOperator,
+)
 from airflow_airbyte_ext.operators.state import (
     AirbyteBackupStateOperator,
     AirbyteForgetSnapshotsOperator,
@@ -27,9 +36,13 @@ REPOSITORY = Path(airflow_airbyte_ext.__file__).parents[1]
 TASKS = {
     AirbyteSyncConnectionOperator: {"connection_id": "x"},
     AirbyteResetConnectionOperator: {"connection_id": "x"},
+    AirbyteRefreshConnectionOperator: {"connection_id": "x"},
     AirbyteBackupStateOperator: {"connection_id": "x", "store": "y"},
     AirbyteRestoreStateOperator: {"connection_id": "x", "store": "y"},
     AirbyteForgetSnapshotsOperator: {"connection_id": "x", "store": "y", "keep": {"last": 1}},
+    AirbyteListConnectionsOperator: {"workspace_id": "x"},
+    AirbyteUpdateConnectionOperator: {"connection_id": "x", "status": "y"},
+    AirbyteCheckSchemaOperator: {"connection_id": "x"},
     AirbyteJobSensor: {"airbyte_job_id": 1},
 }
 
@@ -80,6 +93,7 @@ def test_parsing_a_dag_imports_no_http_library_and_not_the_client() -> None:
     code = (
         "import sys, airflow.sdk; before = set(sys.modules);"
         "import airflow_airbyte_ext.operators.airbyte, airflow_airbyte_ext.sensors.airbyte;"
+        "import airflow_airbyte_ext.operators.connections, airflow_airbyte_ext.operators.state;"
         "import airflow_airbyte_ext.hooks.airbyte, airflow_airbyte_ext.triggers.airbyte;"
         "new = set(sys.modules) - before;"
         "print([m for m in new if m.split('.')[0] in ('requests', 'rich', 'tenacity', 'urllib3')"
@@ -93,7 +107,8 @@ def test_the_metadata_names_every_room_that_exists() -> None:
     named = {
         module for key in ("hooks", "operators", "sensors", "triggers") for module in info[key][0]["python-modules"]
     }
-    rooms = {"hooks": ["airbyte"], "operators": ["airbyte", "state"], "sensors": ["airbyte"], "triggers": ["airbyte"]}
+    rooms = {"hooks": ["airbyte"], "operators": ["airbyte", "connections", "state"]}
+    rooms |= {"sensors": ["airbyte"], "triggers": ["airbyte"]}
     assert named == {f"airflow_airbyte_ext.{room}.{module}" for room, modules in rooms.items() for module in modules}
 
 

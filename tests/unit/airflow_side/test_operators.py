@@ -45,7 +45,7 @@ def test_without_waiting_the_report_is_of_the_running_job(airbyte, connection_id
     assert report["started_at"] is not None
 
 
-@pytest.mark.parametrize("value", ["", "None", None, "42", "11111111-1111-4111-8111-11111111111", "{{ x }}"])
+@pytest.mark.parametrize("value", ["", "None", "42", "11111111-1111-4111-8111-11111111111", "{{ x }}"])
 def test_a_malformed_connection_id_fails_for_good_before_any_request(airbyte, context, value) -> None:
     with pytest.raises(AirflowFailException, match=r"connection_id is .*, which is not a UUID") as caught:
         sync(value).execute(context)
@@ -59,7 +59,7 @@ def test_a_malformed_connection_id_fails_for_good_before_any_request(airbyte, co
         ({"poll_interval": 0}, "poll_interval is 0; give seconds above 0"),
         ({"wait_timeout": -5}, "wait_timeout is -5; give seconds"),
         ({"unreadable_timeout": "soon"}, "unreadable_timeout is 'soon'; give seconds"),
-        ({"if_running": "maybe"}, "if_running is 'maybe'; give one of 'attach', 'wait', 'fail'"),
+        ({"if_running": "maybe"}, "if_running is 'maybe'; give one of 'attach', 'wait', 'skip', 'fail'"),
     ],
 )
 def test_a_wrong_argument_is_named_with_what_is_allowed(airbyte, connection_id, context, arguments, words) -> None:
@@ -223,6 +223,7 @@ def test_a_deferred_task_hands_over_json_without_secrets(airbyte, connection_id,
     path, values = deferral.value.trigger.serialize()
     assert path == "airflow_airbyte_ext.triggers.airbyte.AirbyteJobTrigger"
     assert values.pop("deadline") > 0
+    assert values.pop("updated_at") > 0
     assert values == {
         "job_id": airbyte.jobs(connection_id)[0]["id"],
         "airbyte_conn_id": "airbyte_config_default",
@@ -231,6 +232,7 @@ def test_a_deferred_task_hands_over_json_without_secrets(airbyte, connection_id,
         "unreadable_timeout": 600.0,
         "cancel_on_kill": True,
         "seen": True,
+        "workspace_id": airbyte.workspace_id,
     }
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, Asset
@@ -19,28 +18,6 @@ from airflow_airbyte_ext.operators.state import (
 from airflow_airbyte_ext.snapshots.snapshot import Origin, Snapshot
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
 from airflow_airbyte_ext.testing import Step
-
-
-class OutletEvents(dict[Any, Any]):
-    """What Airflow gives a task to attach what its outlets are told."""
-
-    def __missing__(self, outlet: Any) -> Any:
-        self[outlet] = Accessor()
-        return self[outlet]
-
-
-class Accessor:
-    def __init__(self) -> None:
-        self.extra: dict[str, Any] = {}
-        self.added: list[tuple[Any, dict[str, Any]]] = []
-
-    def add(self, asset: Any, extra: dict[str, Any]) -> None:
-        self.added.append((asset, extra))
-
-
-@pytest.fixture
-def context(context):
-    return {**context, "outlet_events": OutletEvents()}
 
 
 @pytest.fixture

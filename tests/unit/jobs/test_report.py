@@ -13,7 +13,8 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobFailedError,
     AirbyteJobVanishedError,
 )
-from airflow_airbyte_ext.jobs.report import attempt_log_tail, failure_reason, read_report, report_of
+from airflow_airbyte_ext.jobs.logs import attempt_log_tail
+from airflow_airbyte_ext.jobs.report import failure_reason, read_report, report_of
 from airflow_airbyte_ext.testing import Failure, Step
 
 ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")

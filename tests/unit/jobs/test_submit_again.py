@@ -129,7 +129,7 @@ def resetter(client, connection_id, clock) -> Submitter:
     return Submitter(
         client,
         connection_id,
-        start=lambda: client.reset_connection(connection_id=connection_id),
+        start=lambda: client.reset_connection(connection_id=connection_id).job,
         clock=clock,
         kind="reset_connection",
     )

@@ -1,0 +1,109 @@
+"""What becomes of a job when its task is killed or runs out of time."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK
+from airflow_airbyte_ext.exceptions import AirbyteError
+from airflow_airbyte_ext.operators.kill import TaskKilledError, kill_is_meant
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_airbyte_ext.api.settings import ClientSettings
+    from airflow_airbyte_ext.hooks.memory import TaskMemory
+
+log = logging.getLogger(__name__)
+
+# A job appears some time after the request that starts it; Airflow kills for good five seconds after it asked.
+LOOKS_FOR_A_STARTING_JOB = 4
+LOOK_EVERY = 0.7
+
+
+class JobEnding:
+    """
+    Ends the job of a task that ends before it; a job that somebody else started is never touched.
+
+    Nothing here raises: what ended the task stays the error that is told.
+
+    :param settings: Which Airbyte; the task's own client may be in the middle of a request.
+    :param connection_id: The job's connection.
+    :param memory: What the task remembers of its job.
+    :param kind: The kind of job that the task submits.
+    :param cancel_on_kill: Cancel the job when somebody wanted the task to end.
+    :param cancel_on_timeout: Cancel the job when the task's time is over.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        connection_id: str,
+        memory: TaskMemory,
+        *,
+        kind: str,
+        cancel_on_kill: bool,
+        cancel_on_timeout: bool,
+    ) -> None:
+        self._settings = settings
+        self._connection_id = connection_id
+        self._memory = memory
+        self._kind = kind
+        self._cancel_on_kill = cancel_on_kill
+        self._cancel_on_timeout = cancel_on_timeout
+
+    def of_submission(self, context: Context, error: BaseException) -> None:
+        """End the job of a task that ends before it began to wait: the answer may still be out."""
+        from airflow_airbyte_ext.api.client import AirbyteClient
+        from airflow_airbyte_ext.operators.tries import submitted_after, submitted_job
+
+        job_id = None
+        try:
+            with AirbyteClient(self._settings) as client:
+                for _ in range(LOOKS_FOR_A_STARTING_JOB):
+                    job_id = submitted_job(client, self._connection_id, self._memory, kind=self._kind)
+                    if job_id is not None or submitted_after(self._connection_id, self._memory) is None:
+                        break
+                    SYSTEM_CLOCK.sleep(LOOK_EVERY)
+        except AirbyteError as problem:
+            log.error("It is unknown whether a job was started: look in Airbyte. %s", problem)
+            return
+        adopted = bool(self._memory.record.get("adopted"))
+        if job_id is None:
+            log.info("No job was started.")
+        elif isinstance(error, TaskKilledError):
+            self.after_kill(job_id, context, adopted=adopted)
+        else:
+            self.after_timeout(job_id, adopted=adopted)
+
+    def after_kill(self, job_id: int, context: Context, *, adopted: bool) -> None:
+        """Cancel the job where somebody wanted the task to end; Airflow may also want it to go on, elsewhere."""
+        if not self._cancel_on_kill or adopted:
+            log.info("Job %s is left running%s.", job_id, ": somebody else started it" if adopted else "")
+        elif kill_is_meant(context):
+            self._cancel(job_id)
+            self._memory.forget()
+        else:
+            log.info("Airflow still wants this task: job %s is left running for its next try.", job_id)
+
+    def after_timeout(self, job_id: int | None, *, adopted: bool) -> None:
+        """Cancel the job of a task whose time is over."""
+        if job_id is not None and self._cancel_on_timeout and not adopted:
+            self._cancel(job_id)
+
+    def _cancel(self, job_id: int) -> None:
+        from airflow_airbyte_ext.api.client import AirbyteClient
+        from airflow_airbyte_ext.jobs.cancel import cancel_job
+        from airflow_airbyte_ext.jobs.status import verdict
+
+        log.info("Cancelling job %s.", job_id)
+        try:
+            with AirbyteClient(self._settings) as client:
+                job = cancel_job(client, job_id, connection_id=self._connection_id)
+            if job and not verdict(job.status).is_final:
+                log.error("Job %s is %s, and was not cancelled: cancel it in Airbyte.", job_id, job.status)
+            else:
+                log.info("Job %s is %s.", job_id, job.status if job else "gone")
+        except AirbyteError as error:
+            log.error("Job %s could not be cancelled, and may still run: cancel it in Airbyte. %s", job_id, error)

@@ -1,0 +1,143 @@
+"""How a job's end is told: in the task log, in the XCom, and by success, skip or failure."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowSkipException
+
+from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobFailedError, AirbyteNoRecordsError
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.clock import Clock
+    from airflow_airbyte_ext.api.models.jobs import JobRead
+    from airflow_airbyte_ext.jobs.report import JobReport
+
+log = logging.getLogger(__name__)
+
+LOG_CHOICES = ("never", "on_failure", "always")
+ZERO_RECORDS_CHOICES = ("ignore", "warn", "skip", "fail")
+PARTIAL_SUCCESS_CHOICES = ("fail", "warn", "skip")
+
+# Each reading of a log is a whole attempt's log, so a long one is not read at every look at the job.
+READ_LOG_EVERY = 30.0
+LINES_ON_FAILURE = 100
+
+
+@dataclass(frozen=True)
+class Telling:
+    """
+    What a task wants to be told of its job.
+
+    :param log_attempts: When Airbyte's own log goes into the task log: "never", "on_failure" or "always".
+    :param on_zero_records: What to make of a success that moved no record: "ignore", "warn", "skip" or "fail".
+    :param on_partial_success: What to make of a failure that Airbyte calls a partial success: "fail", "warn" or "skip".
+    :param patience: Seconds for which the job's report may be unreadable.
+    """
+
+    log_attempts: str = "never"
+    on_zero_records: str = "ignore"
+    on_partial_success: str = "fail"
+    patience: float = 0.0
+
+    def finish(self, client: AirbyteClient, job_id: int, *, connection_id: str, adopted: bool) -> dict[str, Any]:
+        """
+        Tell how the job ended, and return its XCom.
+
+        :raises AirbyteError: It is no success.
+        :raises AirflowSkipException: It is one that the task wants to be skipped for.
+        """
+        from airflow_airbyte_ext.jobs.report import read_report
+        from airflow_airbyte_ext.jobs.story import story_of
+
+        report = read_report(client, job_id, connection_id=connection_id, adopted=adopted, patience=self.patience)
+        error = report.error()
+        if error and self.log_attempts == "on_failure":
+            _tell_tail(client, report)
+        for line in story_of(report):
+            log.info("%s", line)
+        if error:
+            self._judge_failure(report, error)
+        elif report.records_synced == 0:
+            self._judge_empty(report)
+        return report.as_dict()
+
+    def _judge_failure(self, report: JobReport, error: AirbyteError) -> None:
+        if not (report.is_partial and isinstance(error, AirbyteJobFailedError)) or self.on_partial_success == "fail":
+            raise error
+        message = f"Airbyte calls it a partial success: some of its records were moved. {error}"
+        if self.on_partial_success == "skip":
+            raise AirflowSkipException(message) from error
+        log.warning("%s", message)
+
+    def _judge_empty(self, report: JobReport) -> None:
+        message = f"Job {report.job_id} succeeded, and moved no records."
+        match self.on_zero_records:
+            case "warn":
+                log.warning("%s", message)
+            case "skip":
+                raise AirflowSkipException(message)
+            case "fail":
+                raise AirbyteNoRecordsError(
+                    f"{message} Look at the source, or allow it with on_zero_records.",
+                    job_id=report.job_id,
+                    connection_id=report.connection_id or "",
+                )
+
+
+class LogTeller:
+    """
+    Puts a job's log into the task log while the job runs, and at its end what is left.
+
+    :param client: Reads.
+    :param job_id: The job.
+    :param connection_id: Its connection.
+    :param clock: Says when it is time to read again.
+    """
+
+    def __init__(self, client: AirbyteClient, job_id: int, *, connection_id: str, clock: Clock) -> None:
+        from airflow_airbyte_ext.jobs.logs import LogFollower
+
+        self._follower = LogFollower(client, job_id, connection_id=connection_id)
+        self._clock = clock
+        self._read_at = clock.time()
+
+    def while_running(self, _job: JobRead) -> None:
+        """Tell what is new, now and then."""
+        if self._clock.time() - self._read_at >= READ_LOG_EVERY:
+            self.tell()
+
+    def tell(self) -> None:
+        """Tell what is new. A log that cannot be read is no reason for anything."""
+        try:
+            for level, message in self._follower.new_lines():
+                _log_line(level, message)
+        except AirbyteError as error:
+            log.warning("Airbyte's log cannot be read now. %s", error)
+        self._read_at = self._clock.time()
+
+
+def _tell_tail(client: AirbyteClient, report: JobReport) -> None:
+    from airflow_airbyte_ext.jobs.logs import attempt_log_tail
+
+    if not report.attempts:
+        return
+    try:
+        lines = attempt_log_tail(client, report.job_id, report.attempts - 1, lines=LINES_ON_FAILURE)
+    except AirbyteError as error:
+        log.warning("Airbyte's log of the last attempt cannot be read. %s", error)
+        return
+    log.info("The last %s lines of Airbyte's log of the last attempt:", len(lines))
+    for level, message in lines:
+        _log_line(level, message)
+
+
+def _log_line(level: str, message: str) -> None:
+    log.log(
+        {"error": logging.ERROR, "warn": logging.WARNING, "debug": logging.DEBUG}.get(level, logging.INFO),
+        "%s",
+        message,
+    )
