@@ -2,24 +2,44 @@
 
 from __future__ import annotations
 
+import inspect
 import sys
+import typing
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from pydantic.alias_generators import to_camel
 
+from airflow_airbyte_ext.api import AirbyteClient
+from airflow_airbyte_ext.api.methods import connections, instance, jobs, web_backend
+from airflow_airbyte_ext.api.methods.base import Sender
 from airflow_airbyte_ext.api.operations import OPERATIONS
 from airflow_airbyte_ext.api.releases import Release
-from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteConfigurationError, AirbyteError
+from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError
 from airflow_airbyte_ext.jobs.cancel import cancel_job
+from airflow_airbyte_ext.jobs.logs import attempt_log_tail
 from airflow_airbyte_ext.jobs.page import job_page
-from airflow_airbyte_ext.jobs.report import attempt_log_tail, read_report
+from airflow_airbyte_ext.jobs.report import read_report
 from airflow_airbyte_ext.jobs.submit import submit_sync
 from airflow_airbyte_ext.jobs.wait import wait_for_job
 from airflow_airbyte_ext.testing import Fault, Step
 
 sys.path.insert(0, str(Path(__file__).parent))
-from openapi import RELEASES, load
+from asking import (
+    LEAST,
+    MOST,
+    NOT_OFFERED,
+    RENAMED,
+    arguments_of,
+    body_like,
+    documented,
+    keyword_arguments,
+    method_of,
+    offered_arguments,
+)
+from making import schemas_of
+from openapi import RELEASES, load, without_nulls
 
 ID = "11111111-1111-4111-8111-111111111111"
 DOCUMENT_OF = {"0.36": "0.39.0", "0.40": "0.40.32", "0.50": "0.50.31", "1.0": "1.0.0", "2.0": "2.0.0", "head": "head"}
@@ -33,82 +53,11 @@ STATES = {
     },
     "legacy": {"stateType": "legacy", "connectionId": ID, "state": {"cursor": 1}},
 }
-
-# Calls with the first release that documents all that they send, where this is not the operation's own.
-CALLS = {
-    "health": ("getHealthCheck", lambda c: c.get_health_check(), None),
-    "instance": ("getInstanceConfiguration", lambda c: c.get_instance_configuration(), None),
-    "connection": ("getConnection", lambda c: c.get_connection(connection_id=ID), None),
-    "connections": ("listConnectionsForWorkspace", lambda c: c.list_connections_for_workspace(workspace_id=ID), None),
-    "sync": ("syncConnection", lambda c: c.sync_connection(connection_id=ID), None),
-    "reset": ("resetConnection", lambda c: c.reset_connection(connection_id=ID), None),
-    **{
-        f"{operation} {'with' if namespace else 'without'} namespace": (
-            operation,
-            lambda c, method=method, namespace=namespace: getattr(c, method)(
-                connection_id=ID, streams=[(namespace, "orders")]
-            ),
-            # Until 0.50.33 the documents require the namespace, and the servers do not.
-            None if namespace else "0.50.34",
-        )
-        for operation, method in {
-            "resetConnectionStream": "reset_connection_stream",
-            "clearConnectionStream": "clear_connection_stream",
-        }.items()
-        for namespace in ("public", None)
-    },
-    "clear": ("clearConnection", lambda c: c.clear_connection(connection_id=ID), None),
-    "job": ("getJobInfo", lambda c: c.get_job_info(id=42), None),
-    "light job": ("getJobInfoLight", lambda c: c.get_job_info_light(id=42), None),
-    "job without logs": ("getJobInfoWithoutLogs", lambda c: c.get_job_info_without_logs(id=42), None),
-    "jobs": ("listJobsFor", lambda c: c.list_jobs_for(config_types=["sync", "reset_connection"], config_id=ID), None),
-    "page of jobs": (
-        "listJobsFor",
-        lambda c: c.list_jobs_for(config_types=["sync"], config_id=ID, page_size=5, row_offset=10),
-        None,
-    ),
-    "refreshes": ("listJobsFor", lambda c: c.list_jobs_for(config_types=["refresh"], config_id=ID), "0.57.2"),
-    "jobs up to one": (
-        "listJobsFor",
-        lambda c: c.list_jobs_for(config_types=["sync"], config_id=ID, including_job_id=42, page_size=5),
-        "0.40.6",
-    ),
-    "all jobs": ("listJobsFor", lambda c: c.list_jobs_for(config_types=["sync"]), "0.50.46"),
-    "workspace's jobs": (
-        "listJobsForWorkspaces",
-        lambda c: c.list_jobs_for_workspaces(config_types=["sync"], workspace_ids=[ID], page_size=5),
-        None,
-    ),
-    "recent jobs": (
-        "listJobsForWorkspaces",
-        lambda c: c.list_jobs_for_workspaces(
-            config_types=["sync"], workspace_ids=[ID], updated_at_start="2026-01-01T00:00:00+00:00"
-        ),
-        "0.50.18",
-    ),
-    "cancel": ("cancelJob", lambda c: c.cancel_job(id=42), None),
-    "attempt": ("getAttemptForJob", lambda c: c.get_attempt_for_job(job_id=42, attempt_number=0), None),
-    "state": ("getState", lambda c: c.get_state(connection_id=ID), None),
-    **{
-        f"write {kind} state": (
-            "createOrUpdateState",
-            lambda c, state=state: c.create_or_update_state(connection_id=ID, connection_state=state),
-            None,
-        )
-        for kind, state in STATES.items()
-    },
-    **{
-        f"write {kind} state safely": (
-            "createOrUpdateStateSafe",
-            lambda c, state=state: c.create_or_update_state_safe(connection_id=ID, connection_state=state),
-            None,
-        )
-        for kind, state in STATES.items()
-    },
-    "workspace": ("getWorkspaceByConnectionId", lambda c: c.get_workspace_by_connection_id(connection_id=ID), None),
-    "source": ("getSource", lambda c: c.get_source(source_id=ID), None),
-    "destination": ("getDestination", lambda c: c.get_destination(destination_id=ID), None),
-}
+# What a method says where its caller does not.
+SAID_BY_DEFAULT = {"withRefreshedCatalog": False, "disable_cache": False, "includeDeleted": False}
+READ_FIRST = {"updateConnection": "getConnection", "webBackendUpdateConnection": "webBackendGetConnection"}
+# The token's operation has no method: the transport asks for it.
+BY_METHOD = [pair for pair in documented() if pair[1] != "applicationTokenRequest"]
 
 
 def judge(document, operation_id: str, method: str, path: str, body: object) -> None:
@@ -121,27 +70,80 @@ def judge(document, operation_id: str, method: str, path: str, body: object) -> 
         document.validate_request(operation_id, body)
 
 
-def documented_calls() -> list[tuple[str, str]]:
-    """Every call, with each release that has its operation and its fields."""
-    return [
-        (call, release)
-        for call, (operation_id, _, since) in CALLS.items()
-        for release in RELEASES
-        if not any(Release(release).is_before(first) for first in (OPERATIONS[operation_id].since, since or "0.0.0"))
-    ]
+@pytest.fixture
+def server_of(stub):
+    """Make the stub a server of a release: it tells it where it would, and answers what its document says."""
+
+    def make(release: str, *operation_ids: str):
+        schemas = schemas_of(release)
+        if schemas.has("getInstanceConfiguration"):
+            said = schemas.make(schemas.answer_schema("getInstanceConfiguration"), LEAST)
+            told = {"version": "dev" if release == "head" else release} if "version" in said else {}
+            stub.answer("/v1/instance_configuration", {**said, **told})
+        for operation_id in operation_ids:
+            schema = schemas.answer_schema(operation_id)
+            stub.answer(OPERATIONS[operation_id].path, schemas.make(schema, MOST) if schema else b"")
+        return stub
+
+    return make
 
 
-@pytest.mark.parametrize(("call", "release"), documented_calls())
-def test_a_request_is_as_documented(stub, connect_to, call, release):
-    """In each release that has the operation."""
-    operation_id, send, _ = CALLS[call]
+@pytest.mark.parametrize("full", [False, True], ids=["least", "most"])
+@pytest.mark.parametrize(("release", "operation_id"), BY_METHOD)
+def test_a_request_is_as_documented(server_of, connect_to, release, operation_id, full):
+    """In each release that has the operation, with the least that can be said and with all that it declares."""
     document = load(release)
-    with suppress(AirbyteApiError):
-        send(connect_to(stub.url, attempts=1))
-    request = stub.requests[0]
-    judge(document, operation_id, request.method, request.path.removeprefix("/api"), request.json)
+    operation = OPERATIONS[operation_id]
+    wanted = body_like(operation, release, full=full)
+    arguments = arguments_of(operation, wanted)
+    if operation_id == "webBackendUpdateConnection":
+        arguments.setdefault("skip_reset", False)
+    stub = server_of(release, operation_id, READ_FIRST.get(operation_id, operation_id))
+    getattr(connect_to(stub.url, attempts=1), method_of(operation_id))(**arguments)
+
+    (request,) = stub.seen(operation.path)[-1:]
+    body = without_nulls(request.json)
+    judge(document, operation_id, request.method, request.path.removeprefix("/api"), body)
     if request.method == "POST":
         assert request.headers["content-type"] == "application/json"
+    for of, name in NOT_OFFERED:
+        if of == operation_id and wanted:
+            wanted.pop(to_camel(name), None)
+    changed = {name: value for name, value in (body or {}).items() if name in (wanted or {})}
+    assert changed == (wanted or {})
+    others = {name: value for name, value in (body or {}).items() if name not in (wanted or {})}
+    if operation_id in READ_FIRST and not Release(release).is_at_least("0.50.9"):
+        assert set(others) <= set(schemas_of(release).properties(schemas_of(release).request_schema(operation_id)))
+    else:
+        assert others.items() <= SAID_BY_DEFAULT.items()
+
+
+@pytest.mark.parametrize("kind", STATES)
+@pytest.mark.parametrize(
+    ("release", "operation_id"), [pair for pair in BY_METHOD if pair[1].startswith("createOrUpdateState")]
+)
+def test_every_kind_of_state_is_written_as_documented(server_of, connect_to, release, operation_id, kind):
+    """Stream, global and legacy: each exactly as it was given."""
+    document = load(release)
+    stub = server_of(release, operation_id)
+    write = getattr(connect_to(stub.url), method_of(operation_id))
+    write(connection_id=ID, connection_state=STATES[kind])
+    (request,) = stub.seen(OPERATIONS[operation_id].path)
+    judge(document, operation_id, request.method, request.path.removeprefix("/api"), request.json)
+    assert request.json["connectionState"] == STATES[kind]
+
+
+@pytest.mark.parametrize("method", ["reset_connection_stream", "clear_connection_stream", "refresh_connection_stream"])
+@pytest.mark.parametrize("release", [name for name in RELEASES if not Release(name).is_before("0.63.0")])
+def test_a_stream_without_a_namespace_is_asked_for_without_one(server_of, connect_to, release, method):
+    """Null and the empty string are different namespaces, and the null one is left out."""
+    operation = next(each for each in OPERATIONS.values() if method_of(each.operation_id) == method)
+    mode = {"refresh_mode": "Merge"} if method.startswith("refresh") else {}
+    stub = server_of(release, operation.operation_id)
+    getattr(connect_to(stub.url), method)(connection_id=ID, streams=[(None, "orders"), ("", "orders")], **mode)
+    (request,) = stub.seen(operation.path)
+    load(release).validate_request(operation.operation_id, request.json)
+    assert request.json["streams"] == [{"streamName": "orders"}, {"streamName": "orders", "streamNamespace": ""}]
 
 
 @pytest.mark.parametrize("release", [name for name in RELEASES if not Release(name).is_before("0.50.38")])
@@ -155,26 +157,36 @@ def test_a_token_is_asked_for_as_documented(stub, connect_to, release):
     judge(document, "applicationTokenRequest", request.method, request.path.removeprefix("/api"), request.json)
 
 
-@pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_an_operation_is_in_the_documents_from_its_first_release_on(operation_id):
-    """The table's `since` agrees with every document at hand."""
-    since = OPERATIONS[operation_id].since
-    for release in RELEASES:
-        has = operation_id in load(release).operations
-        assert has is Release(release).is_at_least(since), f"{operation_id} in {release}"
+METHODS = {
+    name: method
+    for module in (connections, instance, jobs, web_backend)
+    for group in vars(module).values()
+    if inspect.isclass(group) and issubclass(group, Sender) and group is not Sender
+    for name, method in vars(group).items()
+    if not name.startswith("_")
+}
 
 
-def test_every_operation_of_the_client_is_called_here():
-    """A new operation needs a line in the table above."""
-    assert {operation_id for operation_id, _, _ in CALLS.values()} | {"applicationTokenRequest"} == set(OPERATIONS)
+def test_every_method_is_an_operation_and_every_operation_a_method():
+    """By the operationId in snake case; the token's operation is the transport's own."""
+    expected = {method_of(name) for name in OPERATIONS} - {"application_token_request"}
+    assert set(METHODS) == expected
+    assert all(hasattr(AirbyteClient, name) for name in expected)
 
 
-@pytest.mark.parametrize("method", ["reset_connection_stream", "clear_connection_stream"])
-def test_a_reset_of_no_stream_is_not_sent(stub, connect_to, method):
-    """An empty list means all streams to some releases, and a plain sync to others."""
-    with pytest.raises(AirbyteConfigurationError, match="streams"):
-        getattr(connect_to(stub.url), method)(connection_id=ID, streams=[])
-    assert stub.requests == []
+@pytest.mark.parametrize("operation_id", [name for name in OPERATIONS if name != "applicationTokenRequest"])
+def test_the_arguments_of_a_method_are_the_fields_of_its_request(operation_id):
+    """By their names in snake case; a page is flat, and a list of ids is called one."""
+    method = METHODS[method_of(operation_id)]
+    assert keyword_arguments(method) == offered_arguments(OPERATIONS[operation_id])
+    kinds = {parameter.kind for name, parameter in inspect.signature(method).parameters.items() if name != "self"}
+    assert kinds <= {inspect.Parameter.KEYWORD_ONLY, inspect.Parameter.VAR_KEYWORD}
+
+
+def test_the_exceptions_are_fields_that_there_are():
+    """An exception that excuses nothing is a leftover."""
+    for operation_id, name in [*RENAMED, *NOT_OFFERED]:
+        assert name in typing.get_type_hints(OPERATIONS[operation_id].request)
 
 
 def _flow(airbyte, client, clock) -> None:

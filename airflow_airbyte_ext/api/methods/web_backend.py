@@ -133,7 +133,8 @@ class WebBackendMethods(Sender):
         Change a connection as the web app does, and nothing of it but what is given.
 
         :param skip_reset: False lets Airbyte reset or refresh every stream that the new catalog changes, which empties
-            it; True leaves data and state as they are. Before 0.39.36 Airbyte always resets the whole connection.
+            it; True leaves data and state as they are. Before 0.39.36 Airbyte has no such choice, and resets nothing
+            unless it also discovers the schema, which is not asked for here.
         :param changes: See `requests.web_backend.WebBackendConnectionChanges`.
         """
         fields: dict[str, Any] = {**changes}

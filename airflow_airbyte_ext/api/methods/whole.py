@@ -16,7 +16,11 @@ if TYPE_CHECKING:
 PATCHES_SINCE = "0.40.8"
 
 # Saying one of these anew takes the other's place.
-_OTHER_FORMS = {"schedule": ("schedule_type", "schedule_data"), "schedule_type": ("schedule",)}
+_OTHER_FORMS = {
+    "schedule": ("schedule_type", "schedule_data"),
+    "schedule_type": ("schedule", "schedule_data"),
+    "schedule_data": ("schedule",),
+}
 
 
 def whole_connection(

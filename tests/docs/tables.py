@@ -1,0 +1,160 @@
+"""
+The tables of operations in the documentation, made of the client's own table and of Airbyte's documents.
+
+python -m tests.docs.tables --write
+"""
+
+from __future__ import annotations
+
+import argparse
+import inspect
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
+sys.path.insert(0, str(Path(__file__).parent))
+from asking import NOT_IN_THE_DOCUMENTS, RENAMED, SPREAD, fields_of, method_of
+from making import schemas_of
+from openapi import RELEASES, SPEC_DIR
+from pages import ROOT, text_of
+from typing_extensions import is_typeddict
+
+from airflow_airbyte_ext.api.bodies import Released, released_fields
+from airflow_airbyte_ext.api.methods.connections import ConnectionMethods
+from airflow_airbyte_ext.api.methods.instance import InstanceMethods
+from airflow_airbyte_ext.api.methods.jobs import JobMethods, StateMethods
+from airflow_airbyte_ext.api.methods.web_backend import WebBackendMethods
+from airflow_airbyte_ext.api.operations import OPERATIONS, Operation
+from airflow_airbyte_ext.api.releases import Release
+
+OLDEST = "0.36.0"
+GROUPS = {
+    "Connections": ConnectionMethods,
+    "Jobs": JobMethods,
+    "State": StateMethods,
+    "Web backend": WebBackendMethods,
+    "The instance, and what stands around connections": InstanceMethods,
+}
+OF_METHOD = {method_of(name): operation for name, operation in OPERATIONS.items()}
+
+
+def table(head: list[str], lines: list[list[str]]) -> str:
+    rows = [head, ["---"] * len(head), *lines]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def operations() -> str:
+    """Which release has which operation."""
+    lines = [
+        [f"`{method}`", f"`{operation.path}`", *(mark(operation, release) for release in RELEASES)]
+        for method, operation in OF_METHOD.items()
+        if method != "application_token_request"
+    ]
+    return table(["method", "path", *RELEASES], lines)
+
+
+def mark(operation: Operation[Any], release: str) -> str:
+    """Whether a release has an operation; in brackets where no document can tell."""
+    if operation.operation_id in NOT_IN_THE_DOCUMENTS:
+        asked = Release(release)
+        is_gone = operation.gone is not None and asked.is_at_least(operation.gone)
+        return "(yes)" if asked.is_at_least(operation.since) and not is_gone else "(no)"
+    return "yes" if schemas_of(release).has(operation.operation_id) else "no"
+
+
+def fields() -> str:
+    """Which arguments not every release takes."""
+    found: dict[tuple[str, Released], list[str]] = {}
+    for method, operation in OF_METHOD.items():
+        for name, one in marked(operation.operation_id, operation.request):
+            if Release(operation.since).is_before(one.since) or one.gone:
+                found.setdefault((name, one), []).append(f"`{method}`")
+    lines = [
+        [f"`{name}`", ", ".join(methods), since(one.since), one.gone or "", one.instead]
+        for (name, one), methods in sorted(found.items(), key=lambda item: item[0][0])
+        if since(one.since) or one.gone
+    ]
+    return table(["argument", "of", "since", "gone in", "elsewhere"], lines)
+
+
+def marked(operation_id: str, request: type | None) -> list[tuple[str, Released]]:
+    """The arguments of an operation that not every release takes, those within its groups too."""
+    if request is None:
+        return []
+    found = [(RENAMED.get((operation_id, name), name), one) for name, one in released_fields(request).items()]
+    for name, (_, kind) in fields_of(request).items():
+        if is_typeddict(kind):
+            before = "" if name in SPREAD else f"{name}."
+            found += [(f"{before}{inner}", one) for inner, one in marked(operation_id, kind)]
+    return found
+
+
+def since(release: str) -> str:
+    """The first release, where it is not before all that we know."""
+    return "" if Release(release).is_before(OLDEST) or release == OLDEST else release
+
+
+def methods() -> str:
+    """All methods of the client, by group, with their releases."""
+    parts = []
+    for heading, group in GROUPS.items():
+        lines = [
+            [f"`{name}`", summary(method), releases(OF_METHOD[name])]
+            for name, method in vars(group).items()
+            if not name.startswith("_")
+        ]
+        parts.append(f"### {heading}\n\n" + table(["method", "", "releases"], lines))
+    return "\n\n".join(parts)
+
+
+def summary(method: Any) -> str:
+    """The first sentence of a method's docstring, without the release that stands in the next column."""
+    paragraph = (inspect.getdoc(method) or "").split("\n\n")[0].replace("\n", " ")
+    first = re.split(r"(?<=[.)])(?: |$)", paragraph)[0] if ". " in paragraph else paragraph
+    return re.sub(r" \((?:(?:since|before) )?[\d.]+(?: to [\d.]+)?\)|; since [\d.]+(?=\))", "", first)
+
+
+def releases(operation: Operation[Any]) -> str:
+    first = since(operation.since)
+    if operation.gone:
+        return f"since {first}, before {operation.gone}" if first else f"before {operation.gone}"
+    return f"since {first}" if first else "all"
+
+
+SECTIONS = {
+    "docs/compatibility.md": {"operations": operations, "arguments": fields},
+    "docs/client.md": {"methods": methods},
+}
+NEEDS_DOCUMENTS = {"operations"}
+
+
+def renewed(page: str) -> str:
+    """The page with its tables as they should be."""
+    text = text_of(page)
+    for name, make in SECTIONS[page].items():
+        begin, end = f"<!-- {name}: begin -->\n", f"\n<!-- {name}: end -->"
+        before, _, rest = text.partition(begin)
+        _, _, after = rest.partition(end)
+        if not after:
+            raise SystemExit(f"{page} lacks its {name} between two comments")
+        text = before + begin + make() + end + after
+    return text
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description="Compare the tables of operations in the documentation with the code.")
+    parser.add_argument("--write", action="store_true", help="write them anew")
+    arguments = parser.parse_args()
+    if not SPEC_DIR.is_dir():
+        raise SystemExit("Airbyte's OpenAPI documents are not here: set AIRBYTE_SPEC_DIR to their folder")
+    stale = [page for page in SECTIONS if renewed(page) != text_of(page)]
+    for page in stale if arguments.write else ():
+        (ROOT / page).write_text(renewed(page))
+    print("\n".join(stale) or "all as they should be")
+    return 1 if stale and not arguments.write else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
