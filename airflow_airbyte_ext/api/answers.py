@@ -6,10 +6,11 @@ import re
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 from urllib3 import Retry
 from urllib3.exceptions import InvalidHeader
 
+from airflow_airbyte_ext.api.models.base import adapter_of
 from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
     AirbyteApiError,
@@ -25,6 +26,7 @@ from airflow_airbyte_ext.exceptions import (
 )
 
 if TYPE_CHECKING:
+    from pydantic import TypeAdapter
     from requests import Response
 
     from airflow_airbyte_ext.api.operations import Answer, Operation
@@ -137,7 +139,7 @@ def _validated(operation: Operation[Answer], answer: object) -> Answer:
 
 @cache
 def _adapter(operation: Operation[Any]) -> TypeAdapter[Any]:
-    return TypeAdapter(operation.answer)
+    return adapter_of(operation.answer)
 
 
 def _redirected(operation: Operation[Any], response: Response) -> AirbyteAnswerError:

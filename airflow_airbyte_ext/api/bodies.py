@@ -12,12 +12,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, get_args, get_type_hints
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ValidationError
 
+from airflow_airbyte_ext.api.models.base import adapter_of
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from pydantic import TypeAdapter
 
     from airflow_airbyte_ext.api.operations import Operation
     from airflow_airbyte_ext.api.releases import Release
@@ -102,7 +105,7 @@ def _check_release(operation: Operation[Any], request: Mapping[str, Any], releas
 
 @cache
 def _adapter(request: type) -> TypeAdapter[Any]:
-    return TypeAdapter(request)
+    return adapter_of(request)
 
 
 def _complaint(detail: Any) -> str:

@@ -47,6 +47,8 @@ SUBMISSIONS = 3
 CLEAR_SINCE = "0.57.3"
 
 
+# Returns the connection's newest job, when none is in the way any more.
+MakeWay: TypeAlias = "Callable[[], JobRead | None]"
 # Runs a request that starts a job, and returns what it returns.
 Runner: TypeAlias = "Callable[[Callable[[], JobRead | None]], JobRead | None]"
 
@@ -100,7 +102,7 @@ class Submitter:
         *,
         attach: bool = True,
         after: int | None = None,
-        make_way: Callable[[], None] = lambda: None,
+        make_way: MakeWay | None = None,
         before_start: Callable[[int], None] = lambda _newest: None,
         run: Runner = run_here,
     ) -> Submission:
@@ -109,7 +111,7 @@ class Submitter:
 
         :param attach: Take a job of the same kind that runs already for ours; otherwise that is an error.
         :param after: The newest job's id at the time of an earlier, unfinished call: a newer job is that call's.
-        :param make_way: Called first, to deal with a job that runs; see `running.make_way`.
+        :param make_way: Deals with a job that runs, and returns the newest one; see `running.make_way`.
         :param before_start: Called with the newest job's id (0 for none) before anything is started.
         :param run: Runs the request that starts the job, which Airbyte may hold for minutes.
         :raises AirbyteJobRunningError: Another job runs that is not to be taken for ours.
@@ -119,8 +121,7 @@ class Submitter:
         """
         if after is not None and (job := self._first_after(after)):
             return Submission(job, adopted=False)
-        make_way()
-        newest = newest_job(self._client, self._connection_id)
+        newest = make_way() if make_way else newest_job(self._client, self._connection_id)
         if newest and not verdict(newest.status).is_final:
             return self._running_already(newest, attach=attach)
         noted = newest.id if newest else 0
@@ -221,7 +222,7 @@ def submit_sync(
     clock: Clock = SYSTEM_CLOCK,
     attach: bool = True,
     after: int | None = None,
-    make_way: Callable[[], None] = lambda: None,
+    make_way: MakeWay | None = None,
     before_start: Callable[[int], None] = lambda _newest: None,
     run: Runner = run_here,
 ) -> Submission:
@@ -242,7 +243,7 @@ def submit_reset(
     clock: Clock = SYSTEM_CLOCK,
     streams: Sequence[StreamKey] | None = None,
     after: int | None = None,
-    make_way: Callable[[], None] = lambda: None,
+    make_way: MakeWay | None = None,
     before_start: Callable[[int], None] = lambda _newest: None,
     run: Runner = run_here,
 ) -> Submission:
@@ -275,7 +276,7 @@ def submit_refresh(
     clock: Clock = SYSTEM_CLOCK,
     streams: Sequence[StreamKey] | None = None,
     after: int | None = None,
-    make_way: Callable[[], None] = lambda: None,
+    make_way: MakeWay | None = None,
     before_start: Callable[[int], None] = lambda _newest: None,
     run: Runner = run_here,
 ) -> Submission:

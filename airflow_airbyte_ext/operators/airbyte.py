@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
+    from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.api.streams import StreamKey
     from airflow_airbyte_ext.hooks.memory import TaskMemory
     from airflow_airbyte_ext.jobs.submit import Submission
@@ -141,13 +142,17 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
 
     def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:
         """Start the reset, after a snapshot of the state where one is asked for."""
+        from airflow_airbyte_ext.jobs.find import newest_job
         from airflow_airbyte_ext.jobs.submit import submit_reset
 
-        def make_way_and_back_up() -> None:
-            self.make_way(client, clock)
-            self._back_up(client, clock, memory)
+        def make_way_and_back_up() -> JobRead | None:
+            newest = self.make_way(client, clock)
+            if self.backup_to is None:
+                return newest
+            self._back_up(client, clock, memory, store=self.backup_to)
+            # A job that has started while the state was being kept is seen here, and is an error then.
+            return newest_job(client, self._id)
 
-        # A job that starts while the state is being kept is seen afterwards, and is an error then.
         return submit_reset(
             client,
             self._id,
@@ -165,18 +170,15 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
             return None
         return resolve_streams(self.streams, known_connection(client, self._id).streams())
 
-    def _back_up(self, client: AirbyteClient, clock: Clock, memory: TaskMemory) -> None:
+    def _back_up(self, client: AirbyteClient, clock: Clock, memory: TaskMemory, *, store: str) -> None:
         from airflow_airbyte_ext.operators.store import open_store
         from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 
-        if self.backup_to is None:
-            return
         if kept := memory.record.get("backup"):
             # After a reset that failed midway, the newest snapshot must not be of what that reset has left.
             self.log.info("An earlier try has kept the state from before the reset, as snapshot %s", kept)
             return
-        store = open_store(self.backup_to, encryption_key=self.encryption_key)
-        ref = store.write(take_snapshot(client, self._id, clock=clock))
+        ref = open_store(store, encryption_key=self.encryption_key).write(take_snapshot(client, self._id, clock=clock))
         self.log.info("The state before the reset is kept as snapshot %s at %s", ref.id, ref.path)
         memory.remember(backup=ref.id, connection_id=self._id)
 

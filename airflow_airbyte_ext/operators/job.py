@@ -94,14 +94,18 @@ class AirbyteJobOperator(BaseOperator):
     def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:
         """Find or start the job; `how` goes to `jobs.submit`."""
 
-    def make_way(self, client: AirbyteClient, clock: Clock, *, spare: str | None = None) -> None:
-        """Deal with a job that runs already as `if_running` says, but leave one of the kind `spare` running."""
+    def make_way(self, client: AirbyteClient, clock: Clock, *, spare: str | None = None) -> JobRead | None:
+        """
+        Deal with a job that runs already as `if_running` says, and return the newest job.
+
+        :param spare: A kind of job that may run on.
+        """
         from airflow_airbyte_ext.jobs.running import make_way
 
         how = {"attach": "wait", "skip": "fail"}.get(self.if_running, self.if_running)
         if how == "wait" and self.deferrable:
             self._defer_while_another_runs(client, spare)
-        make_way(
+        return make_way(
             client,
             self._id,
             how=how,

@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeVar
+import threading
+from typing import Annotated, Any, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
 from pydantic.alias_generators import to_camel
 
 Item = TypeVar("Item")
 
 # Servers write an empty list as [], null or {}, or leave it out.
 Items = Annotated[list[Item], BeforeValidator(lambda value: value or [])]
+
+
+_building = threading.Lock()
+
+
+def adapter_of(kind: Any) -> TypeAdapter[Any]:
+    """Return what reads a type, built at once and by one thread at a time."""
+    with _building:
+        adapter = TypeAdapter(kind)
+        adapter.rebuild()
+    return adapter
 
 
 class AirbyteModel(BaseModel):
@@ -24,6 +36,8 @@ class AirbyteModel(BaseModel):
 
     model_config = ConfigDict(
         alias_generator=to_camel,
+        # A task needs few of these models, and building them all takes longer than all else before its first request.
+        defer_build=True,
         extra="allow",
         validate_by_name=True,
         validate_by_alias=True,
