@@ -93,7 +93,14 @@ def get_provider_info() -> dict[str, Any]:
             {"integration-name": "Airbyte Config API", "python-modules": ["airflow_airbyte_ext.sensors.airbyte"]}
         ],
         "triggers": [
-            {"integration-name": "Airbyte Config API", "python-modules": ["airflow_airbyte_ext.triggers.airbyte"]}
+            {
+                "integration-name": "Airbyte Config API",
+                "python-modules": [
+                    "airflow_airbyte_ext.triggers.airbyte",
+                    "airflow_airbyte_ext.triggers.connection",
+                    "airflow_airbyte_ext.triggers.events",
+                ],
+            }
         ],
         "extra-links": ["airflow_airbyte_ext.links.airbyte.AirbyteJobLink"],
         "connection-types": [

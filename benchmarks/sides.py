@@ -7,6 +7,7 @@ import time
 from dataclasses import dataclass
 from typing import Any
 
+from benchmarks.fleet import connection_number, workspace_id
 from benchmarks.fleet_stub import CONFIG_API, PUBLIC_API, PUBLIC_JOBS, SYNC
 
 CONN_ID = "airbyte"
@@ -51,6 +52,8 @@ class Side:
             "poll_interval": poll_interval,
             "unreadable_timeout": 600.0,
             "cancel_on_kill": True,
+            "workspace_id": workspace_id(connection_number(connection_id)),
+            "updated_at": int(time.time()),
         }
 
     def operator_arguments(self, connection_id: str) -> dict[str, Any]:

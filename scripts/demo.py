@@ -354,10 +354,14 @@ def cells(row: TaskRow) -> tuple[str | Text, ...]:
 
 def outcome(returned: object) -> str:
     """Return one word for what a task did that ran no job."""
+    if isinstance(returned, list) and all(isinstance(each, dict) for each in returned):
+        return f"{len(returned)} found"
     if not isinstance(returned, dict):
         return "success"
     if "written" in returned:
         return "dry run" if returned["dry_run"] else "restored" if returned["written"] else "equal already"
+    if "applied" in returned:
+        return "changed" if returned["applied"] else "so already"
     return "saved" if returned.get("path") else "success"
 
 

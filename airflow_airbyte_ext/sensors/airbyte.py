@@ -1,4 +1,4 @@
-"""Sensors that wait for Airbyte's jobs."""
+"""Sensors that wait for Airbyte's jobs, and for its connections."""
 
 from __future__ import annotations
 
@@ -6,18 +6,15 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import (
-    AirflowFailException,
     AirflowSensorTimeout,
-    BaseSensorOperator,
     PokeReturnValue,
-    conf,
 )
 
 from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError
-from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
 from airflow_airbyte_ext.hooks.memory import TaskMemory
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
-from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM, AirbyteJobLink
+from airflow_airbyte_ext.sensors.connection import AirbyteConnectionSensor
+from airflow_airbyte_ext.sensors.job import AirbyteSensor
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -27,10 +24,10 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.jobs.wait import JobWatch
 
-__all__ = ["AirbyteJobSensor"]
+__all__ = ["AirbyteConnectionSensor", "AirbyteJobSensor"]
 
 
-class AirbyteJobSensor(BaseSensorOperator):
+class AirbyteJobSensor(AirbyteSensor):
     """
     Wait until a job has succeeded, such as one that a task submitted without waiting for it.
 
@@ -44,23 +41,15 @@ class AirbyteJobSensor(BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("airbyte_job_id", "airbyte_conn_id", "unreadable_timeout")
-    operator_extra_links = (AirbyteJobLink(),)
-    ui_color = "#e8e4ff"
 
     def __init__(
         self,
         *,
         airbyte_job_id: int | str,
-        airbyte_conn_id: str = DEFAULT_CONN_ID,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        unreadable_timeout: float | timedelta = 600.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.airbyte_job_id = airbyte_job_id
-        self.airbyte_conn_id = airbyte_conn_id
-        self.deferrable = deferrable
-        self.unreadable_timeout = unreadable_timeout
 
     def execute(self, context: Context) -> Any:
         """Wait in the worker or, when deferrable, in the triggerer."""
@@ -93,7 +82,7 @@ class AirbyteJobSensor(BaseSensorOperator):
                 raise_for_event(event)
         except AirbyteJobTimeoutError as error:
             raise AirflowSensorTimeout(str(error)) from error
-        return self._finish(context)
+        return self._finish(self._job_id(), context)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look at the job once."""
@@ -109,7 +98,7 @@ class AirbyteJobSensor(BaseSensorOperator):
         self._tell(job, context)
         if not verdict(job.status).is_final:
             return False
-        return PokeReturnValue(is_done=True, xcom_value=self._finish(context))
+        return PokeReturnValue(is_done=True, xcom_value=self._finish(self._job_id(), context))
 
     def _watch(self, context: Context) -> JobWatch:
         """Return this process's watch; in reschedule mode each look is a process of its own."""
@@ -119,7 +108,7 @@ class AirbyteJobSensor(BaseSensorOperator):
 
             record = TaskMemory(context).record if self.reschedule else {}
             self._job_watch = JobWatch(
-                AirbyteConfigHook(self.airbyte_conn_id).client,
+                self._client(),
                 self._job_id(),
                 clock=SystemClock(),
                 unreadable_timeout=self._unreadable_timeout(),
@@ -141,37 +130,7 @@ class AirbyteJobSensor(BaseSensorOperator):
             self.log.info("Job %s: %s", job.id, job.status)
             self._show(job.id, job.config_id, context)
 
-    def _show(self, job_id: int, connection_id: str | None, context: Context) -> None:
-        """Push the job's id and address once, so that both are there while the job runs."""
-        from airflow_airbyte_ext.jobs.page import job_page
-
-        if getattr(self, "job_page", ""):
-            return
-        context["ti"].xcom_push(key="job_id", value=job_id)
-        client = AirbyteConfigHook(self.airbyte_conn_id).client
-        if page := job_page(client, connection_id=connection_id or "", job_id=job_id):
-            self.job_page = page
-            context["ti"].xcom_push(key=JOB_LINK_XCOM, value=page)
-
-    def _finish(self, context: Context) -> dict[str, Any]:
-        from airflow_airbyte_ext.jobs.report import read_report
-        from airflow_airbyte_ext.jobs.story import story_of
-
-        client = AirbyteConfigHook(self.airbyte_conn_id).client
-        report = read_report(client, self._job_id(), adopted=True, patience=self._unreadable_timeout())
-        self._show(report.job_id, report.connection_id, context)
-        for line in story_of(report):
-            self.log.info("%s", line)
-        if error := report.error():
-            raise AirflowFailException(str(error)) from error
-        return report.as_dict()
-
     def _job_id(self) -> int:
         from airflow_airbyte_ext.api.arguments import job_id_argument
 
         return job_id_argument("airbyte_job_id", self.airbyte_job_id)
-
-    def _unreadable_timeout(self) -> float:
-        from airflow_airbyte_ext.api.arguments import seconds_argument
-
-        return seconds_argument("unreadable_timeout", self.unreadable_timeout)

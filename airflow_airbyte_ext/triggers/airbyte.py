@@ -3,43 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-from functools import cache
+import contextvars
+import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_airbyte_ext import exceptions
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobError, AirbyteJobUnreadableError
+from airflow_airbyte_ext.triggers.watching import watcher_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-    from concurrent.futures import ThreadPoolExecutor
+    from collections.abc import AsyncIterator, Callable
 
-    from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.api.models.jobs import JobRead
+    from airflow_airbyte_ext.jobs.pace import JobWait
+    from airflow_airbyte_ext.jobs.watcher import JobWatcher
 
-
-POLL_THREADS = 32
-
-# All waits of one Airflow Connection share a client, with its sockets and its token.
-_clients: dict[str, AirbyteClient] = {}
-
-
-@cache
-def poll_threads() -> ThreadPoolExecutor:
-    """Return the threads in which triggers read Airbyte: their own, so that a slow Airbyte holds up nobody else."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    return ThreadPoolExecutor(POLL_THREADS, thread_name_prefix="airbyte-poll")
+# How often a wait makes sure that the Airflow Connection is still the one that it began with.
+LOOK_AT_CONNECTION_EVERY = 300.0
 
 
 class AirbyteJobTrigger(BaseTrigger):
     """
     Waits until a job has ended, its deadline has passed, or its status has been unreadable for too long.
 
-    Each read of Airbyte runs in a thread, so the triggerer's event loop is never blocked. All values are JSON-safe and
-    none is secret: the triggerer takes the credentials from the Airflow Connection itself.
+    All triggers of one Airflow Connection share one watcher, which reads Airbyte in threads of its own, so the
+    triggerer's event loop is never blocked. All values are JSON-safe and none is secret: the triggerer takes the
+    credentials from the Airflow Connection itself.
 
     :param job_id: The job.
     :param airbyte_conn_id: Airflow Connection of the Airbyte that runs the job.
@@ -49,6 +41,8 @@ class AirbyteJobTrigger(BaseTrigger):
     :param unreadable_timeout: Seconds for which reads may fail.
     :param cancel_on_kill: Cancel the job when a user clears the deferred task or marks it as failed or succeeded.
     :param seen: Whether this Airbyte is known to have the job.
+    :param workspace_id: The job's workspace, where known: jobs of known workspaces are read together.
+    :param updated_at: When the job had last changed when it was seen, in the server's epoch seconds.
     """
 
     def __init__(
@@ -62,6 +56,8 @@ class AirbyteJobTrigger(BaseTrigger):
         deadline: float | None = None,
         cancel_on_kill: bool = False,
         seen: bool = True,
+        workspace_id: str | None = None,
+        updated_at: int | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_id = job_id
@@ -72,6 +68,8 @@ class AirbyteJobTrigger(BaseTrigger):
         self.unreadable_timeout = unreadable_timeout
         self.cancel_on_kill = cancel_on_kill
         self.seen = seen
+        self.workspace_id = workspace_id
+        self.updated_at = updated_at
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer builds this trigger from again."""
@@ -84,6 +82,8 @@ class AirbyteJobTrigger(BaseTrigger):
             "unreadable_timeout",
             "cancel_on_kill",
             "seen",
+            "workspace_id",
+            "updated_at",
         )
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
@@ -113,47 +113,71 @@ class AirbyteJobTrigger(BaseTrigger):
         from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.jobs.cancel import cancel_job
 
-        client = await self._client()
+        watcher = await watcher_of(self.airbyte_conn_id)
         self.log.info("The task was ended while it was deferred: cancelling job %s.", self.job_id)
         job = await asyncio.to_thread(
-            cancel_job, client, self.job_id, connection_id=self.connection_id, clock=SystemClock()
+            cancel_job, watcher.client, self.job_id, connection_id=self.connection_id, clock=SystemClock()
         )
         self.log.info("Job %s is %s.", self.job_id, job.status if job else "gone")
 
     async def _wait(self) -> JobRead:
-        from airflow_airbyte_ext.api.clock import SystemClock
-        from airflow_airbyte_ext.jobs.status import verdict
-        from airflow_airbyte_ext.jobs.wait import JobWatch
+        ended: asyncio.Future[JobRead] = asyncio.get_running_loop().create_future()
+        wait = self._job_wait(ended)
+        watcher = await self._patient_watcher()
+        watcher.add(wait)
+        try:
+            while not (await asyncio.wait([ended], timeout=LOOK_AT_CONNECTION_EVERY))[0]:
+                now_watching = await self._watcher_now(watcher)
+                if now_watching is not watcher and watcher.remove(wait):
+                    watcher = now_watching
+                    watcher.add(wait)
+            return ended.result()
+        finally:
+            watcher.remove(wait)
+            ended.cancel()
 
-        clock = SystemClock()
-        watch = JobWatch(
-            await self._patient_client(clock),
+    def _job_wait(self, ended: asyncio.Future[JobRead]) -> JobWait:
+        """Return the wait, whose news come from other threads and are told in this trigger's own log."""
+        from airflow_airbyte_ext.jobs.pace import JobWait
+
+        loop, context = ended.get_loop(), contextvars.copy_context()
+
+        def here(call: Callable[..., None], *arguments: Any) -> None:
+            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(call, *arguments, context=context)
+
+        def end(outcome: JobRead | AirbyteError) -> None:
+            if ended.done():
+                return
+            if isinstance(outcome, AirbyteError):
+                ended.set_exception(outcome)
+            else:
+                ended.set_result(outcome)
+
+        return JobWait(
             self.job_id,
+            on_end=lambda outcome: here(end, outcome),
+            on_change=lambda job: here(self.log.info, "Job %s: %s", job.id, job.status),
+            warn=lambda message: here(self.log.warning, "%s", message),
             connection_id=self.connection_id,
-            unreadable_timeout=self.unreadable_timeout,
-            clock=clock,
+            workspace_id=self.workspace_id,
+            updated_at=self.updated_at,
             seen=self.seen,
+            poll_interval=self.poll_interval,
+            deadline=self.deadline,
+            unreadable_timeout=self.unreadable_timeout,
         )
-        status: str | None = None
-        while True:
-            job = await asyncio.get_running_loop().run_in_executor(poll_threads(), watch.poll)
-            if job and job.status != status:
-                status = job.status
-                self.log.info("Job %s: %s", self.job_id, status)
-            if job and verdict(job.status).is_final:
-                return job
-            await asyncio.sleep(watch.pause(self.poll_interval, self.deadline))
 
-    async def _patient_client(self, clock: Clock) -> AirbyteClient:
-        """Return a client, also after a moment in which Airflow cannot give the Connection."""
-        until = clock.time() + self.unreadable_timeout
+    async def _patient_watcher(self) -> JobWatcher:
+        """Return the watcher, also after a moment in which Airflow cannot give the Connection."""
+        until = time.time() + self.unreadable_timeout
         while True:
             try:
-                return await self._client()
+                return await watcher_of(self.airbyte_conn_id)
             except AirbyteError:
                 raise
             except Exception as error:  # of Airflow, and of many kinds; none is the job's fault
-                if clock.time() >= until:
+                if time.time() >= until:
                     raise AirbyteJobUnreadableError(
                         f"Airflow does not give the Connection {self.airbyte_conn_id!r} ({error}). Job {self.job_id} "
                         "may be fine: look at it in Airbyte.",
@@ -162,17 +186,13 @@ class AirbyteJobTrigger(BaseTrigger):
                 self.log.warning("Airflow does not give the Connection %r; asking again.", self.airbyte_conn_id)
                 await asyncio.sleep(self.poll_interval)
 
-    async def _client(self) -> AirbyteClient:
-        from airflow.providers.common.compat.connection import get_async_connection
-
-        from airflow_airbyte_ext.api.client import AirbyteClient
-        from airflow_airbyte_ext.hooks.airbyte import settings_from_connection
-
-        settings = settings_from_connection(await get_async_connection(self.airbyte_conn_id))
-        shared = _clients.get(self.airbyte_conn_id)
-        if shared is None or shared.settings != settings:
-            shared = _clients[self.airbyte_conn_id] = AirbyteClient(settings)
-        return shared
+    async def _watcher_now(self, watcher: JobWatcher) -> JobWatcher:
+        """Return the watcher that the Connection names now; the same one while Airflow does not give it."""
+        try:
+            return await watcher_of(self.airbyte_conn_id)
+        except Exception as error:
+            self.log.warning("The Connection %r cannot be read now; going on. %s", self.airbyte_conn_id, error)
+            return watcher
 
     async def _is_still_deferred(self) -> bool:
         from asgiref.sync import sync_to_async

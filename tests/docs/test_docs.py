@@ -40,18 +40,25 @@ from airflow_airbyte_ext.jobs.story import story_of
 from airflow_airbyte_ext.jobs.submit import submit_sync
 from airflow_airbyte_ext.jobs.wait import wait_for_job
 from airflow_airbyte_ext.operators.airbyte import AirbyteResetConnectionOperator, AirbyteSyncConnectionOperator
+from airflow_airbyte_ext.operators.connections import (
+    AirbyteCheckSchemaOperator,
+    AirbyteListConnectionsOperator,
+    AirbyteUpdateConnectionOperator,
+)
 from airflow_airbyte_ext.operators.state import (
     AirbyteBackupStateOperator,
     AirbyteForgetSnapshotsOperator,
     AirbyteRestoreStateOperator,
 )
 from airflow_airbyte_ext.provider_info import CONNECTION_FIELDS, FORM_BEHAVIOUR
-from airflow_airbyte_ext.sensors.airbyte import AirbyteJobSensor
+from airflow_airbyte_ext.sensors.airbyte import AirbyteConnectionSensor, AirbyteJobSensor
 from airflow_airbyte_ext.snapshots.packing import Packing
 from airflow_airbyte_ext.testing import FakeAirbyte, Fault
 from airflow_airbyte_ext.testing.eras import ERAS
 from airflow_airbyte_ext.testing.seeds import BROKEN_API_ID, DEMO_CONNECTIONS, plant_demo
 from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
+from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -189,8 +196,8 @@ def test_the_demos_table_has_a_row_for_each_task_of_the_examples() -> None:
     assert shown == {(dag.dag_id, task) for dag in bag.dags.values() for task in dag.task_ids}
     assert list(dict.fromkeys(dag_id for dag_id, _ in demo_rows(table))) == sorted(bag.dags)
     assert f"All {len(bag.dags)} DAGs succeeded" in table
-    assert len(bag.dags) == 8
-    assert "runs the eight example DAGs" in text_of("README.md")
+    assert len(bag.dags) == 14
+    assert "runs the fourteen example DAGs" in text_of("README.md")
 
 
 def test_the_readmes_excerpt_is_a_part_of_the_demos_table() -> None:
@@ -308,8 +315,14 @@ def arguments_of(owner: type) -> dict[str, inspect.Parameter]:
         AirbyteBackupStateOperator,
         AirbyteRestoreStateOperator,
         AirbyteForgetSnapshotsOperator,
+        AirbyteListConnectionsOperator,
+        AirbyteUpdateConnectionOperator,
+        AirbyteCheckSchemaOperator,
         AirbyteJobSensor,
+        AirbyteConnectionSensor,
         AirbyteJobTrigger,
+        AirbyteConnectionTrigger,
+        AirbyteSyncEventTrigger,
         AirbyteConfigHook,
     ],
 )
@@ -330,10 +343,11 @@ def test_the_arguments_their_defaults_and_templates_are_documented(owner: type) 
 
 
 def test_every_class_that_airflow_users_take_is_documented() -> None:
-    from airflow_airbyte_ext.operators import airbyte, state
+    from airflow_airbyte_ext.operators import airbyte, connections, state
     from airflow_airbyte_ext.sensors import airbyte as sensors
 
-    for name in [*airbyte.__all__, *state.__all__, *sensors.__all__, "AirbyteJobTrigger", "AirbyteConfigHook"]:
+    rooms = (airbyte, connections, state, sensors)
+    for name in [*(name for room in rooms for name in room.__all__), "AirbyteJobTrigger", "AirbyteConfigHook"]:
         assert section("docs/operators.md", name)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_airbyte_ext.testing import FakeAirbyte
-from airflow_airbyte_ext.testing.seeds import plant_demo
+from airflow_airbyte_ext.testing.seeds import ORDERS_ID, plant_demo
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 
@@ -50,6 +50,8 @@ def test_each_file_holds_one_dag_of_its_name_tagged_as_an_example(dags) -> None:
 def test_the_example_runs_to_success(dags, airbyte, dag_id) -> None:
     if dag_id == "example_airbyte_restore_state":
         dags["example_airbyte_backup_workspace"].test()
+    if dag_id == "example_airbyte_wait_for_sync":
+        airbyte.start_job(ORDERS_ID)
     run = dags[dag_id].test()
     assert run.state == "success"
     assert {job["status"] for job in airbyte.jobs()} <= {"succeeded"}

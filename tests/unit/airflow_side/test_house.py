@@ -29,8 +29,10 @@ from airflow_airbyte_ext.operators.state import (
     AirbyteRestoreStateOperator,
 )
 from airflow_airbyte_ext.provider_info import get_provider_info
-from airflow_airbyte_ext.sensors.airbyte import AirbyteJobSensor
+from airflow_airbyte_ext.sensors.airbyte import AirbyteConnectionSensor, AirbyteJobSensor
 from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
+from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
 
 REPOSITORY = Path(airflow_airbyte_ext.__file__).parents[1]
 TASKS = {
@@ -44,6 +46,7 @@ TASKS = {
     AirbyteUpdateConnectionOperator: {"connection_id": "x", "status": "y"},
     AirbyteCheckSchemaOperator: {"connection_id": "x"},
     AirbyteJobSensor: {"airbyte_job_id": 1},
+    AirbyteConnectionSensor: {"connection_id": "x"},
 }
 
 
@@ -65,7 +68,9 @@ def test_every_template_field_is_an_argument_and_is_set(task) -> None:
     assert {name for name in arguments_of(task) if name.endswith("conn_id")} <= set(task.template_fields)
 
 
-@pytest.mark.parametrize("thing", [*TASKS, AirbyteConfigHook, AirbyteJobTrigger])
+@pytest.mark.parametrize(
+    "thing", [*TASKS, AirbyteConfigHook, AirbyteJobTrigger, AirbyteConnectionTrigger, AirbyteSyncEventTrigger]
+)
 def test_every_argument_is_documented_and_marked_when_templated(thing) -> None:
     documented = dict(re.findall(r":param (\w+): (.*?)(?=\n\s*:param|\Z)", inspect.getdoc(thing), re.DOTALL))
     arguments = set(arguments_of(thing)) - {"clock"}
@@ -95,6 +100,7 @@ def test_parsing_a_dag_imports_no_http_library_and_not_the_client() -> None:
         "import airflow_airbyte_ext.operators.airbyte, airflow_airbyte_ext.sensors.airbyte;"
         "import airflow_airbyte_ext.operators.connections, airflow_airbyte_ext.operators.state;"
         "import airflow_airbyte_ext.hooks.airbyte, airflow_airbyte_ext.triggers.airbyte;"
+        "import airflow_airbyte_ext.triggers.connection, airflow_airbyte_ext.triggers.events;"
         "new = set(sys.modules) - before;"
         "print([m for m in new if m.split('.')[0] in ('requests', 'rich', 'tenacity', 'urllib3')"
         " or m.startswith(('airflow_airbyte_ext.api.client', 'airflow_airbyte_ext.api.transport'))])"
@@ -108,7 +114,7 @@ def test_the_metadata_names_every_room_that_exists() -> None:
         module for key in ("hooks", "operators", "sensors", "triggers") for module in info[key][0]["python-modules"]
     }
     rooms = {"hooks": ["airbyte"], "operators": ["airbyte", "connections", "state"]}
-    rooms |= {"sensors": ["airbyte"], "triggers": ["airbyte"]}
+    rooms |= {"sensors": ["airbyte"], "triggers": ["airbyte", "connection", "events"]}
     assert named == {f"airflow_airbyte_ext.{room}.{module}" for room, modules in rooms.items() for module in modules}
 
 

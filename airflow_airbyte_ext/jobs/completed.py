@@ -1,0 +1,254 @@
+"""Waiting for a connection: until a sync of it, whoever started it, has succeeded."""
+
+from __future__ import annotations
+
+import logging
+import math
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
+from airflow_airbyte_ext.exceptions import (
+    AirbyteApiError,
+    AirbyteConfigurationError,
+    AirbyteConnectionInactiveError,
+    AirbyteConnectionLockedError,
+    AirbyteError,
+    AirbyteJobTimeoutError,
+    AirbyteJobUnreadableError,
+    AirbyteStatusError,
+)
+from airflow_airbyte_ext.jobs.find import RESET, jobs_of, replication_kinds
+from airflow_airbyte_ext.jobs.report import report_of
+from airflow_airbyte_ext.jobs.status import Verdict, verdict
+from airflow_airbyte_ext.jobs.usable import connection_problem
+from airflow_airbyte_ext.jobs.wait import LONGEST_RETRY_AFTER, UNREADABLE_TIMEOUT, WARNING_INTERVAL
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.models.jobs import JobWithAttemptsRead
+    from airflow_airbyte_ext.jobs.report import JobReport
+
+log = logging.getLogger(__name__)
+
+PAGE_SIZE = 10
+# So many jobs back a success is looked for: behind more failures in a row than that it is no news.
+MOST_JOBS = 200
+# A connection carries its catalog, so whether it still can sync is asked less often than what its jobs do.
+CHECK_EVERY = 300.0
+ON_FAILURE = ("wait", "fail")
+
+
+def moment_argument(name: str, value: object) -> float:
+    """
+    Return a time as epoch seconds, given as an ISO 8601 text or a datetime, with its time zone.
+
+    :raises AirbyteConfigurationError: Names the argument and the value.
+    """
+    try:
+        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
+    except ValueError:
+        raise AirbyteConfigurationError(
+            f"{name} is {value!r}, which is not a time such as 2026-01-31T06:00:00+00:00. If it is templated, look at "
+            "what the template rendered to."
+        ) from None
+    if moment.utcoffset() is None:
+        raise AirbyteConfigurationError(
+            f"{name} is {str(value)!r}, which does not say its time zone. If it is UTC, write it as "
+            f"{moment.isoformat()}+00:00."
+        )
+    return moment.timestamp()
+
+
+def ended_syncs(client: AirbyteClient, connection_id: str, *, most: int = MOST_JOBS) -> Iterator[JobReport]:
+    """
+    Return a connection's syncs and refreshes that have ended, newest first, however they ended.
+
+    Airbyte runs one job of a connection at a time, so this is the order in which they ended as well.
+    """
+    for number, entry in enumerate(jobs_of(client, connection_id, sync_kinds(client), page_size=PAGE_SIZE)):
+        if number >= most:
+            return
+        if verdict(entry.job.status).is_final:
+            yield _report(entry)
+
+
+def sync_kinds(client: AirbyteClient) -> Sequence[str]:
+    """Return the kinds of job that move data: a reset moves none."""
+    return [kind for kind in replication_kinds(client) if kind != RESET]
+
+
+def ended_at(report: JobReport) -> float:
+    """Return when a job ended, in the server's epoch seconds: the end of its last attempt, where it had any."""
+    return datetime.fromisoformat(report.ended_at).timestamp() if report.ended_at else 0.0
+
+
+def _report(entry: JobWithAttemptsRead) -> JobReport:
+    return report_of(entry.job, entry.attempts, adopted=True)
+
+
+class SyncWatch:
+    """
+    Watches a connection, look by look, until a sync of it has succeeded; the caller waits in between.
+
+    A look reads the connection's newest jobs. What the next look must know, perhaps in another process, is `known`.
+
+    :param connection_id: The connection.
+    :param since: Epoch seconds of the server at or after which the sync must have ended; None means the next sync that
+        ends, counted from the first look.
+    :param on_failure: "wait" for another sync after one that failed or was cancelled, and where the connection is
+        inactive or locked, and warn; or "fail".
+    :param unreadable_timeout: Seconds for which looks may fail.
+    :param clock: Says how long looks have been failing.
+    :param known: What an earlier watch knew.
+    :param warn: Told of failures, of a connection that nobody can sync, and of looks that fail.
+    """
+
+    def __init__(
+        self,
+        connection_id: str,
+        *,
+        since: float | None,
+        on_failure: str = "wait",
+        unreadable_timeout: float = UNREADABLE_TIMEOUT,
+        clock: Clock = SYSTEM_CLOCK,
+        known: dict[str, float | None] | None = None,
+        warn: Callable[[str], None] = log.warning,
+    ) -> None:
+        self.connection_id = connection_id
+        self._since = since
+        self._on_failure = on_failure
+        self._unreadable_timeout = unreadable_timeout
+        self._clock = clock
+        self._warn = warn
+        known = known or {}
+        # The newest job that had ended at the first look; None before it.
+        self._after_job = known.get("after_job")
+        # The newest job whose failure has been told.
+        self._told_job = known.get("told_job") or 0
+        self._checked_at = known.get("checked_at") or -math.inf
+        self._unreadable_since = known.get("unreadable_since")
+        self._warned_at = -math.inf
+        self._retry_after = 0.0
+
+    @property
+    def known(self) -> dict[str, float | None]:
+        """What a watch in another process must know to go on with this one; JSON-safe."""
+        return {
+            "after_job": self._after_job,
+            "told_job": self._told_job,
+            "checked_at": None if math.isinf(self._checked_at) else self._checked_at,
+            "unreadable_since": self._unreadable_since,
+        }
+
+    def look(self, client: AirbyteClient) -> int | None:
+        """
+        Return the id of the newest sync that succeeded as asked; None where there is none, or the look failed.
+
+        :raises AirbyteConnectionUnusableError: The connection is unknown or was deleted; with "fail" also where it is
+            inactive or locked.
+        :raises AirbyteJobFailedError: With "fail": a sync failed. A cancelled one is an `AirbyteJobCancelledError`.
+        :raises AirbyteJobUnreadableError: Looks have been failing for too long.
+        :raises AirbyteApiError: The very first look was refused for a reason that will not pass.
+        """
+        # Once there was an answer each look tries once, since the next look is the second try.
+        reader = client.single() if self._after_job is not None else client
+        try:
+            ended = self._ended_as_asked(reader)
+        except AirbyteApiError as error:
+            self.bear(error)
+            return None
+        self._unreadable_since, self._warned_at, self._retry_after = None, -math.inf, 0.0
+        for report in ended:
+            if verdict(report.status) is Verdict.SUCCEEDED:
+                return report.job_id
+        self._tell_of(ended)
+        self._check_connection(reader)
+        return None
+
+    def _ended_as_asked(self, client: AirbyteClient) -> list[JobReport]:
+        """Return the syncs that ended in the time that is asked for, newest first, down to the first success."""
+        found: list[JobReport] = []
+        for report in ended_syncs(client, self.connection_id):
+            if self._after_job is None:
+                self._after_job = report.job_id
+            if self._is_too_old(report):
+                break
+            found.append(report)
+            if verdict(report.status) is Verdict.SUCCEEDED:
+                break
+        self._after_job = self._after_job or 0
+        return found
+
+    def _is_too_old(self, report: JobReport) -> bool:
+        if self._since is None:
+            return report.job_id <= (self._after_job or 0)
+        return ended_at(report) < self._since
+
+    def _tell_of(self, failed: list[JobReport]) -> None:
+        """Tell of each failure once; with "fail" the newest one ends the watch."""
+        if self._on_failure == "fail" and failed and (error := failed[0].error()):
+            raise error
+        for report in reversed(failed):
+            if report.job_id > self._told_job:
+                self._told_job = report.job_id
+                self._warn(f"{report.error()} Waiting for a sync that succeeds.")
+
+    def _check_connection(self, client: AirbyteClient) -> None:
+        """Now and then, make sure that the connection is there and can be synced at all."""
+        if self._clock.time() - self._checked_at < CHECK_EVERY:
+            return
+        problem = connection_problem(client, self.connection_id)
+        self._checked_at = self._clock.time()
+        if problem is None:
+            return
+        may_pass = isinstance(problem, AirbyteConnectionInactiveError | AirbyteConnectionLockedError)
+        if self._on_failure == "fail" or not may_pass:
+            raise problem
+        self._warn(f"{problem} Nobody can sync it as it is; waiting all the same.")
+
+    def bear(self, error: Exception) -> None:
+        """
+        Take a look that failed, whether Airbyte or the way to it is to blame.
+
+        :raises AirbyteError: It was one too many; see `look`.
+        """
+        is_first = self._after_job is None
+        if is_first and isinstance(error, AirbyteError) and not error.worth_retrying:
+            raise error
+        now = self._clock.time()
+        self._retry_after = (isinstance(error, AirbyteStatusError) and error.retry_after) or 0.0
+        if self._unreadable_since is None:
+            self._unreadable_since = now
+        spent = now - self._unreadable_since
+        if spent >= self._unreadable_timeout:
+            self._unreadable_since = None  # a retry of the task has as much patience again
+            raise AirbyteJobUnreadableError(
+                f"The jobs of connection {self.connection_id} could not be read for {spent:.0f} s. The connection "
+                f"itself may be fine: look at it in Airbyte. The last answer was: {error}",
+                connection_id=self.connection_id,
+            ) from error
+        if now - self._warned_at >= WARNING_INTERVAL:
+            self._warned_at = now
+            until = datetime.fromtimestamp(self._unreadable_since + self._unreadable_timeout, tz=UTC)
+            when = f"giving up at {until:%H:%M:%S} UTC"
+            self._warn(f"The jobs of connection {self.connection_id} cannot be read; {when}. {error}")
+
+    def pause(self, poll_interval: float, deadline: float | None) -> float:
+        """
+        Return the seconds to wait before the next look: the interval, or longer where the server asks for it.
+
+        :param deadline: Epoch seconds at which to stop waiting.
+        :raises AirbyteJobTimeoutError: The deadline has passed.
+        """
+        left = math.inf if deadline is None else deadline - self._clock.time()
+        if left > 0:
+            return min(max(poll_interval, min(self._retry_after, LONGEST_RETRY_AFTER)), left)
+        when = "" if self._since is None else f" at or after {datetime.fromtimestamp(self._since, tz=UTC).isoformat()}"
+        raise AirbyteJobTimeoutError(
+            f"No sync of connection {self.connection_id} has ended well{when}, and the wait is over. Look at the "
+            "connection's schedule and its last jobs in Airbyte, or give the sensor a longer timeout.",
+            connection_id=self.connection_id,
+        )

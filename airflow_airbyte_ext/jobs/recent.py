@@ -1,0 +1,201 @@
+"""Many jobs in one request: those of whole workspaces that have changed lately."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
+from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteOperationMissingError
+from airflow_airbyte_ext.jobs.find import replication_kinds
+from airflow_airbyte_ext.jobs.pace import Pace, is_down
+from airflow_airbyte_ext.jobs.status import verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Sequence
+
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.models.jobs import JobRead
+    from airflow_airbyte_ext.api.requests.jobs import JobFilters
+
+log = logging.getLogger(__name__)
+
+# The first release that lists the jobs of workspaces by the time of their last change.
+LISTS_SINCE = "0.50.18"
+
+PAGE_SIZE = 100
+MOST_PAGES = 200
+# A change is in the list when its transaction ends, and stands there with the time of its beginning.
+OVERLAP = 60
+# The times of one job's changes may come from clocks of several servers.
+SLACK = 5
+THOROUGH_EVERY = 60.0
+# Looking for an older change costs more than reading the job itself.
+WORTH_WALKING = 900
+# A list that was refused may be allowed later.
+ASK_AGAIN_AFTER = 300.0
+# Releases read the times of a filter in different time zones, so it is only the roughest of filters.
+ANY_TIME_ZONE = 26 * 3600
+
+
+class RecentJobs:
+    """
+    Reads the jobs that changed since the last read, newest change first, without a clock of ours.
+
+    All times are the server's own. The list is walked down to where the last walk began; a page on which nothing is
+    new ends the walk, but for a thorough one now and then, for changes that came late into the list.
+
+    :param client: Reads; each page is tried once.
+    :param clock: Says when to be thorough, and waits where pages would come too quickly.
+    :param pace: Bounds the requests.
+    """
+
+    def __init__(self, client: AirbyteClient, *, clock: Clock = SYSTEM_CLOCK, pace: Pace | None = None) -> None:
+        self._client = client.single()
+        self._clock = clock
+        self._pace = pace
+        self._lock = threading.Lock()
+        self._mark: int | None = None
+        self._since: int | None = None
+        self._known: dict[int, tuple[int, str | None]] = {}
+        self._workspaces: set[str] = set()
+        self._thorough_at = -math.inf
+        # What a thorough walk has to reach: the mark of the last one, with the overlap.
+        self._thorough_since: int | None = None
+        # Every change since then is known, or will be told by the walk that goes on.
+        self._told_since = math.inf
+        self.is_complete = True
+        """Whether the last read told every change since the one before."""
+
+    def can_list(self) -> bool | None:
+        """Whether this Airbyte surely has such a list; None where it cannot be asked for its release now."""
+        release = self._client.release()
+        return release.is_at_least(LISTS_SINCE) if release.is_readable else None
+
+    def begin(self, job_id: int, updated_at: int) -> bool:
+        """
+        See to it that every change of a job since then is told; False where that is too long ago to look for.
+
+        :param updated_at: When the job had last changed when it was seen: the server's epoch seconds.
+        """
+        with self._lock:
+            seen_at, status = self._known.get(job_id, (updated_at, None))
+            if updated_at >= self._told_since and not verdict(status or "running").is_final:
+                return True
+            updated_at = max(seen_at, updated_at)
+            if updated_at < (self._mark or self._clock.time()) - WORTH_WALKING:
+                return False
+            self._since = updated_at if self._since is None else min(self._since, updated_at)
+            return True
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether every change from now on will be told: so it is enough to have read a job once since."""
+        return self._mark is not None
+
+    def read(self, workspace_ids: Sequence[str]) -> Generator[list[JobRead], None, None]:
+        """
+        Return, page by page, the jobs of these workspaces that changed, and some that did not.
+
+        :raises AirbyteApiError: Airbyte could not be asked; the next read tells what this one did not.
+        """
+        now = self._clock.time()
+        thorough = now - self._thorough_at >= THOROUGH_EVERY or not self._workspaces.issuperset(workspace_ids)
+        with self._lock:
+            asked, self._since = self._since, None
+            marks = (self._mark, self._thorough_since if thorough else None)
+            floors = [mark - OVERLAP for mark in marks if mark is not None]
+            # Down to where a walk goes however little is new.
+            sure = min([*(floors if thorough else []), *([] if asked is None else [asked - SLACK])], default=math.inf)
+            floor = min([*floors, *([] if asked is None else [asked - SLACK])], default=None)
+            if floor is not None:
+                self._told_since = floor
+        try:
+            newest = yield from self._walk(workspace_ids, floor, sure)
+        except BaseException:
+            with self._lock:
+                self._thorough_at, self._told_since = -math.inf, math.inf
+                if asked is not None:
+                    self._since = asked if self._since is None else min(self._since, asked)
+            raise
+        with self._lock:
+            self._mark = mark = max(newest or 0, self._mark or 0, asked or 0)
+            if not self.is_complete:
+                self._told_since = math.inf
+        if thorough:
+            self._thorough_at, self._thorough_since, self._workspaces = now, mark, set(workspace_ids)
+        oldest = min(mark, self._thorough_since or mark) - 2 * OVERLAP
+        self._known = {id: seen for id, seen in self._known.items() if seen[0] >= oldest}
+
+    def _walk(
+        self, workspace_ids: Sequence[str], floor: int | None, sure: float
+    ) -> Generator[list[JobRead], None, int | None]:
+        newest: int | None = None
+        self.is_complete = True
+        for number in range(MOST_PAGES):
+            page = self._page(workspace_ids, floor, number)
+            new = [job for job in page if self._known.get(job.id) != (job.updated_at or 0, job.status)]
+            self._known.update({job.id: (job.updated_at or 0, job.status) for job in new})
+            newest = newest or max((job.updated_at or 0 for job in page), default=None)
+            yield page
+            oldest = page[-1].updated_at or 0 if page else 0
+            if floor is None or len(page) < PAGE_SIZE or oldest < floor or (not new and oldest < sure):
+                return newest
+        self.is_complete = False
+        return newest
+
+    def _page(self, workspace_ids: Sequence[str], floor: int | None, number: int) -> list[JobRead]:
+        filters: JobFilters = {"order_by_field": "updatedAt", "order_by_method": "DESC"}
+        if floor is not None:
+            filters["updated_at_start"] = datetime.fromtimestamp(max(floor - ANY_TIME_ZONE, 0), tz=UTC).isoformat()
+        if self._pace and (pause := self._pace.reserve(self._clock.time())):
+            self._clock.sleep(pause)
+        entries = self._client.list_jobs_for_workspaces(
+            config_types=replication_kinds(self._client),
+            workspace_ids=workspace_ids,
+            page_size=PAGE_SIZE,
+            row_offset=number * PAGE_SIZE,
+            **filters,
+        )
+        return [entry.job for entry in entries.jobs]
+
+
+class Listing(RecentJobs):
+    """The jobs that changed, and whether it is of use to ask for them all."""
+
+    _failures = 0
+    _closed_until = -math.inf
+
+    def is_open(self, now: float) -> bool:
+        """Whether to ask: not where this Airbyte has no such list, nor for a while after it was refused."""
+        return now >= self._closed_until
+
+    def pages(self, workspace_ids: Sequence[str]) -> Generator[list[JobRead], None, None]:
+        """
+        Return what `read` returns; nothing where there is no such list.
+
+        :raises AirbyteApiError: The list could not be read.
+        """
+        try:
+            can_list = self.can_list()
+            if can_list:
+                yield from self.read(workspace_ids)
+                self._failures = 0
+            else:
+                self._close(math.inf if can_list is False else ASK_AGAIN_AFTER)
+        except AirbyteOperationMissingError:
+            self._close(math.inf)
+        except AirbyteApiError as error:
+            self._failures += 1
+            # Where all fails, a single job is read first: if that goes well and the list fails again, it is the list.
+            if self._failures > 1 or not (error.worth_retrying or is_down(error)):
+                log.info("Jobs are read one by one for a while, since Airbyte does not list them. %s", error)
+                self._close(ASK_AGAIN_AFTER)
+            raise
+
+    def _close(self, seconds: float) -> None:
+        self._closed_until = self._clock.time() + seconds
+        self.is_complete = False

@@ -1,0 +1,320 @@
+"""One poll loop for many waiting jobs of one Airbyte."""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections import defaultdict
+from concurrent.futures import Executor, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any
+
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
+from airflow_airbyte_ext.exceptions import AirbyteAnswerError, AirbyteApiError, AirbyteError
+from airflow_airbyte_ext.jobs.pace import QUICKEST_POLL, JobWait, Pace, is_down
+from airflow_airbyte_ext.jobs.recent import Listing
+from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.wait import JobWatch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.models.jobs import JobRead
+
+log = logging.getLogger(__name__)
+
+READ_THREADS = 16
+# Up to so many waits it is cheaper to read each job than a list.
+FEW = 3
+# However good the list is, the job that was not read by itself for the longest time is read now and then.
+SWEEP_EVERY = 1.0
+STALE_AFTER = 60.0
+SHORTEST_PAUSE = 0.05
+# So many waits are told of a failure at once, lest their logs keep the event loop from all else.
+TOLD_AT_ONCE = 100
+
+
+class JobWatcher:
+    """
+    Reads the jobs of many waits with few requests, and tells each wait how its job ended.
+
+    Waits whose workspace is known share one request for all that changed; the others are read one by one. How many
+    requests go to one Airbyte is bounded, and fewer go while it does not answer; see `Pace`.
+
+    :param client: Reads; from several threads.
+    :param clock: Time for polls, deadlines and back-off.
+    :param threads: Where requests are sent; threads of its own when not given.
+    :param measure: Told what is going on, as name and value; see docs/operators.md.
+    """
+
+    def __init__(
+        self,
+        client: AirbyteClient,
+        *,
+        clock: Clock = SYSTEM_CLOCK,
+        threads: Executor | None = None,
+        measure: Callable[[str, float], None] = lambda _name, _value: None,
+    ) -> None:
+        self.client = client
+        self._clock = clock
+        self._threads = threads or ThreadPoolExecutor(READ_THREADS, thread_name_prefix="airbyte-read")
+        self._measure = measure
+        self._waits: set[JobWait] = set()
+        self._of_job: defaultdict[int, set[JobWait]] = defaultdict(set)
+        self._lock = threading.Lock()
+        self._news = threading.Event()
+        self._loop: threading.Thread | None = None
+        self._is_retired = False
+        self._pace = Pace(clock.time())
+        self._listing = Listing(client, clock=clock, pace=self._pace)
+        self._in_flight = 0
+        self._answered_at = clock.time()
+        self._is_listing = False
+        self._list_due_at = math.inf
+        self._swept_at = clock.time()
+
+    def add(self, wait: JobWait) -> None:
+        """Begin to watch."""
+        wait.watch = JobWatch(
+            self.client,
+            wait.job_id,
+            connection_id=wait.connection_id,
+            unreadable_timeout=wait.unreadable_timeout,
+            clock=self._clock,
+            seen=wait.seen,
+            warn=lambda message: _tell(wait.warn, message),
+        )
+        now = wait.started_at = wait.read_at = wait.due_at = self._clock.time()
+        wait.asked_at, wait.is_listed = 0.0, False
+        with self._lock:
+            # First it is there for a page that is just being read, and then that page is asked for what it told.
+            self._waits.add(wait)
+            self._of_job[wait.job_id].add(wait)
+            if wait.workspace_id is not None:
+                wait.is_listed = wait.updated_at is not None and self._listing.begin(wait.job_id, wait.updated_at)
+                # What is read before the list has begun is to be read again.
+                soon = wait.interval(now) if wait.is_listed or self._listing.has_begun else 0.0
+                self._list_due_at = min(self._list_due_at, now + soon)
+            is_retired = self._is_retired
+        self._news.set()
+        if is_retired:
+            self.start()
+
+    def remove(self, wait: JobWait) -> bool:
+        """Watch no more: nothing is called from then on. Returns whether it was watched."""
+        with self._lock:
+            is_there = wait in self._waits
+            self._waits.discard(wait)
+            self._of_job[wait.job_id].discard(wait)
+            if not self._of_job[wait.job_id]:
+                del self._of_job[wait.job_id]
+        return is_there
+
+    def start(self) -> None:
+        """Watch in a thread of its own, as long as the process lives, or until `retire`."""
+        with self._lock:
+            if self._loop is None:
+                self._loop = threading.Thread(target=self._run, name="airbyte-watch", daemon=True)
+                self._loop.start()
+
+    def retire(self) -> None:
+        """End the thread as soon as nobody waits; a wait that comes later begins it anew."""
+        self._is_retired = True
+        self._news.set()
+
+    def step(self) -> float:
+        """Send what is due, and return the seconds until there is more to do."""
+        now = self._clock.time()
+        with self._lock:
+            waits, in_flight = list(self._waits), self._in_flight
+        _tell(self._measure, "waits", len(waits))
+        down = self._pace.is_down(now)
+        allowed = min(self._pace.allowed(now), (1 if down else READ_THREADS) - in_flight)
+        for wait in [wait for wait in waits if wait.is_over(now)]:
+            if wait.is_hopeless(now, self._answered_at) or (down and allowed < 1 and not wait.asked_at):
+                self._let(wait, wait.watch.pause, 0.0, wait.deadline)
+        is_many = sum(wait.workspace_id is not None for wait in waits) > FEW
+        has_list = is_many and not down and self._listing.is_open(now)
+        if has_list and not self._is_listing and self._list_due_at <= now and allowed > 0:
+            self._is_listing = True
+            allowed -= 1
+            self._send(self._read_list)
+        due = self._due(waits, now, has_list=has_list)[: max(allowed, 0)]
+        self._pace.take(len(due))
+        for wait in due:
+            wait.asked_at = now
+            self._send(self._read_one, wait)
+        return self._pause(waits, now, has_list=has_list)
+
+    def _pause(self, waits: list[JobWait], now: float, *, has_list: bool) -> float:
+        moments = [wait.deadline for wait in waits if wait.deadline is not None and not wait.is_over(now)]
+        if now < self._pace.quiet_until:
+            moments.append(self._pace.quiet_until)
+        else:
+            moments += [wait.due_at for wait in waits if not wait.asked_at and not (has_list and wait.is_listed)]
+            if has_list and not self._is_listing:
+                moments.append(self._list_due_at)
+        return min(max(min(moments, default=math.inf) - now, 0.0), QUICKEST_POLL)
+
+    def _send(self, read: Callable[..., None], *arguments: JobWait) -> None:
+        self._threads.submit(read, *arguments)
+        with self._lock:
+            self._in_flight += 1
+
+    def _came_back(self) -> None:
+        with self._lock:
+            self._in_flight -= 1
+        self._answered_at = self._clock.time()
+        self._news.set()
+
+    def _run(self) -> None:
+        while self._is_wanted():
+            self._news.clear()
+            try:
+                pause = self.step()
+            except Exception:  # whatever it is: no other wait may suffer from it
+                log.exception("Watching jobs went wrong once; going on.")
+                pause = QUICKEST_POLL
+            self._clock.sleep(SHORTEST_PAUSE)  # what comes at once is one step
+            self._news.wait(pause)
+
+    def _is_wanted(self) -> bool:
+        with self._lock:
+            if not self._is_retired or self._waits:
+                return True
+            self._loop = None
+            return False
+
+    def _due(self, waits: list[JobWait], now: float, *, has_list: bool) -> list[JobWait]:
+        """Return the waits whose jobs are to be read one by one now, the most urgent first."""
+        idle = [wait for wait in waits if not wait.asked_at]
+        due = [wait for wait in idle if wait.is_over(now) or (wait.due_at <= now and not (has_list and wait.is_listed))]
+        due.sort(key=lambda wait: (not wait.is_over(now), wait.due_at))
+        if has_list and now - self._swept_at >= SWEEP_EVERY:
+            self._swept_at = now
+            stalest = min((wait for wait in idle if wait.is_listed), key=lambda wait: wait.read_at, default=None)
+            if stalest and now - stalest.read_at >= STALE_AFTER and stalest not in due:
+                due.insert(0, stalest)
+        return due
+
+    def _read_list(self) -> None:
+        try:
+            self._take_listed()
+            self._succeeded()
+        except AirbyteApiError as error:
+            self._after_failure(error)
+        except Exception:
+            log.exception("Reading a list of jobs went wrong; going on.")
+        finally:
+            now = self._clock.time()
+            with self._lock:
+                intervals = [wait.interval(now) for wait in self._waits if wait.workspace_id is not None]
+                self._list_due_at = now + min(intervals, default=math.inf)
+                self._is_listing = False
+            self._came_back()
+
+    def _take_listed(self) -> None:
+        with self._lock:
+            workspaces = {wait.workspace_id for wait in self._waits if wait.workspace_id is not None}
+        for page in self._listing.pages(sorted(workspaces)):
+            _tell(self._measure, "polls", 1)
+            for job in page:
+                with self._lock:
+                    waits = tuple(self._of_job.get(job.id, ()))
+                for wait in waits:
+                    self._take_listed_job(wait, job)
+        for wait in self._all():
+            if not self._listing.is_complete:
+                wait.is_listed = False
+            elif wait.is_listed:
+                wait.watch.readable()
+
+    def _take_listed_job(self, wait: JobWait, job: JobRead) -> None:
+        if wait.connection_id is None or job.config_id in (None, wait.connection_id):
+            self._take(wait, job)
+        else:  # reading it by itself will tell what became of it
+            wait.is_listed, wait.due_at = False, self._clock.time()
+
+    def _read_one(self, wait: JobWait) -> None:
+        watch, now = wait.watch, self._clock.time()
+        trouble = watch.trouble
+        _tell(self._measure, "polls", 1)
+        _tell(self._measure, "lag", max(now - wait.due_at, 0.0))
+        try:
+            job = watch.poll()
+            if job is not None:
+                self._succeeded()
+                wait.read_at = now
+                wait.connection_id = wait.connection_id or job.config_id
+                if wait.workspace_id is not None and self._listing.has_begun:
+                    wait.is_listed = True
+                self._take(wait, job)
+        except AirbyteError as error:
+            self._end(wait, error)
+        except Exception as error:
+            log.exception("Reading job %s went wrong; going on.", wait.job_id)
+            self._let(wait, watch.bear, AirbyteAnswerError(f"Reading it went wrong: {error!r}"))
+        finally:
+            if watch.trouble is not None and watch.trouble is not trouble:
+                self._after_failure(watch.trouble)
+            if wait.is_over(now):
+                self._let(wait, wait.watch.pause, 0.0, wait.deadline)
+            if wait.watch is watch:  # else it is another watcher's by now
+                now = self._clock.time()
+                wait.due_at, wait.asked_at = now + wait.interval(now), 0.0
+            self._came_back()
+
+    def _take(self, wait: JobWait, job: JobRead) -> None:
+        with wait.lock:
+            try:
+                wait.watch.take(job)
+            except AirbyteError as error:
+                self._end(wait, error)
+                return
+            if job.status != wait.status and wait in self._waits:
+                wait.status = job.status
+                _tell(wait.on_change, job)
+            if verdict(job.status).is_final:
+                self._end(wait, job)
+
+    def _succeeded(self) -> None:
+        """Where Airbyte answers again, no wait bears any more that it did not."""
+        if self._pace.succeeded():
+            for wait in self._all():
+                if wait.watch.trouble is None:
+                    wait.watch.readable()
+
+    def _after_failure(self, error: AirbyteApiError) -> None:
+        """Where Airbyte does not answer at all, every wait bears it, and Airbyte is left alone a little longer."""
+        _tell(self._measure, "failures", 1)
+        if not is_down(error):
+            return
+        self._pace.failed(error, self._clock.time())
+        for number, wait in enumerate(self._all(), start=1):
+            self._let(wait, wait.watch.bear, error)
+            if number % TOLD_AT_ONCE == 0:
+                self._clock.sleep(0.01)
+
+    def _let(self, wait: JobWait, act: Callable[..., object], *arguments: Any) -> None:
+        """Do what may end the wait."""
+        try:
+            act(*arguments)
+        except AirbyteError as error:
+            self._end(wait, error)
+
+    def _all(self) -> list[JobWait]:
+        with self._lock:
+            return list(self._waits)
+
+    def _end(self, wait: JobWait, outcome: JobRead | AirbyteError) -> None:
+        if self.remove(wait):
+            _tell(wait.on_end, outcome)
+
+
+def _tell(callback: Callable[..., None], *arguments: Any) -> None:
+    """Call what is not ours; its mistakes are no other wait's."""
+    try:
+        callback(*arguments)
+    except Exception:
+        log.exception("Telling of a job went wrong.")

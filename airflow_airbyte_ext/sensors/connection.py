@@ -1,0 +1,188 @@
+"""A sensor that waits for a connection: for a sync that Airbyte's own schedule, or anybody, has started."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import (
+    AirflowException,
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    PokeReturnValue,
+)
+
+from airflow_airbyte_ext.connections.target import TARGET_FIELDS, check_target
+from airflow_airbyte_ext.exceptions import AirbyteJobCancelledError, AirbyteJobFailedError, AirbyteJobTimeoutError
+from airflow_airbyte_ext.hooks.memory import TaskMemory
+from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
+from airflow_airbyte_ext.sensors.job import AirbyteSensor
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_airbyte_ext.jobs.completed import SyncWatch
+
+# A run that is triggered by hand or by an asset may have no data interval.
+RUN_TIME = "{{ dag_run.data_interval_end or dag_run.run_after }}"
+
+
+class AirbyteConnectionSensor(AirbyteSensor):
+    """
+    Wait until a connection has finished a sync, whoever started it: Airbyte's own schedule, a person, another DAG.
+
+    A sync that began earlier and ended at or after `completed_after` counts, and a refresh counts as a sync, since it
+    moves data as well; a reset does not. Returns the XCom that the job operators return, of the newest such job.
+
+    :param connection_id: The Airbyte connection: a UUID. (templated)
+    :param connection_name: Its very name instead, with `workspace_id`. (templated)
+    :param workspace_id: The workspace of the connection that is named. (templated)
+    :param completed_after: An ISO 8601 time with its time zone, or a datetime: a sync that ended successfully at or
+        after it. The end of the run's data interval when not given; None means the next sync that ends, from the
+        sensor's first look on. (templated)
+    :param on_failure: What to do about a sync that ended after that time and failed or was cancelled, and about a
+        connection that is inactive or locked: "wait" for another sync, with a warning, or "fail". (templated)
+    :param airbyte_conn_id: Airflow Connection of the Airbyte that has the connection. (templated)
+    :param deferrable: Wait in the triggerer, looking every `poke_interval`, until `timeout`.
+    :param unreadable_timeout: Seconds, or a timedelta, for which the connection's jobs may be unreadable. (templated)
+    """
+
+    template_fields: Sequence[str] = (
+        *TARGET_FIELDS,
+        "completed_after",
+        "on_failure",
+        "airbyte_conn_id",
+        "unreadable_timeout",
+    )
+
+    def __init__(
+        self,
+        *,
+        connection_id: str | None = None,
+        connection_name: str | None = None,
+        workspace_id: str | None = None,
+        completed_after: str | datetime | None = RUN_TIME,
+        on_failure: str = "wait",
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_target(connection_id, connection_name, workspace_id)
+        self.connection_id = connection_id
+        self.connection_name = connection_name
+        self.workspace_id = workspace_id
+        self.completed_after = completed_after
+        self.on_failure = on_failure
+
+    def execute(self, context: Context) -> Any:
+        """Look once; then wait in the worker or, when deferrable, in the triggerer."""
+        self.job_page = ""
+        if not self.deferrable:
+            return super().execute(context)
+        return self._softly(self._look_and_defer, context)
+
+    def _look_and_defer(self, context: Context) -> Any:
+        from airflow_airbyte_ext.api.clock import SystemClock
+        from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+
+        if looked := self.poke(context):
+            return looked.xcom_value if isinstance(looked, PokeReturnValue) else None
+        watch = self._watch(context)
+        trigger = AirbyteConnectionTrigger(
+            connection_id=watch.connection_id,
+            airbyte_conn_id=self.airbyte_conn_id,
+            since=self._since(),
+            on_failure=self.on_failure,
+            poll_interval=max(self.poke_interval, 0.1),
+            deadline=SystemClock().time() + self.timeout,
+            unreadable_timeout=self._unreadable_timeout(),
+            known=watch.known,
+        )
+        # Airflow's own time-out is the backstop, should the triggerer be gone when the trigger's deadline passes.
+        backstop = timedelta(seconds=self.timeout + 60)
+        return self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
+
+    def _softly(self, call: Callable[[Context], Any], context: Context) -> Any:
+        """Do what Airflow's sensors do about a failure, where Airflow itself would not."""
+        try:
+            return call(context)
+        except AirflowSkipException:
+            raise
+        except Exception as error:
+            if self.never_fail or (self.soft_fail and isinstance(error, AirflowException)):
+                raise AirflowSkipException("Skipping: the sensor is told not to fail.") from error
+            raise
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None) -> dict[str, Any]:
+        """Go on after the triggerer's wait."""
+        self.job_page = ""
+        from airflow_airbyte_ext.triggers.airbyte import raise_for_event
+
+        try:
+            self._failing_for_good(lambda: raise_for_event(event))
+        except AirbyteJobTimeoutError as error:
+            raise AirflowSensorTimeout(str(error)) from error
+        assert event
+        return self._finish(int(event["job_id"]), context)
+
+    def poke(self, context: Context) -> bool | PokeReturnValue:
+        """Look at the connection once."""
+        watch = self._failing_for_good(lambda: self._watch(context))
+        try:
+            job_id = self._failing_for_good(lambda: watch.look(self._client()))
+        finally:
+            self._remember(watch, context)
+        if job_id is None:
+            return False
+        return PokeReturnValue(is_done=True, xcom_value=self._finish(job_id, context))
+
+    def _watch(self, context: Context) -> SyncWatch:
+        """Return this process's watch; in reschedule mode each look is a process of its own."""
+        if not hasattr(self, "_sync_watch"):
+            from airflow_airbyte_ext.api.arguments import choice_argument
+            from airflow_airbyte_ext.connections.target import resolve_connection
+            from airflow_airbyte_ext.jobs.completed import ON_FAILURE, SyncWatch
+
+            since, unreadable_timeout = self._since(), self._unreadable_timeout()
+            on_failure = choice_argument("on_failure", self.on_failure, ON_FAILURE)
+            record = TaskMemory(context).record if self._must_remember() else {}
+            # A name is looked up once, so that an outage later on is borne.
+            connection_id = record.get("connection_id") or resolve_connection(
+                self._client(), self.connection_id, self.connection_name, self.workspace_id
+            )
+            self._sync_watch = SyncWatch(
+                connection_id,
+                since=since,
+                on_failure=on_failure,
+                unreadable_timeout=unreadable_timeout,
+                known=record.get("known"),
+                warn=lambda message: self.log.warning("%s", message),
+            )
+        return self._sync_watch
+
+    def _must_remember(self) -> bool:
+        """Whether another process has to go on: the next look when rescheduled, and a retry with "the next sync"."""
+        return bool(self.reschedule) or self.completed_after is None
+
+    def _remember(self, watch: SyncWatch, context: Context) -> None:
+        """Keep what the next look, in another process, must know; where nothing is new there is nothing to keep."""
+        if not self._must_remember():
+            return
+        memory, new = TaskMemory(context), {"connection_id": watch.connection_id, "known": watch.known}
+        if any(memory.record.get(name) != value for name, value in new.items()):
+            memory.remember(**new)
+
+    def _since(self) -> float | None:
+        from airflow_airbyte_ext.jobs.completed import moment_argument
+
+        return None if self.completed_after is None else moment_argument("completed_after", self.completed_after)
+
+    def _failing_for_good(self, call: Callable[[], Any]) -> Any:
+        """Call; what no retry can mend fails the task for good, and so does a sync that failed, where that matters."""
+        try:
+            with failing_at_once_where_retries_are_pointless():
+                return call()
+        except (AirbyteJobFailedError, AirbyteJobCancelledError) as error:
+            raise AirflowFailException(str(error)) from error

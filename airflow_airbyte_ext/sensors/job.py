@@ -1,0 +1,78 @@
+"""What the sensors share: how a job is shown while it is waited for, and how it is told of when it has ended."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, conf
+
+from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
+from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM, AirbyteJobLink
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_airbyte_ext.api.client import AirbyteClient
+
+
+class AirbyteSensor(BaseSensorOperator):
+    """
+    Waits for a job of Airbyte.
+
+    :param airbyte_conn_id: Airflow Connection of the Airbyte that runs the job. (templated)
+    :param deferrable: Wait in the triggerer, looking every `poke_interval`, until `timeout`.
+    :param unreadable_timeout: Seconds, or a timedelta, for which Airbyte may be unreadable. (templated)
+    """
+
+    operator_extra_links = (AirbyteJobLink(),)
+    ui_color = "#e8e4ff"
+
+    def __init__(
+        self,
+        *,
+        airbyte_conn_id: str = DEFAULT_CONN_ID,
+        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        unreadable_timeout: float | timedelta = 600.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.airbyte_conn_id = airbyte_conn_id
+        self.deferrable = deferrable
+        self.unreadable_timeout = unreadable_timeout
+
+    def _client(self) -> AirbyteClient:
+        """Return this process's client."""
+        if not hasattr(self, "_airbyte"):
+            self._airbyte = AirbyteConfigHook(self.airbyte_conn_id).client
+        return self._airbyte
+
+    def _show(self, job_id: int, connection_id: str | None, context: Context) -> None:
+        """Push the job's id and address once, so that both are there while the job runs."""
+        from airflow_airbyte_ext.jobs.page import job_page
+
+        if getattr(self, "job_page", ""):
+            return
+        context["ti"].xcom_push(key="job_id", value=job_id)
+        if page := job_page(self._client(), connection_id=connection_id or "", job_id=job_id):
+            self.job_page = page
+            context["ti"].xcom_push(key=JOB_LINK_XCOM, value=page)
+
+    def _finish(self, job_id: int, context: Context) -> dict[str, Any]:
+        """Tell of a job that has ended, and return the XCom; fail where it did not end well."""
+        from airflow_airbyte_ext.jobs.report import read_report
+        from airflow_airbyte_ext.jobs.story import story_of
+
+        report = read_report(self._client(), job_id, adopted=True, patience=self._unreadable_timeout())
+        self._show(report.job_id, report.connection_id, context)
+        for line in story_of(report):
+            self.log.info("%s", line)
+        if error := report.error():
+            raise AirflowFailException(str(error)) from error
+        return report.as_dict()
+
+    def _unreadable_timeout(self) -> float:
+        from airflow_airbyte_ext.api.arguments import seconds_argument
+
+        return seconds_argument("unreadable_timeout", self.unreadable_timeout)

@@ -1,0 +1,127 @@
+"""Waiting in the triggerer for a sync of a connection, whoever starts it."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers.base import BaseTrigger, TriggerEvent
+
+from airflow_airbyte_ext.exceptions import AirbyteError
+from airflow_airbyte_ext.triggers.watching import watcher_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from concurrent.futures import ThreadPoolExecutor
+
+    from airflow_airbyte_ext.jobs.completed import SyncWatch
+
+READ_THREADS = 16
+
+
+@cache
+def read_threads() -> ThreadPoolExecutor:
+    """Return the threads in which these triggers read Airbyte: their own, so that a slow one holds up nobody else."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    return ThreadPoolExecutor(READ_THREADS, thread_name_prefix="airbyte-syncs")
+
+
+class AirbyteConnectionTrigger(BaseTrigger):
+    """
+    Waits until a sync of a connection has succeeded, its deadline has passed, or it has been unreadable for too long.
+
+    All values are JSON-safe and none is secret: the triggerer takes the credentials from the Airflow Connection.
+
+    :param connection_id: The Airbyte connection.
+    :param airbyte_conn_id: Airflow Connection of the Airbyte that has the connection.
+    :param since: Epoch seconds at or after which the sync must have ended; None means the next one that ends.
+    :param on_failure: "wait" for another sync after one that failed or was cancelled, or "fail".
+    :param poll_interval: Seconds between two reads.
+    :param unreadable_timeout: Seconds for which reads may fail.
+    :param deadline: Epoch seconds at which to stop waiting; None waits for ever.
+    :param known: What an earlier look has found out, as `SyncWatch.known` gives it.
+    """
+
+    def __init__(
+        self,
+        *,
+        connection_id: str,
+        airbyte_conn_id: str,
+        since: float | None,
+        poll_interval: float,
+        unreadable_timeout: float,
+        on_failure: str = "wait",
+        deadline: float | None = None,
+        known: dict[str, float | None] | None = None,
+    ) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.connection_id = connection_id
+        self.airbyte_conn_id = airbyte_conn_id
+        self.since = since
+        self.poll_interval = poll_interval
+        self.unreadable_timeout = unreadable_timeout
+        self.on_failure = on_failure
+        self.deadline = deadline
+        self.known = known
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the triggerer builds this trigger from again."""
+        names = (
+            "connection_id",
+            "airbyte_conn_id",
+            "since",
+            "poll_interval",
+            "unreadable_timeout",
+            "on_failure",
+            "deadline",
+            "known",
+        )
+        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield one event: how the wait ended; `raise_for_event` of `triggers.airbyte` reads it."""
+        try:
+            event = {"job_id": await self._wait(), "status": "succeeded"}
+        except AirbyteError as error:
+            event = {
+                "job_id": getattr(error, "job_id", None),
+                "error": type(error).__name__,
+                "message": str(error),
+                "worth_retrying": error.worth_retrying,
+            }
+        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
+
+    async def _wait(self) -> int:
+        from airflow_airbyte_ext.jobs.completed import SyncWatch
+
+        warnings: list[str] = []
+        watch = SyncWatch(
+            self.connection_id,
+            since=self.since,
+            on_failure=self.on_failure,
+            unreadable_timeout=self.unreadable_timeout,
+            known=self.known,
+            warn=warnings.append,
+        )
+        while True:
+            job_id = await self._look(watch)
+            # What is logged here, and not in the thread that looks, stands in the task's own log.
+            for warning in warnings:
+                self.log.warning("%s", warning)
+            warnings.clear()
+            if job_id is not None:
+                return job_id
+            await asyncio.sleep(watch.pause(self.poll_interval, self.deadline))
+
+    async def _look(self, watch: SyncWatch) -> int | None:
+        """Look once, in a thread; a moment in which Airflow cannot give the Connection is a look that failed."""
+        try:
+            client = (await watcher_of(self.airbyte_conn_id)).client
+        except AirbyteError:
+            raise
+        except Exception as error:  # of Airflow, and of many kinds; none is the connection's fault
+            watch.bear(error)
+            return None
+        return await asyncio.get_running_loop().run_in_executor(read_threads(), watch.look, client)

@@ -1,0 +1,223 @@
+"""Scheduling by asset: an event for each sync that ends, whoever started it. Needs Airflow 3."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import logging
+from typing import TYPE_CHECKING, Any
+
+from airflow.triggers import base
+from airflow.triggers.base import TriggerEvent
+
+from airflow_airbyte_ext.api.arguments import choice_argument, seconds_argument, uuid_argument
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID
+from airflow_airbyte_ext.triggers.connection import read_threads
+from airflow_airbyte_ext.triggers.watching import watcher_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Collection, Hashable, Sequence
+
+    from airflow_airbyte_ext.jobs.endings import Cursor, Endings
+    from airflow_airbyte_ext.jobs.report import JobReport
+
+    Found = dict[str, list[JobReport]]
+
+log = logging.getLogger(__name__)
+
+ENDS = ("succeeded", "failed", "cancelled")
+# What Airflow has been given stands in its database after that time; only then is it noted as told.
+UNTIL_KEPT = 3.0
+TRY_STORE_AGAIN_AFTER = 10.0
+
+# Airflow 2 knows no event triggers; there this one says so when it is made.
+_EventTrigger: Any = getattr(base, "BaseEventTrigger", base.BaseTrigger)
+
+
+class _Watched:
+    """One trigger's connection, and how far its ends have been told."""
+
+    def __init__(self, connection_id: str, cursor: Cursor | None) -> None:
+        self.connection_id = connection_id
+        self.cursor = cursor
+        self.was_read = False
+
+
+# What each shared stream reads for: its trigger objects do not know each other.
+_groups: dict[Hashable, list[_Watched]] = {}
+
+
+class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
+    """
+    Fires whenever a sync of a connection ends, for the watcher of an Airflow asset; a refresh counts as a sync.
+
+    All triggers of one Airflow Connection with the same `poll_interval` share one stream of reads (Airflow 3.3).
+    The payload is `connection_id`, `job_id`, `status`, `records` and `ended_at`.
+
+    :param connection_id: The Airbyte connection: a UUID.
+    :param airbyte_conn_id: Airflow Connection of the Airbyte that has the connection.
+    :param poll_interval: Seconds between two looks.
+    :param statuses: The ends that fire: some of "succeeded", "failed" and "cancelled".
+    """
+
+    def __init__(
+        self,
+        *,
+        connection_id: str,
+        airbyte_conn_id: str = DEFAULT_CONN_ID,
+        poll_interval: float = 60.0,
+        statuses: Sequence[str] = ("succeeded",),
+    ) -> None:
+        if _EventTrigger is base.BaseTrigger:
+            raise AirbyteConfigurationError(
+                "AirbyteSyncEventTrigger needs Airflow 3, whose assets can be watched. Take AirbyteConnectionSensor."
+            )
+        super().__init__()
+        self.connection_id = uuid_argument("connection_id", connection_id)
+        self.airbyte_conn_id = airbyte_conn_id
+        self.poll_interval = seconds_argument("poll_interval", poll_interval)
+        words = [statuses] if isinstance(statuses, str) else list(statuses)
+        if not words:
+            raise AirbyteConfigurationError(f"statuses is empty; give some of {', '.join(map(repr, ENDS))}.")
+        self.statuses = sorted({choice_argument("statuses", word, ENDS) for word in words})
+
+    def serialize(self) -> tuple[str, dict[str, Any]]:
+        """Return what the triggerer builds this trigger from again."""
+        names = ("connection_id", "airbyte_conn_id", "poll_interval", "statuses")
+        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+
+    def shared_stream_key(self) -> Hashable:
+        """Say with which other triggers this one shares its reads."""
+        return _key(self.airbyte_conn_id, self.poll_interval)
+
+    @classmethod
+    async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Found]:
+        """Read for all triggers that share the stream, as long as there are any."""
+        key = _key(kwargs["airbyte_conn_id"], kwargs["poll_interval"])
+        async for found in _stream(kwargs["airbyte_conn_id"], kwargs["poll_interval"], _groups.setdefault(key, [])):
+            yield found
+
+    async def filter_shared_stream(self, shared_stream: AsyncIterator[Found]) -> AsyncIterator[TriggerEvent]:
+        """Yield an event for each end of this connection's syncs."""
+        async for event in self._events(shared_stream, _groups.setdefault(self.shared_stream_key(), [])):
+            yield event
+
+    async def run(self) -> AsyncIterator[TriggerEvent]:
+        """Yield the same where Airflow shares no streams (before 3.3)."""
+        alone: list[_Watched] = []
+        async for event in self._events(_stream(self.airbyte_conn_id, self.poll_interval, alone), alone):
+            yield event
+
+    async def _events(self, stream: AsyncIterator[Found], group: list[_Watched]) -> AsyncIterator[TriggerEvent]:
+        from airflow_airbyte_ext.jobs.endings import Cursor, untold
+
+        watched = _Watched(self.connection_id, await self._kept_cursor())
+        group.append(watched)
+        try:
+            async for found in stream:
+                if (ended := found.get(self.connection_id)) is None:
+                    continue
+                watched.was_read = True
+                if watched.cursor is None:
+                    watched.cursor = Cursor().after(ended[0]) if ended else Cursor()
+                    await self._keep(watched.cursor)
+                    continue
+                news = untold(ended, watched.cursor)
+                for report in news:
+                    watched.cursor = watched.cursor.after(report)
+                    if report.status in self.statuses:
+                        yield TriggerEvent(_payload(report))  # type: ignore[no-untyped-call]
+                if news:
+                    await asyncio.sleep(UNTIL_KEPT)
+                    await self._keep(watched.cursor)
+        finally:
+            group.remove(watched)
+
+    async def _kept_cursor(self) -> Cursor | None:
+        """Return how far an earlier triggerer has told; nothing where Airflow keeps nothing."""
+        from airflow_airbyte_ext.jobs.endings import Cursor
+
+        store = getattr(self, "asset_state_store", None)
+        while store is not None:
+            try:
+                kept = await store.aget(self._store_key())
+                return Cursor(int(kept["job_id"]), float(kept["ended_at"])) if kept else None
+            except ValueError as error:  # this trigger watches for several assets
+                self.log.warning("Where a restart goes on is not kept: give each asset a watcher of its own. %s", error)
+                return None
+            except Exception:  # of Airflow, and of many kinds: to begin anew would lose what has ended since
+                self.log.warning("Airflow does not say how far syncs have been told; asking again.", exc_info=True)
+                await asyncio.sleep(TRY_STORE_AGAIN_AFTER)
+        return None
+
+    async def _keep(self, cursor: Cursor) -> None:
+        store = getattr(self, "asset_state_store", None)
+        if store is None:
+            return
+        try:
+            await store.aset(self._store_key(), {"job_id": cursor.job_id, "ended_at": cursor.ended_at})
+        except Exception:  # the next end is kept again; until then a restart would tell of this one twice
+            self.log.warning("Airflow does not keep how far syncs have been told.", exc_info=True)
+
+    def _store_key(self) -> str:
+        what = "\n".join((self.airbyte_conn_id, self.connection_id, *self.statuses))
+        return f"airbyte_sync_{hashlib.sha256(what.encode()).hexdigest()[:16]}"
+
+
+def _key(airbyte_conn_id: str, poll_interval: float) -> tuple[str, str, str]:
+    return ("airbyte_ext_syncs", airbyte_conn_id, str(float(poll_interval)))
+
+
+def _payload(report: JobReport) -> dict[str, Any]:
+    return {
+        "connection_id": report.connection_id,
+        "job_id": report.job_id,
+        "status": report.status,
+        "records": report.records_synced,
+        "ended_at": report.ended_at,
+    }
+
+
+async def _stream(airbyte_conn_id: str, poll_interval: float, group: list[_Watched]) -> AsyncIterator[Found]:
+    """Yield what has ended, poll by poll, for ever; what cannot be read now is read later."""
+    endings: Endings | None = None
+    while True:
+        found: Found = {}
+        try:
+            endings = await _endings(airbyte_conn_id, endings)
+            unread = {watched.connection_id for watched in group if not watched.was_read}
+            loop = asyncio.get_running_loop()
+            found = await loop.run_in_executor(read_threads(), endings.poll, _wanted(group), unread)
+        except Exception as error:  # whatever it is: an error here would end every trigger that shares the stream
+            log.warning("Airbyte %r cannot be read; looking again. %s", airbyte_conn_id, error)
+        if found:
+            yield found
+        await _until_due(poll_interval, group)
+
+
+async def _endings(airbyte_conn_id: str, known: Endings | None) -> Endings:
+    """Return the reader of the Airbyte that the Airflow Connection names now."""
+    from airflow_airbyte_ext.jobs.endings import Endings
+
+    client = (await watcher_of(airbyte_conn_id)).client
+    return known if known and known.client is client else Endings(client)
+
+
+def _wanted(group: Collection[_Watched]) -> dict[str, Cursor | None]:
+    """Return from where on ends are wanted of each connection: the oldest cursor of those who watch it."""
+    wanted: dict[str, Cursor | None] = {}
+    for watched in group:
+        cursors = [cursor for cursor in (wanted.get(watched.connection_id), watched.cursor) if cursor is not None]
+        wanted[watched.connection_id] = min(cursors, default=None)
+    return wanted
+
+
+async def _until_due(poll_interval: float, group: Collection[_Watched]) -> None:
+    """Wait for the next poll; shorter where somebody has come whose connection was not read yet."""
+    end = asyncio.get_running_loop().time() + poll_interval
+    here = list(group)
+    while (left := end - asyncio.get_running_loop().time()) > 0:
+        await asyncio.sleep(min(left, 1.0))
+        if any(watched not in here for watched in group):
+            return

@@ -1,0 +1,84 @@
+"""The watchers of a triggerer: one for each Airflow Connection, shared by all triggers that wait there."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.api.settings import ClientSettings
+    from airflow_airbyte_ext.jobs.watcher import JobWatcher
+
+# How long an Airflow Connection is taken for unchanged: it is asked for once, and not once a wait.
+FRESH_FOR = 60.0
+
+
+@dataclass
+class _Watched:
+    settings: ClientSettings
+    watcher: JobWatcher
+    asked_at: float
+
+
+_watched: dict[str, _Watched] = {}
+_asking: dict[str, asyncio.Task[JobWatcher]] = {}
+
+
+async def watcher_of(airbyte_conn_id: str) -> JobWatcher:
+    """
+    Return the watcher of the Airbyte that an Airflow Connection names; another one when the Connection has changed.
+
+    :raises AirbyteConfigurationError: Names the field of the Connection that is wrong.
+    """
+    known = _watched.get(airbyte_conn_id)
+    if known and time.monotonic() - known.asked_at < FRESH_FOR:
+        return known.watcher
+    asking = _asking.get(airbyte_conn_id)
+    if asking is None or asking.get_loop() is not asyncio.get_running_loop():
+        asking = _asking[airbyte_conn_id] = asyncio.create_task(_ask(airbyte_conn_id))
+        asking.add_done_callback(lambda done: _forget(airbyte_conn_id, done))
+    return await asyncio.shield(asking)
+
+
+def _forget(airbyte_conn_id: str, asking: asyncio.Task[JobWatcher]) -> None:
+    if _asking.get(airbyte_conn_id) is asking:
+        del _asking[airbyte_conn_id]
+    if not asking.cancelled():
+        asking.exception()  # those who asked have it; where all of them are gone it is nobody's
+
+
+async def _ask(airbyte_conn_id: str) -> JobWatcher:
+    from airflow.providers.common.compat.connection import get_async_connection
+
+    from airflow_airbyte_ext.hooks.airbyte import settings_from_connection
+
+    settings = settings_from_connection(await get_async_connection(airbyte_conn_id))
+    before = _watched.get(airbyte_conn_id)
+    # Two Connections may name one Airbyte.
+    same = next((known.watcher for known in _watched.values() if known.settings == settings), None)
+    watcher = same or _start(settings)
+    _watched[airbyte_conn_id] = _Watched(settings, watcher, time.monotonic())
+    if before and all(known.watcher is not before.watcher for known in _watched.values()):
+        before.watcher.retire()
+    return watcher
+
+
+def _start(settings: ClientSettings) -> JobWatcher:
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.jobs.watcher import JobWatcher
+
+    watcher = JobWatcher(AirbyteClient(settings), measure=_measure)
+    watcher.start()
+    return watcher
+
+
+def _measure(name: str, value: float) -> None:
+    """Tell Airflow's metrics: `waits` and `lag` as they are, `polls` and `failures` counted."""
+    from airflow.providers.common.compat.sdk import Stats
+
+    if name in ("waits", "lag"):
+        Stats.gauge(f"airbyte_ext.triggerer.{name}", value)
+    else:
+        Stats.incr(f"airbyte_ext.triggerer.{name}", int(value))

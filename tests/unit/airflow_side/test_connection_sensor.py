@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from datetime import UTC, datetime
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteJobUnreadableError
+from airflow_airbyte_ext.sensors.airbyte import AirbyteConnectionSensor
+from airflow_airbyte_ext.testing import Fault, Step
+from airflow_airbyte_ext.testing.world import WORKSPACE_ID
+from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+
+LONG_AGO = "2026-01-01T00:00:00+00:00"
+UNKNOWN_ID = "99999999-9999-4999-8999-999999999999"
+
+
+def sensor(connection_id=None, **arguments) -> AirbyteConnectionSensor:
+    values = {"completed_after": LONG_AGO, "poke_interval": 0.01, "deferrable": False, **arguments}
+    return AirbyteConnectionSensor(task_id="t", connection_id=connection_id, **values)
+
+
+def ended(airbyte, connection_id, status="succeeded") -> int:
+    job_id = airbyte.start_job(connection_id)
+    airbyte.advance(job_id, status)
+    return job_id
+
+
+def deferral_of(task, context) -> AirbyteConnectionTrigger:
+    """Let a task defer, and make its trigger again from what Airflow's database holds."""
+    with pytest.raises(TaskDeferred) as deferral:
+        task.execute(context)
+    path, kept = json.loads(json.dumps(deferral.value.trigger.serialize()))
+    assert path.endswith("triggers.connection.AirbyteConnectionTrigger")
+    return AirbyteConnectionTrigger(**kept)
+
+
+def fire(trigger) -> dict:
+    """Run a trigger as the triggerer does, and return its only event."""
+
+    async def events() -> list[dict]:
+        return [event.payload async for event in trigger.run()]
+
+    [event] = asyncio.run(events())
+    return json.loads(json.dumps(event))
+
+
+def test_the_sensor_returns_the_report_of_a_sync_that_somebody_else_started(airbyte, connection_id, context) -> None:
+    job_id = ended(airbyte, connection_id)
+    report = sensor(connection_id).execute(context)
+    assert (report["job_id"], report["status"], report["adopted"]) == (job_id, "succeeded", True)
+    assert context["ti"].xcoms["job_id"] == job_id
+    assert context["ti"].xcoms["airbyte_job_link"].endswith(f"jobId={job_id}&openLogs=true")
+
+
+def test_a_connection_is_named_by_its_name_as_well(airbyte, connection_id, context) -> None:
+    job_id = ended(airbyte, connection_id)
+    assert sensor(connection_name="Orders", workspace_id=WORKSPACE_ID).execute(context)["job_id"] == job_id
+
+
+@pytest.mark.parametrize("arguments", [{}, {"connection_name": "Orders"}])
+def test_a_connection_that_is_not_named_is_an_error_when_the_dag_is_parsed(arguments) -> None:
+    with pytest.raises(AirbyteConfigurationError, match="Give connection_id, or connection_name and workspace_id"):
+        sensor(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"completed_after": ""}, "completed_after is '', which is not a time"),
+        ({"completed_after": "2026-01-01"}, "does not say its time zone"),
+        ({"on_failure": "ignore"}, "on_failure is 'ignore'"),
+        ({"unreadable_timeout": 0}, "unreadable_timeout is 0"),
+        ({"connection_id": "None"}, "connection_id is 'None'"),
+    ],
+)
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_wrong_argument_fails_for_good_before_any_request(
+    airbyte, connection_id, context, arguments, message, deferrable
+) -> None:
+    with pytest.raises(AirflowFailException, match=message):
+        sensor(**{"connection_id": connection_id, "deferrable": deferrable, **arguments}).execute(context)
+    assert airbyte.journal == []
+
+
+def test_a_sync_before_the_time_does_not_count(airbyte, connection_id, context) -> None:
+    ended(airbyte, connection_id)
+    later = datetime.fromtimestamp(time.time() + 60, tz=UTC)
+    assert sensor(connection_id, completed_after=later).poke(context) is False
+
+
+def test_the_deferred_sensor_looks_before_it_defers(airbyte, connection_id, context) -> None:
+    job_id = ended(airbyte, connection_id)
+    assert sensor(connection_id, deferrable=True).execute(context)["job_id"] == job_id
+
+
+def test_the_deferred_sensor_ends_as_the_other_one(airbyte, connection_id, context) -> None:
+    task = sensor(connection_id, deferrable=True)
+    trigger = deferral_of(task, context)
+    job_id = ended(airbyte, connection_id)
+    event = fire(trigger)
+    assert event == {"job_id": job_id, "status": "succeeded"}
+    assert task.execute_complete(context, event)["job_id"] == job_id
+
+
+def test_the_deferred_wait_for_the_next_sync_knows_the_last_one(airbyte, connection_id, context) -> None:
+    """Also when it ends before the triggerer has taken over."""
+    ended(airbyte, connection_id)
+    trigger = deferral_of(sensor(connection_id, deferrable=True, completed_after=None), context)
+    job_id = ended(airbyte, connection_id)
+    assert fire(trigger)["job_id"] == job_id
+
+
+def test_a_retry_of_the_wait_for_the_next_sync_goes_on_from_the_first_try(airbyte, connection_id, context) -> None:
+    ended(airbyte, connection_id)
+    assert sensor(connection_id, completed_after=None).poke(context) is False
+    job_id = ended(airbyte, connection_id)
+    assert sensor(connection_id, completed_after=None).poke(context).xcom_value["job_id"] == job_id
+    context["ti"].max_tries += 3  # a user's Clear wants to begin anew
+    assert sensor(connection_id, completed_after=None).poke(context) is False
+
+
+def test_in_reschedule_mode_the_time_without_an_answer_adds_up_over_processes(airbyte, connection_id, context) -> None:
+    patience = {"mode": "reschedule", "unreadable_timeout": 100}
+    assert sensor(connection_id, **patience).poke(context) is False
+    airbyte.fail_next("listJobsFor", Fault.status(423, body={"message": "locked"}), times=2)
+    assert sensor(connection_id, **patience).poke(context) is False
+    context["task_state_store"]["airbyte_job"]["known"]["unreadable_since"] = time.time() - 200
+    with pytest.raises(AirbyteJobUnreadableError, match="could not be read for 200 s"):
+        sensor(connection_id, **patience).poke(context)
+    assert sensor(connection_id, **patience).poke(context) is False
+
+
+def test_in_reschedule_mode_a_name_is_looked_up_once(airbyte, connection_id, context) -> None:
+    named = {"connection_name": "Orders", "workspace_id": WORKSPACE_ID, "mode": "reschedule"}
+    assert sensor(**named).poke(context) is False
+    airbyte.reset()
+    assert sensor(**named).poke(context) is False
+    assert not airbyte.calls("webBackendListConnectionsForWorkspace")
+    assert airbyte.calls("listJobsFor")
+
+
+def test_in_reschedule_mode_a_failure_is_told_once(airbyte, connection_id, context, monkeypatch) -> None:
+    ended(airbyte, connection_id, "failed")
+    told = []
+    for _ in range(3):
+        task = sensor(connection_id, mode="reschedule")
+        monkeypatch.setattr(task.log, "warning", lambda _form, message: told.append(message))
+        assert task.poke(context) is False
+    [warning] = told
+    assert warning.startswith("Job 1 failed after")
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_a_failed_sync_fails_the_sensor_for_good_where_that_is_asked_for(
+    airbyte, connection_id, context, deferrable
+) -> None:
+    ended(airbyte, connection_id, "failed")
+    with pytest.raises(AirflowFailException, match="Job 1 failed"):
+        sensor(connection_id, on_failure="fail", deferrable=deferrable).execute(context)
+
+
+def test_a_sync_that_fails_during_the_deferral_fails_the_sensor_for_good(airbyte, connection_id, context) -> None:
+    task = sensor(connection_id, on_failure="fail", deferrable=True)
+    trigger = deferral_of(task, context)
+    ended(airbyte, connection_id, "cancelled")
+    with pytest.raises(AirflowFailException, match="Job 1 was cancelled in Airbyte"):
+        task.execute_complete(context, fire(trigger))
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_an_unknown_connection_fails_the_sensor_or_skips_it_where_it_shall_be_soft(
+    airbyte, context, deferrable
+) -> None:
+    with pytest.raises(AirflowFailException, match=f"has no connection {UNKNOWN_ID}"):
+        sensor(UNKNOWN_ID, deferrable=deferrable).execute(context)
+    with pytest.raises(AirflowSkipException):
+        sensor(UNKNOWN_ID, deferrable=deferrable, soft_fail=True).execute(context)
+
+
+def test_too_long_a_wait_is_airflows_own_time_out(airbyte, connection_id, context) -> None:
+    with pytest.raises(AirflowSensorTimeout):
+        sensor(connection_id, timeout=0.05).execute(context)
+    task = sensor(connection_id, timeout=0.05, deferrable=True)
+    event = fire(deferral_of(task, context))
+    with pytest.raises(AirflowSensorTimeout, match=r"No sync of connection .* has ended well at or after 2026-01-01"):
+        task.execute_complete(context, event)
+
+
+def test_a_trigger_survives_looks_that_fail(airbyte, connection_id, context) -> None:
+    trigger = deferral_of(sensor(connection_id, deferrable=True, poke_interval=0.1), context)
+    job_id = ended(airbyte, connection_id)
+    for fault in (Fault.status(503), Fault.drop_before(), Fault.html(), Fault.truncated(), Fault.status(500)):
+        airbyte.fail_next("listJobsFor", fault)
+    assert fire(trigger)["job_id"] == job_id
+    assert airbyte.pending_faults() == []
+
+
+def test_a_trigger_tells_by_name_why_it_gave_up(airbyte, connection_id, context) -> None:
+    task = sensor(connection_id, deferrable=True, unreadable_timeout=0.05)
+    trigger = deferral_of(task, context)
+    airbyte.fail_next("listJobsFor", Fault.status(503), times=1000)
+    with pytest.raises(AirbyteJobUnreadableError, match="HTTP 503"):
+        task.execute_complete(context, fire(trigger))
+
+
+def test_a_moment_in_which_airflow_does_not_give_the_connection_is_borne(
+    airbyte, connection_id, context, monkeypatch
+) -> None:
+    trigger = deferral_of(sensor(connection_id, deferrable=True), context)
+    job_id = ended(airbyte, connection_id)
+    from airflow_airbyte_ext.triggers import connection as module
+
+    real, asked = module.watcher_of, []
+
+    async def moody(conn_id):
+        asked.append(conn_id)
+        if len(asked) == 1:
+            raise RuntimeError("the API server is away")
+        return await real(conn_id)
+
+    monkeypatch.setattr(module, "watcher_of", moody)
+    assert fire(trigger)["job_id"] == job_id
+
+
+def test_a_slow_airbyte_does_not_block_the_event_loop(airbyte, connection_id, context) -> None:
+    """The look waits in a thread; the loop goes on with other triggers."""
+    trigger = deferral_of(sensor(connection_id, deferrable=True), context)
+    ended(airbyte, connection_id)
+    airbyte.fail_next("listJobsFor", Fault.delay(0.5))
+
+    async def heartbeat_beside_trigger() -> tuple[int, list[dict]]:
+        async def collect() -> list[dict]:
+            return [event.payload async for event in trigger.run()]
+
+        waiting, beats = asyncio.create_task(collect()), 0
+        while not waiting.done():
+            await asyncio.sleep(0.01)
+            beats += 1
+        return beats, waiting.result()
+
+    beats, events = asyncio.run(heartbeat_beside_trigger())
+    assert events[0]["status"] == "succeeded"
+    assert beats > 20
+
+
+def test_running_jobs_and_steps_of_a_script_are_followed(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, [Step("running", polls=2), Step("succeeded")])
+    job_id = airbyte.start_job(connection_id)
+    assert sensor(connection_id).execute(context)["job_id"] == job_id
