@@ -126,16 +126,16 @@ class JobWatcher:
     def step(self) -> float:
         """Send what is due, and return the seconds until there is more to do."""
         now = self._clock.time()
-        with self._lock:
-            waits, in_flight = list(self._waits), self._in_flight
+        waits, in_flight = self._all(), self._in_flight
         _tell(self._measure, "waits", len(waits))
         down = self._pace.is_down(now)
         allowed = min(self._pace.allowed(now), (1 if down else READ_THREADS) - in_flight)
         for wait in [wait for wait in waits if wait.is_over(now)]:
             if wait.is_hopeless(now, self._answered_at) or (down and allowed < 1 and not wait.asked_at):
                 self._let(wait, wait.watch.pause, 0.0, wait.deadline)
-        is_many = sum(wait.workspace_id is not None for wait in waits) > FEW
-        has_list = is_many and not down and self._listing.is_open(now)
+        has_list = (
+            not down and self._listing.is_open(now) and sum(wait.workspace_id is not None for wait in waits) > FEW
+        )
         if has_list and not self._is_listing and self._list_due_at <= now and allowed > 0:
             self._is_listing = True
             allowed -= 1
@@ -207,16 +207,15 @@ class JobWatcher:
         except Exception:
             log.exception("Reading a list of jobs went wrong; going on.")
         finally:
-            now = self._clock.time()
             with self._lock:
-                intervals = [wait.interval(now) for wait in self._waits if wait.workspace_id is not None]
-                self._list_due_at = now + min(intervals, default=math.inf)
+                now = self._clock.time()
+                dues = (now + wait.interval(now) for wait in self._waits if wait.workspace_id is not None)
+                self._list_due_at = min(dues, default=math.inf)
                 self._is_listing = False
             self._came_back()
 
     def _take_listed(self) -> None:
-        with self._lock:
-            workspaces = {wait.workspace_id for wait in self._waits if wait.workspace_id is not None}
+        workspaces = {wait.workspace_id for wait in self._all() if wait.workspace_id is not None}
         for page in self._listing.pages(sorted(workspaces)):
             _tell(self._measure, "polls", 1)
             for job in page:

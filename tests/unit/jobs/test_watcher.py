@@ -249,14 +249,15 @@ def test_after_a_restart_old_waits_are_read_once_and_then_listed(start_fake, wat
 def test_the_sweep_finds_what_the_list_never_tells(start_fake, watch, wait_for, go):
     """A wait that names a wrong workspace is read by itself now and then, also beside waits that are always due."""
     airbyte = start_fake()
-    watcher, wrong = watch(airbyte), airbyte.add_workspace("other")
-    jobs = start_jobs(airbyte, 10, Step("running"))
+    watcher = watch(airbyte)
+    hidden = airbyte.add_connection(name="h", workspace_id=airbyte.add_workspace("hidden"))
+    airbyte.script(hidden, [Step("running", seconds=1), Step("succeeded")])
+    lost = wait_for(airbyte, airbyte.start_job(hidden), workspace_id=airbyte.add_workspace("wrong"))
+    jobs = start_jobs(airbyte, 6, Step("running"))
     for job_id in jobs[:5]:
         watcher.add(wait_for(airbyte, job_id))
-    watcher.add(wait_for(airbyte, jobs[5], workspace_id=None, updated_at=None, poll_interval=0.01))
-    lost = wait_for(airbyte, jobs[6], workspace_id=wrong)
     watcher.add(lost)
-    airbyte.advance(jobs[6], "succeeded")
+    watcher.add(wait_for(airbyte, jobs[5], workspace_id=None, updated_at=None, poll_interval=0.01))
     go(watcher, seconds=75)
     assert lost.end == "succeeded"
 
