@@ -32,6 +32,7 @@ class AirbyteClient(ConnectionMethods, JobMethods, StateMethods, WebBackendMetho
 
     def __init__(self, settings: ClientSettings, *, clock: Clock | None = None, attempts: int = ATTEMPTS) -> None:
         self._transport = Transport(settings, clock=clock, attempts=attempts)
+        self._single: AirbyteClient | None = None
 
     def __enter__(self) -> AirbyteClient:
         return self
@@ -47,9 +48,11 @@ class AirbyteClient(ConnectionMethods, JobMethods, StateMethods, WebBackendMetho
 
     def single(self) -> AirbyteClient:
         """Return a client with the same session that tries everything once: for callers who repeat by themselves."""
-        twin = object.__new__(AirbyteClient)
-        twin._transport = self._transport.single()
-        return twin
+        if self._single is None:
+            self._single = object.__new__(AirbyteClient)
+            self._single._transport = self._transport.single()
+            self._single._single = self._single
+        return self._single
 
     @property
     def settings(self) -> ClientSettings:

@@ -43,7 +43,7 @@ def is_down(error: AirbyteApiError) -> bool:
     )
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)
 class JobWait:
     """
     One wait for one job.
