@@ -83,6 +83,10 @@ class JobWait:
     status: str | None = field(init=False, default=None)
     lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
+    def warn_safely(self, message: str) -> None:
+        """Tell that the job cannot be read."""
+        tell(self.warn, message)
+
     def interval(self, now: float) -> float:
         """Return the seconds between two looks: few for a job that has just begun, more for one that runs for long."""
         return min(self.poll_interval, max(QUICKEST_POLL, SHARE_OF_AGE * (now - self.started_at)))
@@ -94,6 +98,14 @@ class JobWait:
     def is_hopeless(self, now: float, answered_at: float) -> bool:
         """Whether the last look after the deadline has had its time: Airbyte, which last answered then, hangs."""
         return now - max(self.deadline or 0.0, self.started_at, self.asked_at or answered_at) >= LAST_LOOK
+
+
+def tell(callback: Callable[..., None], *arguments: object) -> None:
+    """Call what is not ours; its mistakes are nobody else's."""
+    try:
+        callback(*arguments)
+    except Exception:
+        log.exception("Telling of a job went wrong.")
 
 
 class Pace:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteAnswerError, AirbyteApiError, AirbyteError
-from airflow_airbyte_ext.jobs.pace import QUICKEST_POLL, JobWait, Pace, is_down
+from airflow_airbyte_ext.jobs.pace import QUICKEST_POLL, JobWait, Pace, is_down, tell
 from airflow_airbyte_ext.jobs.recent import Listing
 from airflow_airbyte_ext.jobs.status import verdict
 from airflow_airbyte_ext.jobs.wait import JobWatch
@@ -83,7 +83,7 @@ class JobWatcher:
             unreadable_timeout=wait.unreadable_timeout,
             clock=self._clock,
             seen=wait.seen,
-            warn=lambda message: _tell(wait.warn, message),
+            warn=wait.warn_safely,
         )
         now = wait.started_at = wait.read_at = wait.due_at = self._clock.time()
         wait.asked_at, wait.is_listed = 0.0, False
@@ -127,7 +127,7 @@ class JobWatcher:
         """Send what is due, and return the seconds until there is more to do."""
         now = self._clock.time()
         waits, in_flight = self._all(), self._in_flight
-        _tell(self._measure, "waits", len(waits))
+        tell(self._measure, "waits", len(waits))
         down = self._pace.is_down(now)
         allowed = min(self._pace.allowed(now), (1 if down else READ_THREADS) - in_flight)
         for wait in [wait for wait in waits if wait.is_over(now)]:
@@ -217,7 +217,7 @@ class JobWatcher:
     def _take_listed(self) -> None:
         workspaces = {wait.workspace_id for wait in self._all() if wait.workspace_id is not None}
         for page in self._listing.pages(sorted(workspaces)):
-            _tell(self._measure, "polls", 1)
+            tell(self._measure, "polls", 1)
             for job in page:
                 with self._lock:
                     waits = tuple(self._of_job.get(job.id, ()))
@@ -238,8 +238,8 @@ class JobWatcher:
     def _read_one(self, wait: JobWait) -> None:
         watch, now = wait.watch, self._clock.time()
         trouble = watch.trouble
-        _tell(self._measure, "polls", 1)
-        _tell(self._measure, "lag", max(now - wait.due_at, 0.0))
+        tell(self._measure, "polls", 1)
+        tell(self._measure, "lag", max(now - wait.due_at, 0.0))
         try:
             job = watch.poll()
             if job is not None:
@@ -273,7 +273,7 @@ class JobWatcher:
                 return
             if job.status != wait.status and wait in self._waits:
                 wait.status = job.status
-                _tell(wait.on_change, job)
+                tell(wait.on_change, job)
             if verdict(job.status).is_final:
                 self._end(wait, job)
 
@@ -286,7 +286,7 @@ class JobWatcher:
 
     def _after_failure(self, error: AirbyteApiError) -> None:
         """Where Airbyte does not answer at all, every wait bears it, and Airbyte is left alone a little longer."""
-        _tell(self._measure, "failures", 1)
+        tell(self._measure, "failures", 1)
         if not is_down(error):
             return
         self._pace.failed(error, self._clock.time())
@@ -308,12 +308,4 @@ class JobWatcher:
 
     def _end(self, wait: JobWait, outcome: JobRead | AirbyteError) -> None:
         if self.remove(wait):
-            _tell(wait.on_end, outcome)
-
-
-def _tell(callback: Callable[..., None], *arguments: Any) -> None:
-    """Call what is not ours; its mistakes are no other wait's."""
-    try:
-        callback(*arguments)
-    except Exception:
-        log.exception("Telling of a job went wrong.")
+            tell(wait.on_end, outcome)

@@ -140,25 +140,12 @@ class AirbyteJobTrigger(BaseTrigger):
         """Return the wait, whose news come from other threads and are told in this trigger's own log."""
         from airflow_airbyte_ext.jobs.pace import JobWait
 
-        loop, context = ended.get_loop(), contextvars.copy_context()
-
-        def here(call: Callable[..., None], *arguments: Any) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(call, *arguments, context=context)
-
-        def end(outcome: JobRead | AirbyteError) -> None:
-            if ended.done():
-                return
-            if isinstance(outcome, AirbyteError):
-                ended.set_exception(outcome)
-            else:
-                ended.set_result(outcome)
-
+        here = _Here(ended, self.log)
         return JobWait(
             self.job_id,
-            on_end=lambda outcome: here(end, outcome),
-            on_change=lambda job: here(self.log.info, "Job %s: %s", job.id, job.status),
-            warn=lambda message: here(self.log.warning, "%s", message),
+            on_end=here.end,
+            on_change=here.change,
+            warn=here.warn,
             connection_id=self.connection_id,
             workspace_id=self.workspace_id,
             updated_at=self.updated_at,
@@ -200,6 +187,46 @@ class AirbyteJobTrigger(BaseTrigger):
         from airflow_airbyte_ext.hooks.task_state import task_state
 
         return await sync_to_async(task_state)(self.task_instance) == "deferred"
+
+
+class _Here:
+    """
+    Brings what a watcher's threads tell to the event loop of a trigger, and into the context of its log.
+
+    :param ended: Resolved when the wait is over.
+    :param log: The trigger's.
+    """
+
+    __slots__ = ("_context", "_ended", "_log")
+
+    def __init__(self, ended: asyncio.Future[JobRead], log: Any) -> None:
+        self._ended = ended
+        self._log = log
+        self._context = contextvars.copy_context()
+
+    def end(self, outcome: JobRead | AirbyteError) -> None:
+        """Take the end of the wait."""
+        self._call(self._resolve, outcome)
+
+    def change(self, job: JobRead) -> None:
+        """Tell a status."""
+        self._call(self._log.info, "Job %s: %s", job.id, job.status)
+
+    def warn(self, message: str) -> None:
+        """Tell that the job cannot be read."""
+        self._call(self._log.warning, "%s", message)
+
+    def _call(self, call: Callable[..., None], *arguments: Any) -> None:
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            self._ended.get_loop().call_soon_threadsafe(call, *arguments, context=self._context)
+
+    def _resolve(self, outcome: JobRead | AirbyteError) -> None:
+        if self._ended.done():
+            return
+        if isinstance(outcome, AirbyteError):
+            self._ended.set_exception(outcome)
+        else:
+            self._ended.set_result(outcome)
 
 
 def raise_for_event(event: dict[str, Any] | None) -> None:
