@@ -115,7 +115,7 @@ def _is_left(scene: Scene, mark: str | None) -> None:
         scene.until(lambda: not Path(f"/proc/{pid}").exists(), "its process has ended")
     elif mark:
         scene.until(lambda: ON_KILL in scene.log(), "its trigger has ended")
-    assert scene.jobs() == ["running"]
+    assert scene.jobs() in (["pending"], ["running"])
     scene.succeed()
     scene.ends("failed", "succeeded")
 
@@ -228,4 +228,4 @@ def test_a_task_that_is_marked_before_a_triggerer_has_taken_it_up_leaves_its_job
             airflow.send(triggerer, signal.SIGCONT)
     after = Scene(airflow, airbyte, "sync", "deferred", script=None).begin()
     after.ends("success", "succeeded")
-    assert scene.jobs() == ["running"]
+    assert scene.jobs() in (["pending"], ["running"])
