@@ -9,21 +9,25 @@ in silence, so neither gets one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING, Any, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Required, get_args, get_origin, get_type_hints
 
 from pydantic import ValidationError
+from typing_extensions import is_typeddict
 
 from airflow_airbyte_ext.api.models.base import adapter_of
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import TypeAdapter
 
     from airflow_airbyte_ext.api.operations import Operation
     from airflow_airbyte_ext.api.releases import Release
+
+LONGEST = 100
 
 
 @dataclass(frozen=True)
@@ -63,11 +67,15 @@ def body_of(
     """
     if operation.request is None:
         return None
+    for name, value in arguments.items():
+        if _is_split_text(operation.request, name, value):
+            raise AirbyteConfigurationError(f"{operation.operation_id}: {_no_list(name, ''.join(value))}.")
     try:
         request = _adapter(operation.request).validate_python(dict(arguments))
     except ValidationError as error:
         raise AirbyteConfigurationError(
-            f"{operation.operation_id}: {'; '.join(_complaint(detail) for detail in error.errors()[:5])}."
+            f"{operation.operation_id}: "
+            f"{'; '.join(_complaint(detail, operation.request) for detail in error.errors()[:5])}."
         ) from None
     _check_release(operation, request, release)
     body: dict[str, Any] = _adapter(operation.request).dump_python(
@@ -99,7 +107,7 @@ def _check_release(operation: Operation[Any], request: Mapping[str, Any], releas
         if lacking := mark.lacking(release()):
             instead = f" {mark.instead}" if mark.instead else " Leave it out."
             raise AirbyteConfigurationError(
-                f"{operation.operation_id}: {name} {lacking}, and this Airbyte is {release()}.{instead}"
+                f"{operation.operation_id}: {name} {lacking}, and this Airbyte is {release().words}.{instead}"
             )
 
 
@@ -108,15 +116,45 @@ def _adapter(request: type) -> TypeAdapter[Any]:
     return adapter_of(request)
 
 
-def _complaint(detail: Any) -> str:
+def _complaint(detail: Any, request: type) -> str:
     where = ".".join(map(str, detail["loc"])) or "the whole"
     match detail["type"]:
         case "missing":
             return f"{where} is missing"
         case "extra_forbidden":
-            return f"there is no argument {where}"
+            near = get_close_matches(str(detail["loc"][-1]), _names(request, detail["loc"][:-1]), n=1)
+            return f"there is no argument {where}" + (f" (did you mean {near[0]}?)" if near else "")
+        case _ if detail["input"] is None:
+            return f"{where} is None; {'give its value' if _is_required(request, detail['loc']) else 'leave it out'}"
+        case "list_type" if isinstance(detail["input"], str):
+            return _no_list(where, detail["input"])
         case "value_error":
             return f"{where} {str(detail['ctx']['error']).rstrip('.')}"
         case _:
             words: str = detail["msg"]
             return f"{where}: {words[0].lower()}{words[1:]}"
+
+
+def _is_split_text(request: type, name: str, value: Any) -> bool:
+    """Whether a list was made of a text, which is a letter in each place then."""
+    is_text = (
+        isinstance(value, list) and len(value) > 1 and all(isinstance(part, str) and len(part) == 1 for part in value)
+    )
+    return is_text and get_type_hints(request).get(name) == list[str]
+
+
+def _no_list(where: str, text: str) -> str:
+    return f"{where} is the text {text[:LONGEST]!r}; give a list, such as [{text[:LONGEST]!r}]"
+
+
+def _names(request: Any, path: Sequence[Any]) -> list[str]:
+    """Return the arguments of a request, or of an object in it; none where it is not a `TypedDict`."""
+    for part in path:
+        hint = get_type_hints(request).get(part) if is_typeddict(request) else None
+        request = hint if isinstance(part, str) else next(iter(get_args(request)), None)
+    return list(get_type_hints(request)) if is_typeddict(request) else []
+
+
+def _is_required(request: Any, path: Sequence[Any]) -> bool:
+    hint = get_type_hints(request, include_extras=True).get(path[0])
+    return len(path) > 1 or get_origin(hint) is Required or path[0] in request.__required_keys__

@@ -389,7 +389,7 @@ WEB_BACKEND_SEARCH_CONNECTIONS = _read(
     w.WebBackendConnectionReadList,
     of_connections.ConnectionSearch,
     gone="0.40.10",
-    instead="Use connections.find.find_connections.",
+    instead="Use airflow_airbyte_ext.connections.find.find_connections.",
 )
 WEB_BACKEND_UPDATE_CONNECTION = _write(
     "webBackendUpdateConnection",

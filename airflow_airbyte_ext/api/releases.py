@@ -9,6 +9,8 @@ from typing import ClassVar
 # Before this release a server does not tell its own.
 FIRST_TO_TELL = "0.57.4"
 
+_NEWEST = (9999,)
+
 
 @dataclass(frozen=True)
 class Release:
@@ -45,6 +47,13 @@ class Release:
             return self.not_before is not None and _numbers(self.not_before) >= _numbers(other)
         return _numbers(self.text) >= _numbers(other)
 
+    @property
+    def words(self) -> str:
+        """What it is, to follow "this Airbyte is"."""
+        if self.text is None:
+            return f"older than {self.before}, which do not tell their release" if self.before else str(self)
+        return self.text if _numbers(self.text) != _NEWEST else f"a development version ({self.text})"
+
     def __str__(self) -> str:
         return self.text or "of unknown release"
 
@@ -57,4 +66,4 @@ Release.UNREADABLE = Release(None)
 def _numbers(text: str) -> tuple[int, ...]:
     """Read "1.8.0" or "v2.0.1-rc1"; a word such as "dev" stands for a build newer than all numbers."""
     match = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", text)
-    return tuple(int(part or 0) for part in match.groups()) if match else (9999,)
+    return tuple(int(part or 0) for part in match.groups()) if match else _NEWEST

@@ -1,218 +1,29 @@
-"""
-Find or start exactly one job.
-
-Airbyte has no idempotency key, and may hold a request until a proxy gives up, so an answer that got lost says nothing.
-But job ids only grow, and a connection has one running job at most. So: note the newest job, POST, and after any
-unclear answer look again. A job newer than the one noted is the one we started.
-"""
+"""Find or start exactly one sync, reset or refresh; how is in `submitter`."""
 
 from __future__ import annotations
 
-import logging
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, NoReturn
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
-from airflow_airbyte_ext.api.operations import OPERATIONS, Repeat
-from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
-    AirbyteApiError,
-    AirbyteConflictError,
-    AirbyteJobNotStartedError,
-    AirbyteJobRunningError,
-    AirbyteNotFoundError,
-    AirbyteRefreshUnsupportedError,
-    AirbyteServerError,
-    AirbyteUnreachableError,
-)
-from airflow_airbyte_ext.jobs.find import REFRESH, RESET, SYNC, first_job_after, newest_job, running_job
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.exceptions import AirbyteJobRunningError, AirbyteRefreshUnsupportedError
+from airflow_airbyte_ext.jobs.find import REFRESH, RESET, running_job
+from airflow_airbyte_ext.jobs.submitter import MakeWay, Submission, Submitter
 from airflow_airbyte_ext.jobs.usable import connection_problem
+from airflow_airbyte_ext.jobs.wait import Runner, run_here
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.models.connections import RefreshRead
     from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.api.requests.base import RefreshMode
     from airflow_airbyte_ext.api.streams import StreamKey
 
-log = logging.getLogger(__name__)
-
-# A job appears in Airbyte's list some time after the request that starts it, which may be lost by then.
-LOOKS_AFTER_A_LOST_ANSWER = (0.5, 1.0, 2.0, 4.0, 8.0)
-SUBMISSIONS = 3
+__all__ = ["submit_refresh", "submit_reset", "submit_sync"]
 
 # The name that later releases gave to a reset; its job is of type "reset_connection" all the same.
 CLEAR_SINCE = "0.57.3"
-
-
-# Returns the connection's newest job, when none is in the way any more.
-MakeWay: TypeAlias = "Callable[[], JobRead | None]"
-# Runs a request that starts a job, and returns what it returns.
-Runner: TypeAlias = "Callable[[Callable[[], JobRead | None]], JobRead | None]"
-
-
-def run_here(start: Callable[[], JobRead | None]) -> JobRead | None:
-    """Run a request in this thread."""
-    return start()
-
-
-@dataclass(frozen=True)
-class Submission:
-    """
-    A job that stands for one request.
-
-    :param job: The job, as it was when it was found.
-    :param adopted: Whether somebody else started it.
-    """
-
-    job: JobRead
-    adopted: bool
-
-
-class Submitter:
-    """
-    Submits one job to one connection, however many answers are lost.
-
-    :param client: Speaks to Airbyte.
-    :param connection_id: The connection.
-    :param kind: The job's `configType`: "sync", "reset_connection" or "refresh".
-    :param start: Sends the operation that starts the job, and returns the job; None where the answer does not name it.
-    :param clock: Waits before looking again.
-    """
-
-    def __init__(
-        self,
-        client: AirbyteClient,
-        connection_id: str,
-        *,
-        start: Callable[[], JobRead | None],
-        clock: Clock = SYSTEM_CLOCK,
-        kind: str = SYNC,
-    ) -> None:
-        self._client = client
-        self._connection_id = connection_id
-        self._kind = kind
-        self._start = start
-        self._clock = clock
-
-    def submit(
-        self,
-        *,
-        attach: bool = True,
-        after: int | None = None,
-        make_way: MakeWay | None = None,
-        before_start: Callable[[int], None] = lambda _newest: None,
-        run: Runner = run_here,
-    ) -> Submission:
-        """
-        Find or start the job.
-
-        :param attach: Take a job of the same kind that runs already for ours; otherwise that is an error.
-        :param after: The newest job's id at the time of an earlier, unfinished call: a newer job is that call's.
-        :param make_way: Deals with a job that runs, and returns the newest one; see `running.make_way`.
-        :param before_start: Called with the newest job's id (0 for none) before anything is started.
-        :param run: Runs the request that starts the job, which Airbyte may hold for minutes.
-        :raises AirbyteJobRunningError: Another job runs that is not to be taken for ours.
-        :raises AirbyteConnectionUnusableError: The connection is inactive, deleted, locked or unknown.
-        :raises AirbyteJobNotStartedError: Airbyte started nothing, and does not say why.
-        :raises AirbyteApiError: Airbyte could not be asked.
-        """
-        if after is not None and (job := self._first_after(after)):
-            return Submission(job, adopted=False)
-        newest = make_way() if make_way else newest_job(self._client, self._connection_id)
-        if newest and not verdict(newest.status).is_final:
-            return self._running_already(newest, attach=attach)
-        noted = newest.id if newest else 0
-        before_start(noted)
-        return self._start_after(noted, attach=attach, run=run)
-
-    def _start_after(self, noted: int, *, attach: bool, run: Runner) -> Submission:
-        lost: AirbyteApiError | None = None
-        refusal: AirbyteConflictError | AirbyteJobRunningError | None = None
-        for _ in range(SUBMISSIONS):
-            try:
-                if job := run(self._start):
-                    # Servers before 0.39 answer with the job that runs already, if there is one.
-                    return Submission(self._of_our_kind(job), adopted=job.id <= noted)
-            except (AirbyteUnreachableError, AirbyteAnswerError, AirbyteServerError) as error:
-                if _never_left(error):
-                    raise
-                log.warning("It is unclear whether a job was started; looking for it. %s", error)
-                lost = error
-            except (AirbyteConflictError, AirbyteJobRunningError) as error:
-                refusal = error
-                if submission := self._after_refusal(noted, lost=lost is not None, attach=attach):
-                    return submission
-                self._clock.sleep(LOOKS_AFTER_A_LOST_ANSWER[0])
-                continue
-            except AirbyteNotFoundError:
-                self._explain()
-                raise
-            if found := self._look_for_lost(noted):
-                return Submission(found, adopted=False)
-        if refusal and not lost:
-            raise refusal
-        raise AirbyteJobNotStartedError(
-            f"Airbyte started no job for connection {self._connection_id} in {SUBMISSIONS} tries: none appeared in its "
-            f"list of jobs. Look at the server's log. The last answer was: {lost or 'that it would start one'}",
-            connection_id=self._connection_id,
-        ) from lost
-
-    def _look_for_lost(self, noted: int) -> JobRead | None:
-        """Look several times for the job that an unclear answer may have started."""
-        for number, pause in enumerate(LOOKS_AFTER_A_LOST_ANSWER):
-            if job := self._first_after(noted):
-                return job
-            if number == 0:
-                self._explain()
-            self._clock.sleep(pause)
-        return None
-
-    def _after_refusal(self, noted: int, *, lost: bool, attach: bool) -> Submission | None:
-        """Find out why Airbyte refused: mostly because a job runs, ours after a lost answer. None: it has passed."""
-        if lost and (job := self._first_after(noted)):
-            return Submission(job, adopted=False)
-        newest = newest_job(self._client, self._connection_id)
-        if newest and not verdict(newest.status).is_final:
-            return self._running_already(newest, attach=attach)
-        self._explain()
-        return None
-
-    def _first_after(self, job_id: int) -> JobRead | None:
-        return first_job_after(self._client, self._connection_id, job_id, kind=self._kind)
-
-    def _running_already(self, job: JobRead, *, attach: bool) -> Submission:
-        if attach and job.config_type == self._kind:
-            return Submission(job, adopted=True)
-        raise AirbyteJobRunningError(
-            f"Job {job.id} ({job.config_type}, {job.status}) runs on connection {self._connection_id} already. "
-            "Try again when it has ended" + ("." if attach else ', or allow to attach to it (if_running="attach").'),
-            connection_id=self._connection_id,
-            job_id=job.id,
-        )
-
-    def _of_our_kind(self, job: JobRead) -> JobRead:
-        if job.config_type in (None, self._kind):
-            return job
-        raise AirbyteJobRunningError(
-            f"Airbyte runs job {job.id} ({job.config_type}) on connection {self._connection_id}, not the "
-            f"{self._kind} that was asked for. Try again when it has ended.",
-            connection_id=self._connection_id,
-            job_id=job.id,
-        )
-
-    def _explain(self) -> None:
-        """Raise what is wrong with the connection, if that is why Airbyte started nothing; many releases do not say."""
-        if problem := connection_problem(self._client, self._connection_id):
-            raise problem from None
-
-
-def _never_left(error: AirbyteApiError) -> bool:
-    """Whether the request that starts a job surely was not sent: no connection, or no token to send it with."""
-    operation = OPERATIONS.get(error.operation)
-    return getattr(error, "sent", True) is False or operation is None or operation.repeat is Repeat.READ
 
 
 def submit_sync(
@@ -224,6 +35,7 @@ def submit_sync(
     after: int | None = None,
     make_way: MakeWay | None = None,
     before_start: Callable[[int], None] = lambda _newest: None,
+    on_refusal: Callable[[], None] = lambda: None,
     run: Runner = run_here,
 ) -> Submission:
     """Find or start exactly one sync of the connection; see `Submitter.submit`."""
@@ -233,7 +45,9 @@ def submit_sync(
         start=lambda: client.sync_connection(connection_id=connection_id).job,
         clock=clock,
     )
-    return submitter.submit(attach=attach, after=after, make_way=make_way, before_start=before_start, run=run)
+    return submitter.submit(
+        attach=attach, after=after, make_way=make_way, before_start=before_start, on_refusal=on_refusal, run=run
+    )
 
 
 def submit_reset(
@@ -245,6 +59,7 @@ def submit_reset(
     after: int | None = None,
     make_way: MakeWay | None = None,
     before_start: Callable[[int], None] = lambda _newest: None,
+    on_refusal: Callable[[], None] = lambda: None,
     run: Runner = run_here,
 ) -> Submission:
     """
@@ -265,7 +80,9 @@ def submit_reset(
         return single(connection_id=connection_id, streams=streams).job
 
     submitter = Submitter(client, connection_id, start=start, clock=clock, kind=RESET)
-    return submitter.submit(attach=False, after=after, make_way=make_way, before_start=before_start, run=run)
+    return submitter.submit(
+        attach=False, after=after, make_way=make_way, before_start=before_start, on_refusal=on_refusal, run=run
+    )
 
 
 def submit_refresh(
@@ -278,6 +95,7 @@ def submit_refresh(
     after: int | None = None,
     make_way: MakeWay | None = None,
     before_start: Callable[[int], None] = lambda _newest: None,
+    on_refusal: Callable[[], None] = lambda: None,
     run: Runner = run_here,
 ) -> Submission:
     """
@@ -288,18 +106,25 @@ def submit_refresh(
     :raises AirbyteRefreshUnsupportedError: The destination cannot be refreshed.
     """
 
+    empty_answers: list[RefreshRead] = []
+
     def start() -> JobRead | None:
         answer = client.refresh_connection_stream(connection_id=connection_id, refresh_mode=mode, streams=streams)
         if answer.job is None and not answer.value:
-            _explain_no_refresh(client, connection_id)
+            empty_answers.append(answer)
+            _explain_no_refresh(client, connection_id, is_sure=len(empty_answers) > 1)
         return answer.job
 
     submitter = Submitter(client, connection_id, start=start, clock=clock, kind=REFRESH)
-    return submitter.submit(attach=False, after=after, make_way=make_way, before_start=before_start, run=run)
+    return submitter.submit(
+        attach=False, after=after, make_way=make_way, before_start=before_start, on_refusal=on_refusal, run=run
+    )
 
 
-def _explain_no_refresh(client: AirbyteClient, connection_id: str) -> None:
+def _explain_no_refresh(client: AirbyteClient, connection_id: str, *, is_sure: bool) -> NoReturn:
     """Airbyte answers 200 also where it starts nothing: while a job runs, and where the destination cannot do it."""
+    if problem := connection_problem(client, connection_id):
+        raise problem
     if job := running_job(client, connection_id):
         raise AirbyteJobRunningError(
             f"Job {job.id} ({job.config_type}, {job.status}) runs on connection {connection_id}, so Airbyte started no "
@@ -307,8 +132,11 @@ def _explain_no_refresh(client: AirbyteClient, connection_id: str) -> None:
             connection_id=connection_id,
             job_id=job.id,
         )
-    if problem := connection_problem(client, connection_id):
-        raise problem
+    if not is_sure:  # a job that ran may have ended before we looked
+        raise AirbyteJobRunningError(
+            f"Airbyte started no refresh of connection {connection_id}, as it does while a job runs. Try again.",
+            connection_id=connection_id,
+        )
     raise AirbyteRefreshUnsupportedError(
         f"Airbyte started no refresh of connection {connection_id}: its destination's connector does not support "
         "refreshes. Reset the connection and sync it instead, or upgrade the connector.",

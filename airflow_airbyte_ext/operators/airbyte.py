@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.api.streams import StreamKey
     from airflow_airbyte_ext.hooks.memory import TaskMemory
-    from airflow_airbyte_ext.jobs.submit import Submission
+    from airflow_airbyte_ext.jobs.submitter import Submission
     from airflow_airbyte_ext.operators.telling import Telling
 
 __all__ = ["AirbyteRefreshConnectionOperator", "AirbyteResetConnectionOperator", "AirbyteSyncConnectionOperator"]

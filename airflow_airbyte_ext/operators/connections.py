@@ -126,8 +126,9 @@ class AirbyteUpdateConnectionOperator(BaseOperator):
     :param status: "active" or "inactive". (templated)
     :param schedule: "manual", a Quartz cron expression such as "0 0 3 * * ?", or {"units": 6, "timeUnit": "hours"}.
         (templated)
-    :param schedule_time_zone: What a cron expression is read in. (templated)
-    :param changes: Other settings by name, such as {"prefix": "raw_"}; see docs/operators.md. (templated)
+    :param schedule_time_zone: What a cron expression is read in, such as "Europe/Berlin". (templated)
+    :param changes: Other settings by name, such as {"prefix": "raw_"} or {"tags": ["daily"]}; see docs/operators.md.
+        (templated)
     :param dry_run: Show what would change, and send nothing. (templated)
     :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
     """
@@ -211,14 +212,26 @@ class AirbyteUpdateConnectionOperator(BaseOperator):
         return changes
 
     def _show(self, result: ConnectionUpdateResult, *, is_dry: bool) -> None:
-        rows = [(each.path, f"{cell(each.before)} -> {cell(each.after)}") for each in result.changes]
+        scheduling = [each for each in result.changes if each.path.startswith("schedule")]
+        scheduling.sort(key=lambda each: each.path != "schedule_type")
+        before, after = (
+            ", ".join(str(value) for value in values if value is not None)
+            for values in ([each.before for each in scheduling], [each.after for each in scheduling])
+        )
+        rows = [("schedule", f"{cell(before)} -> {cell(after)}")] if scheduling else []
+        rows += [
+            (each.path, f"{cell(each.before)} -> {cell(each.after)}")
+            for each in result.changes
+            if each not in scheduling
+        ]
+        self.log.info("Connection %r (%s)", result.name, result.connection_id)
         log_table(self.log, ("setting", "before -> after"), rows)
         if not result.changes:
-            self.log.info("Connection %s is as asked already: nothing was sent.", result.connection_id)
+            self.log.info("It is as asked already: nothing was sent.")
         elif is_dry:
             self.log.info("This was a dry run: nothing was sent.")
         else:
-            self.log.info("Connection %s was changed, and Airbyte's answer says so.", result.connection_id)
+            self.log.info("It was changed, and Airbyte's answer says so.")
 
 
 def _listed(row: WebBackendConnectionListItem) -> dict[str, Any]:

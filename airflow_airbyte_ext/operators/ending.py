@@ -81,6 +81,8 @@ class JobEnding:
         """Cancel the job where somebody wanted the task to end; Airflow may also want it to go on, elsewhere."""
         if not self._cancel_on_kill or adopted:
             log.info("Job %s is left running%s.", job_id, ": somebody else started it" if adopted else "")
+            if kill_is_meant(context):
+                self._memory.forget()
         elif kill_is_meant(context):
             self._cancel(job_id)
             self._memory.forget()

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import threading
+import math
+import time
 from abc import abstractmethod
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout, BaseOperator, conf
 
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.api.models.jobs import JobRead
-    from airflow_airbyte_ext.jobs.submit import Submission
+    from airflow_airbyte_ext.jobs.submitter import Submission
     from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
 
 
@@ -116,29 +117,36 @@ class AirbyteJobOperator(BaseOperator):
             unreadable_timeout=self._seconds("unreadable_timeout"),
         )
 
-    def execute(self, context: Context, deadline: float | None = None) -> dict[str, Any]:
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Submit the job and, if asked to, wait for its end; return the XCom described in docs/operators.md."""
+        return self._run(context)
+
+    def _run(
+        self, context: Context, *, deadline: float | None = None, connection_id: str | None = None
+    ) -> dict[str, Any]:
         """
-        Submit the job and, if asked to, wait for its end; return the XCom described in docs/operators.md.
+        Run the job.
 
         :param deadline: Epoch seconds at which to stop waiting, where the task was deferred before it submitted.
+        :param connection_id: The connection that its name meant then.
         """
-        self._killed = threading.Event()
         self.job_page = ""
         self._workspace_id: str | None = None
+        clock = self._clock = KillableClock()
         with failing_at_once_where_retries_are_pointless():
             self._check_arguments()
-            clock = KillableClock(self._killed)
             self._deadline = deadline or self._time_limit(clock)
             client = AirbyteConfigHook(self.airbyte_conn_id, clock=clock).client
-            self._id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
-            self.log.info("Airbyte %s at %s for connection %s", client.release(), client.settings.base_url, self._id)
             memory = TaskMemory(context)
+            self._id = connection_id or self._connection_of_this_task(client, memory)
+            self.log.info("Airbyte %s at %s for connection %s", client.release(), client.settings.base_url, self._id)
             ending = self._ending(client, memory)
             try:
                 submission = self._find_or_start(client, clock, memory)
                 self._show(client, submission, context)
                 clock.sleep(0)  # a kill during a request is noticed here
             except (TaskKilledError, AirflowTaskTimeout) as error:
+                clock.kill()  # or a request that is to be repeated goes on in its thread
                 ending.of_submission(context, error)
                 raise
             if not self.wait_for_completion:
@@ -150,7 +158,7 @@ class AirbyteJobOperator(BaseOperator):
             return self._wait(client, clock, submission, ending, context)
 
     def execute_after_another(
-        self, context: Context, event: dict[str, Any] | None, deadline: float | None
+        self, context: Context, event: dict[str, Any] | None, deadline: float | None, connection_id: str
     ) -> dict[str, Any]:
         """Begin anew after the triggerer's wait for a job of somebody else, however that one ended."""
         from airflow_airbyte_ext.triggers.airbyte import raise_for_event
@@ -158,9 +166,13 @@ class AirbyteJobOperator(BaseOperator):
         try:
             with failing_at_once_where_retries_are_pointless():
                 raise_for_event(event)
+                if deadline is not None and deadline <= time.time():
+                    raise AirbyteJobTimeoutError("The job that was in the way took all the time; nothing was started.")
         except AirbyteJobVanishedError as error:
             self.log.info("%s", error)
-        return self.execute(context, deadline)
+        except AirbyteJobTimeoutError as error:
+            self._raise_timeout(error)
+        return self._run(context, deadline=deadline, connection_id=connection_id)
 
     def execute_complete(
         self,
@@ -181,9 +193,7 @@ class AirbyteJobOperator(BaseOperator):
                 raise_for_event(event)
             except AirbyteJobTimeoutError as error:
                 self._ending(client, TaskMemory(context)).after_timeout(error.job_id, adopted=adopted)
-                if self._execution_timeout_comes_first():
-                    raise AirflowTaskTimeout(str(error)) from error  # as it is in a worker
-                raise
+                self._raise_timeout(error)
             job_id = int((event or {})["job_id"])
             if self.log_attempts == "always":
                 LogTeller(client, job_id, connection_id=self._id, clock=SystemClock()).tell()
@@ -195,8 +205,8 @@ class AirbyteJobOperator(BaseOperator):
 
         Airflow calls this in a signal handler, where asking it for anything can deadlock, so the loop does the work.
         """
-        if killed := getattr(self, "_killed", None):
-            killed.set()
+        if clock := getattr(self, "_clock", None):
+            clock.kill()
 
     def _check_arguments(self) -> None:
         from airflow_airbyte_ext.api.arguments import choice_argument, uuid_argument
@@ -225,14 +235,22 @@ class AirbyteJobOperator(BaseOperator):
             limits.append(self.execution_timeout.total_seconds())
         return clock.time() + min(limits) if limits else None
 
-    def _execution_timeout_comes_first(self) -> bool:
-        if self.execution_timeout is None:
-            return False
-        return self.wait_timeout is None or self.execution_timeout.total_seconds() <= self._seconds("wait_timeout")
+    def _raise_timeout(self, error: AirbyteJobTimeoutError) -> NoReturn:
+        """Raise what a worker would: Airflow's own error where it is Airflow's own time that is over."""
+        own = math.inf if self.wait_timeout is None else self._seconds("wait_timeout")
+        if self.execution_timeout is not None and self.execution_timeout.total_seconds() <= own:
+            raise AirflowTaskTimeout(str(error)) from error
+        raise error
 
     @property
     def _telling(self) -> Telling:
         return Telling(log_attempts=self.log_attempts, patience=self._seconds("unreadable_timeout"))
+
+    def _connection_of_this_task(self, client: AirbyteClient, memory: TaskMemory) -> str:
+        """Return the connection's id; a name means what it meant in an earlier try, whatever was renamed since."""
+        if self.connection_id is None and (earlier := memory.record.get("connection_id")):
+            return str(earlier)
+        return resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
 
     def _find_or_start(self, client: AirbyteClient, clock: KillableClock, memory: TaskMemory) -> Submission:
         from airflow_airbyte_ext.operators.tries import find_or_start
@@ -275,7 +293,7 @@ class AirbyteJobOperator(BaseOperator):
         if job is None or job.config_type == spare:
             return
         self.log.info("Job %s (%s) runs on this connection: waiting for its end.", job.id, job.config_type)
-        known = {"deadline": self._deadline}
+        known = {"deadline": self._deadline, "connection_id": self._id}
         trigger = self._trigger(job, cancel_on_kill=False)
         self.defer(trigger=trigger, method_name="execute_after_another", kwargs=known)
 
@@ -297,7 +315,7 @@ class AirbyteJobOperator(BaseOperator):
     def _wait(
         self,
         client: AirbyteClient,
-        clock: Clock,
+        clock: KillableClock,
         submission: Submission,
         ending: JobEnding,
         context: Context,
@@ -305,7 +323,7 @@ class AirbyteJobOperator(BaseOperator):
         from airflow_airbyte_ext.jobs.wait import wait_for_job
 
         job_id, adopted = submission.job.id, submission.adopted
-        teller = LogTeller(client, job_id, connection_id=self._id, clock=clock)
+        teller = LogTeller(client, job_id, connection_id=self._id, clock=clock, run=clock.run)
         always = self.log_attempts == "always"
         try:
             wait_for_job(
@@ -318,15 +336,16 @@ class AirbyteJobOperator(BaseOperator):
                 unreadable_timeout=self._seconds("unreadable_timeout"),
                 on_change=lambda job: self.log.info("Job %s: %s", job.id, job.status),
                 on_look=teller.while_running if always else lambda _job: None,
+                run=clock.run,
             )
+            if always:
+                clock.run(teller.tell)
         except TaskKilledError:
             ending.after_kill(job_id, context, adopted=adopted)
             raise TaskKilledError(f"The task was killed while it waited for job {job_id}.") from None
         except (AirbyteJobTimeoutError, AirflowTaskTimeout):
             ending.after_timeout(job_id, adopted=adopted)
             raise
-        if always:
-            teller.tell()
         return self._telling.finish(client, job_id, connection_id=self._id, adopted=adopted)
 
     def _ending(self, client: AirbyteClient, memory: TaskMemory) -> JobEnding:

@@ -19,7 +19,7 @@ log = logging.getLogger(__name__)
 
 Result = TypeVar("Result")
 
-# How soon a kill during a request is noticed, in seconds.
+# How soon a kill is noticed, in seconds.
 KILL_CHECK = 0.1
 
 # Airflow itself wants this try to go on, or another one after a worker that it had lost sight of.
@@ -35,12 +35,14 @@ class KillableClock(SystemClock):
     The system's time, whose waiting ends when the task is killed.
 
     Python goes on sleeping after a signal, and Airflow kills for good five seconds after it asked.
-
-    :param killed: Set when the task is killed.
     """
 
-    def __init__(self, killed: threading.Event) -> None:
-        self._killed = killed
+    def __init__(self) -> None:
+        self._is_killed = False
+
+    def kill(self) -> None:
+        """End all waiting. A signal handler may call this: there is no lock that it could interrupt somebody with."""
+        self._is_killed = True
 
     def sleep(self, seconds: float) -> None:
         """
@@ -48,8 +50,13 @@ class KillableClock(SystemClock):
 
         :raises TaskKilledError: The task is being killed.
         """
-        if self._killed.wait(seconds):
-            raise TaskKilledError("The task was killed while it waited.")
+        until = self.monotonic() + seconds
+        while not self._is_killed:
+            left = until - self.monotonic()
+            if left <= 0:
+                return
+            super().sleep(min(left, KILL_CHECK))
+        raise TaskKilledError("The task was killed while it waited.")
 
     def run(self, call: Callable[[], Result]) -> Result:
         """

@@ -91,7 +91,11 @@ class AirbyteCheckSchemaOperator(BaseOperator):
             )
             for each in changes
         ]
-        self.log.info("The source differs from the connection in %s places", len(changes) or "no")
+        if changes:
+            count = f"{len(changes)} place{'' if len(changes) == 1 else 's'}"
+            self.log.info("The source differs from the connection in %s.", count)
+        else:
+            self.log.info("The source is as the connection expects it.")
         log_table(self.log, ("stream", "field", "change", "before -> after", "breaking"), rows)
 
     def _act(self, connection_id: str, changes: Sequence[SchemaChange]) -> None:

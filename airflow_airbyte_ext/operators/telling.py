@@ -11,6 +11,8 @@ from airflow.providers.common.compat.sdk import AirflowSkipException
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobFailedError, AirbyteNoRecordsError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.api.models.jobs import JobRead
@@ -63,6 +65,8 @@ class Telling:
             self._judge_failure(report, error)
         elif report.records_synced == 0:
             self._judge_empty(report)
+        elif report.records_synced is None and self.on_zero_records != "ignore":
+            log.warning("Airbyte does not tell how many records were moved, so on_zero_records cannot apply.")
         return report.as_dict()
 
     def _judge_failure(self, report: JobReport, error: AirbyteError) -> None:
@@ -96,19 +100,29 @@ class LogTeller:
     :param job_id: The job.
     :param connection_id: Its connection.
     :param clock: Says when it is time to read again.
+    :param run: Runs a reading, which may take minutes.
     """
 
-    def __init__(self, client: AirbyteClient, job_id: int, *, connection_id: str, clock: Clock) -> None:
+    def __init__(
+        self,
+        client: AirbyteClient,
+        job_id: int,
+        *,
+        connection_id: str,
+        clock: Clock,
+        run: Callable[[Callable[[], None]], None] = lambda read: read(),
+    ) -> None:
         from airflow_airbyte_ext.jobs.logs import LogFollower
 
         self._follower = LogFollower(client, job_id, connection_id=connection_id)
         self._clock = clock
+        self._run = run
         self._read_at = clock.time()
 
     def while_running(self, _job: JobRead) -> None:
         """Tell what is new, now and then."""
         if self._clock.time() - self._read_at >= READ_LOG_EVERY:
-            self.tell()
+            self._run(self.tell)
 
     def tell(self) -> None:
         """Tell what is new. A log that cannot be read is no reason for anything."""

@@ -6,13 +6,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.exceptions import (
-    AirbyteConnectionUnusableError,
-    AirbyteError,
     AirbyteJobTimeoutError,
     AirbyteJobVanishedError,
     AirbyteServerError,
-    AirbyteStatusError,
-    AirbyteUnreachableError,
 )
 
 if TYPE_CHECKING:
@@ -21,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.hooks.memory import TaskMemory
-    from airflow_airbyte_ext.jobs.submit import Submission
+    from airflow_airbyte_ext.jobs.submitter import Submission
 
 log = logging.getLogger(__name__)
 
@@ -41,7 +37,7 @@ def find_or_start(
     """
     Go on with the job of an earlier try, or submit one; what a retry needs is kept before each step.
 
-    :param submit: Submits; takes `after` and `before_start` of `jobs.submit`.
+    :param submit: Submits; takes `after`, `before_start` and `on_refusal` of `jobs.submit`.
     :param ends_cleared_job: Whether a job of the task's life before a Clear is being cancelled.
     """
     if submission := job_of_earlier_try(client, connection_id, memory):
@@ -49,23 +45,22 @@ def find_or_start(
         return submission
     if ends_cleared_job:
         let_cleared_job_end(client, connection_id, memory, clock=clock)
-    intents: list[int] = []
+    after = submitted_after(connection_id, memory)
 
     def before_start(newest: int) -> None:
-        memory.remember(after=newest, connection_id=connection_id, job_id=None)
-        intents.append(newest)
+        memory.remember(after=newest, connection_id=connection_id, job_id=None, adopted=False)
 
-    try:
-        submission = submit(after=submitted_after(connection_id, memory), before_start=before_start)
-    except AirbyteError as error:
-        if intents and surely_nothing_started(error):
-            memory.remember(after=None)  # or the next try would take a job of somebody else for its own
-        raise
-    memory.remember(job_id=submission.job.id, adopted=submission.adopted, connection_id=connection_id)
+    def on_refusal() -> None:
+        # Or the next try would take a job of somebody else for its own; that of an earlier try is still looked for.
+        memory.remember(after=after)
+
+    submission = submit(after=after, before_start=before_start, on_refusal=on_refusal)
+    # Told before it is kept: where Airflow cannot keep it, the log has it.
     if submission.adopted:
         log.info("Attached to job %s, which somebody else started and which still runs.", submission.job.id)
     else:
         log.info("Submitted job %s (%s).", submission.job.id, submission.job.config_type)
+    memory.remember(job_id=submission.job.id, adopted=submission.adopted, connection_id=connection_id)
     return submission
 
 
@@ -73,7 +68,7 @@ def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskMe
     """Return the job that an earlier try submitted, if it runs or has succeeded; a retry wants a new one otherwise."""
     from airflow_airbyte_ext.jobs.find import JobReader
     from airflow_airbyte_ext.jobs.status import Verdict, verdict
-    from airflow_airbyte_ext.jobs.submit import Submission
+    from airflow_airbyte_ext.jobs.submitter import Submission
 
     job_id = memory.record.get("job_id")
     if job_id is None or memory.record.get("connection_id") != connection_id:
@@ -98,14 +93,6 @@ def submitted_after(connection_id: str, memory: TaskMemory) -> int | None:
     """Return the newest job's id from before a submission whose own job's id was not kept any more."""
     is_unfinished = memory.record.get("job_id") is None and memory.record.get("connection_id") == connection_id
     return memory.record.get("after") if is_unfinished else None
-
-
-def surely_nothing_started(error: AirbyteError) -> bool:
-    """Whether an error of a submission means that Airbyte did not accept it."""
-    if isinstance(error, AirbyteUnreachableError):
-        return not error.sent
-    refused = isinstance(error, AirbyteStatusError) and error.http_status < 500
-    return refused or isinstance(error, AirbyteConnectionUnusableError)
 
 
 def submitted_job(client: AirbyteClient, connection_id: str, memory: TaskMemory, *, kind: str) -> int | None:

@@ -9,7 +9,8 @@ import pytest
 
 from airflow_airbyte_ext import exceptions as e
 from airflow_airbyte_ext.jobs.cancel import cancel_job
-from airflow_airbyte_ext.jobs.submit import Submitter, submit_sync
+from airflow_airbyte_ext.jobs.submit import submit_sync
+from airflow_airbyte_ext.jobs.submitter import Submitter
 from airflow_airbyte_ext.jobs.wait import JobWatch
 from airflow_airbyte_ext.testing import Fault, Step
 

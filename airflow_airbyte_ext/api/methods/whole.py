@@ -35,6 +35,8 @@ def whole_connection(
     :param release: The server's; what it does not declare is left out.
     """
     replaced = {other for name in changes for other in _OTHER_FORMS.get(name, ())}
+    if connection.schedule_type is not None:
+        replaced.add("schedule")  # the old form, which releases that have the new one refuse
     marks = released_fields(request)
     kept = {
         name: value

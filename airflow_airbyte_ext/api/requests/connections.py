@@ -33,6 +33,8 @@ from airflow_airbyte_ext.api.requests.base import (
 _GEOGRAPHY = Released("0.40.15", gone="1.7.0", instead="There is dataplane_group_id since 1.6.0.")
 _GROUP = Released("1.6.0", instead="There is geography from 0.40.15 to 1.6.")
 _SCHEDULE_TYPE = Released("0.40.0", instead="Use schedule.")
+# Where an update changes only what it names, this form is refused or passed over.
+SCHEDULE_OF_AN_UPDATE = Released(gone="0.40.8", instead="Use schedule_type and schedule_data.")
 
 
 class ConnectionFields(TypedDict, total=False):
@@ -61,6 +63,7 @@ class ConnectionFields(TypedDict, total=False):
 class ConnectionChanges(ConnectionFields, total=False):
     """What `update_connection` can change."""
 
+    schedule: Annotated[ConnectionSchedule, SCHEDULE_OF_AN_UPDATE]
     status: ConnectionStatus
     operation_ids: list[Uuid]
     notify_schema_changes_by_email: Annotated[bool, Released("0.50.31")]

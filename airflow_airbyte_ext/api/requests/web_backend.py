@@ -8,6 +8,7 @@ from pydantic import Field
 from typing_extensions import TypedDict
 
 from airflow_airbyte_ext.api.bodies import Released
+from airflow_airbyte_ext.api.models.connections import ConnectionSchedule
 from airflow_airbyte_ext.api.models.operations import OperationWrite
 from airflow_airbyte_ext.api.requests.base import (
     PAGED,
@@ -15,12 +16,13 @@ from airflow_airbyte_ext.api.requests.base import (
     Uuid,
     request_model,
 )
-from airflow_airbyte_ext.api.requests.connections import ConnectionFields
+from airflow_airbyte_ext.api.requests.connections import SCHEDULE_OF_AN_UPDATE, ConnectionFields
 
 
 class WebBackendConnectionChanges(ConnectionFields, total=False):
     """What `web_backend_update_connection` can change."""
 
+    schedule: Annotated[ConnectionSchedule, SCHEDULE_OF_AN_UPDATE]
     status: ConnectionStatus
     operations: list[OperationWrite]  # all of them: releases with an operationIds here pass over it
     notify_schema_changes_by_email: Annotated[bool, Released("0.50.31")]

@@ -11,7 +11,8 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionUnusableError,
     AirbyteJobRunningError,
 )
-from airflow_airbyte_ext.jobs.submit import Submitter, submit_sync
+from airflow_airbyte_ext.jobs.submit import submit_sync
+from airflow_airbyte_ext.jobs.submitter import Submitter
 from airflow_airbyte_ext.testing import Fault, Step
 
 ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
