@@ -74,6 +74,8 @@ class LogFollower:
         lines = list(_attempt_log(self._client, self._reader.job_id, self._attempt))
         new = lines[self._read :]
         told = new[max(len(new) - self._left, 0) :] if self._left else []
+        if lines and not self._read:
+            yield LogLine("info", f"Attempt {self._attempt + 1} of job {self._reader.job_id}:")
         self._read, self._left = len(lines), self._left - len(told)
         if new and not told:
             return

@@ -250,7 +250,10 @@ class AirbyteJobOperator(BaseOperator):
         """Return the connection's id; a name means what it meant in an earlier try, whatever was renamed since."""
         if self.connection_id is None and (earlier := memory.record.get("connection_id")):
             return str(earlier)
-        return resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
+        found = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
+        if self.connection_id is None:
+            self.log.info("%r is connection %s.", self.connection_name, found)
+        return found
 
     def _find_or_start(self, client: AirbyteClient, clock: KillableClock, memory: TaskMemory) -> Submission:
         from airflow_airbyte_ext.operators.tries import find_or_start
@@ -264,7 +267,8 @@ class AirbyteJobOperator(BaseOperator):
             )
         except AirbyteJobRunningError as error:
             if self.if_running == "skip":
-                raise AirflowSkipException(str(error)) from error
+                job = f"job {error.job_id} runs" if error.job_id else "a job runs"
+                raise AirflowSkipException(f'Skipped, as if_running="skip" asks: {job} already.') from error
             raise
 
     def _show(self, client: AirbyteClient, submission: Submission, context: Context) -> None:

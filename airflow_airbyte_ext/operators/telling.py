@@ -74,7 +74,7 @@ class Telling:
             raise error
         message = f"Airbyte calls it a partial success: some of its records were moved. {error}"
         if self.on_partial_success == "skip":
-            raise AirflowSkipException(message) from error
+            raise AirflowSkipException(f'Skipped, as on_partial_success="skip" asks. {message}') from error
         log.warning("%s", message)
 
     def _judge_empty(self, report: JobReport) -> None:
@@ -83,7 +83,7 @@ class Telling:
             case "warn":
                 log.warning("%s", message)
             case "skip":
-                raise AirflowSkipException(message)
+                raise AirflowSkipException(f'Skipped, as on_zero_records="skip" asks. {message}')
             case "fail":
                 raise AirbyteNoRecordsError(
                     f"{message} Look at the source, or allow it with on_zero_records.",
@@ -150,8 +150,5 @@ def _tell_tail(client: AirbyteClient, report: JobReport) -> None:
 
 
 def _log_line(level: str, message: str) -> None:
-    log.log(
-        {"error": logging.ERROR, "warn": logging.WARNING, "debug": logging.DEBUG}.get(level, logging.INFO),
-        "%s",
-        message,
-    )
+    levels = {"error": logging.ERROR, "warn": logging.WARNING, "debug": logging.DEBUG}
+    log.log(levels.get(level, logging.INFO), "airbyte | %s", message)

@@ -192,7 +192,9 @@ def test_an_update_tells_what_it_changed(airbyte, connection_id, context, log) -
         "schedule_data.cron.cron_time_zone": (None, "UTC"),
     }
     told = log()
+    assert f"Connection 'Orders' ({connection_id})" in told
     assert "active -> inactive" in told
+    assert "| schedule | manual -> cron, 0 0 3 * * ?, UTC" in told
     assert "none -> raw_" in told
     again = update(connection_id, status="inactive", schedule="0 0 3 * * ?").execute(context)
     assert again == {"connection_id": connection_id, "changes": [], "applied": False}
@@ -227,6 +229,10 @@ def test_an_update_of_nothing_is_an_error_at_once() -> None:
         ({"status": "deprecated"}, "status is 'deprecated'"),
         ({"status": ""}, "status is ''"),
         ({"schedule": ""}, "schedule is ''"),
+        ({"schedule": "0 0 3 * * ?", "schedule_time_zone": "Berlin"}, "Give one such as Europe/Berlin, or UTC"),
+        ({"schedule": "0 0 3 * * ?", "schedule_time_zone": "Etc/UTC"}, 'Write "UTC"'),
+        ({"changes": {"sync_catalog": {"streams": []}}}, "sync_catalog has no streams"),
+        ({"changes": {"tags": ["daily"]}}, 'Give a tag that none carries by its id: {"tagId": '),
         ({"status": "active", "changes": {"status": "inactive"}}, "status is given twice"),
         ({"changes": {"colour": "red"}}, "no setting 'colour'"),
         ({"status": "active", "dry_run": ""}, "dry_run is ''"),
@@ -263,7 +269,7 @@ def extend_schema(airbyte, connection_id) -> None:
 def test_a_source_as_it_was_lets_the_task_succeed(airbyte, connection_id, context, log) -> None:
     result = check(connection_id, on_change="fail").execute(context)
     assert result == {"connection_id": connection_id, "breaking": False, "changes": []}
-    assert "differs from the connection in no places" in log()
+    assert "The source is as the connection expects it." in log()
 
 
 def test_a_breaking_change_fails_and_is_named_in_the_first_line(airbyte, connection_id, context, log) -> None:
