@@ -34,5 +34,11 @@ with DAG(
 
     resume = AirbyteUpdateConnectionOperator(task_id="resume", status="active", trigger_rule="all_done", **CONNECTION)
 
-    pause >> maintain() >> resume
+    @task
+    def done() -> None:
+        """Fails with either of them: after `resume` alone, a run whose `maintain` has failed would be a success."""
+
+    maintained = maintain()
+    pause >> maintained >> resume
+    [maintained, resume] >> done()
     # [END pause_resume]

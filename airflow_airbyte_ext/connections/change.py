@@ -12,6 +12,7 @@ from airflow_airbyte_ext.api.models.connections import ConnectionRead
 from airflow_airbyte_ext.api.operations import UPDATE_CONNECTION
 from airflow_airbyte_ext.api.requests.connections import ConnectionChanges
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
+from airflow_airbyte_ext.connections.find import TAGS_SINCE, find_connections
 from airflow_airbyte_ext.connections.read import existing_connection
 from airflow_airbyte_ext.connections.schedule import schedule_fields
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteUpdateUnverifiedError
@@ -55,6 +56,7 @@ class ConnectionUpdateResult:
     """
 
     connection_id: str
+    name: str | None
     changes: tuple[FieldChange, ...]
     applied: bool
 
@@ -71,7 +73,8 @@ def apply_changes(
     """
     Make a connection as asked: send what differs, and check that Airbyte's answer has it.
 
-    :param changes: Settings by their names in snake case; see `requests.connections.ConnectionChanges`.
+    :param changes: Settings by their names in snake case; see `requests.connections.ConnectionChanges`. `tags` may be
+        names that connections of the workspace carry.
     :param schedule: When it syncs; see `schedule_fields`.
     :param schedule_time_zone: What a cron schedule is read in.
     :param dry_run: Only say what would change.
@@ -82,19 +85,21 @@ def apply_changes(
     """
     connection = existing_connection(client, connection_id)
     asked = dict(changes)
+    if "tags" in asked:
+        asked["tags"] = _tags(client, connection, asked["tags"])
     if schedule is not None:
         asked |= schedule_fields(connection, schedule, time_zone=schedule_time_zone, release=client.release())
     wanted = _checked(client, connection_id, asked)
     differing = changed_fields(connection, wanted)
     if dry_run or not differing:
-        return ConnectionUpdateResult(connection_id, tuple(differing), applied=False)
+        return ConnectionUpdateResult(connection_id, connection.name, tuple(differing), applied=False)
     touched = {change.path.partition(".")[0] for change in differing}
     if touched & set(_SCHEDULE):
         touched |= set(_SCHEDULE)
     names = [name for name in asked if name in touched]
     answer = client.update_connection(connection_id=connection_id, **{name: asked[name] for name in names})
     _verify(answer, {name: wanted[name] for name in names})
-    return ConnectionUpdateResult(connection_id, tuple(differing), applied=True)
+    return ConnectionUpdateResult(connection_id, connection.name, tuple(differing), applied=True)
 
 
 def changed_fields(connection: ConnectionRead, changes: Mapping[str, Any]) -> list[FieldChange]:
@@ -124,7 +129,31 @@ def _checked(client: AirbyteClient, connection_id: str, asked: Mapping[str, Any]
         )
     body = body_of(UPDATE_CONNECTION, {"connection_id": connection_id, **asked}, client.release)
     sent = ConnectionRead.model_validate(body)
+    if sent.sync_catalog and not sent.sync_catalog.streams:
+        raise AirbyteConfigurationError(
+            "sync_catalog has no streams, and a catalog replaces the whole catalog: the connection would move nothing. "
+            'Give all its streams, or pause it with the status "inactive".'
+        )
     return {name: getattr(sent, name) for name in asked}
+
+
+def _tags(client: AirbyteClient, connection: ConnectionRead, given: Any) -> Any:
+    """Return tags with those that are given by their name as connections of the workspace carry them."""
+    names = [tag for tag in given if isinstance(tag, str)] if isinstance(given, list) else []
+    if not names:
+        return given
+    if client.release().is_before(TAGS_SINCE):
+        return []  # which is refused, for what this release does not have
+    workspace_id = client.get_workspace_by_connection_id(connection_id=connection.connection_id).workspace_id
+    rows = find_connections(client, workspace_id=workspace_id)
+    known = {tag.name: tag.model_dump(by_alias=True, exclude_none=True) for row in rows for tag in row.tags}
+    if lacking := [name for name in names if name not in known]:
+        raise AirbyteConfigurationError(
+            f"No connection of workspace {workspace_id} carries the tag {', '.join(map(repr, lacking))}; the others "
+            f"carry: {', '.join(sorted(map(repr, known))) or 'none'}. Give a tag that none carries by its id: "
+            '{"tagId": "11111111-1111-4111-8111-111111111111"}.'
+        )
+    return [known[tag] if isinstance(tag, str) else tag for tag in given]
 
 
 def _verify(answer: ConnectionRead, wanted: Mapping[str, Any]) -> None:

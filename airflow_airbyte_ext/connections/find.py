@@ -51,7 +51,7 @@ def find_connections(
     wanted = {tags} if isinstance(tags, str) else set(tags or ())
     if wanted and client.release().is_before(TAGS_SINCE):
         raise AirbyteConfigurationError(
-            f"tags came with Airbyte {TAGS_SINCE}, and this Airbyte is {client.release()}. Find by name instead."
+            f"tags came with Airbyte {TAGS_SINCE}, and this Airbyte is {client.release().words}. Find by name instead."
         )
     rows = _all_connections(client, workspace_id)
     # A name that itself looks like a pattern, such as "Orders [EU]", means that very connection.
@@ -70,7 +70,7 @@ def find_connections(
 
 def connection_by_name(client: AirbyteClient, *, workspace_id: str, name: str) -> WebBackendConnectionListItem:
     """
-    Return the one connection of a workspace that has this name: the very name, no pattern.
+    Return the one connection of a workspace that has this name: the exact name, no pattern.
 
     :raises AirbyteConfigurationError: There is none, or there are several; says which there are.
     :raises AirbyteApiError: Airbyte could not be asked.

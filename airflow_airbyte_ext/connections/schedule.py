@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
@@ -24,7 +25,7 @@ def schedule_fields(
     :param connection: Whose schedule; how it tells the old one says which form this Airbyte has.
     :param schedule: "manual", a Quartz cron expression, or {"units": 6, "timeUnit": "hours"}.
     :param time_zone: What a cron expression is read in.
-    :raises AirbyteConfigurationError: It is none of these, or this release does not have it.
+    :raises AirbyteConfigurationError: It is none of these, or this release does not have it; or the time zone is none.
     """
     kind, data = _read(schedule, time_zone)
     if release.is_at_least(CRON_SINCE) or "schedule_type" in connection.model_fields_set:
@@ -39,6 +40,21 @@ def schedule_fields(
     )
 
 
+def _check_zone(time_zone: object) -> None:
+    known = available_timezones()
+    if isinstance(time_zone, str) and time_zone.lower().startswith("etc"):
+        raise AirbyteConfigurationError(
+            f'schedule_time_zone is {time_zone!r}, and Airbyte refuses zones that begin with "Etc". Write "UTC", or a '
+            "zone such as Europe/Berlin."
+        )
+    if time_zone not in known:
+        cities = sorted(zone for zone in known if str(time_zone).lower() == zone.rpartition("/")[2].lower())
+        raise AirbyteConfigurationError(
+            f"schedule_time_zone is {time_zone!r}, which is no time zone. Give one such as "
+            f"{cities[0] if cities else 'Europe/Berlin'}, or UTC."
+        )
+
+
 def _read(schedule: object, time_zone: str) -> tuple[str, dict[str, Any]]:
     if isinstance(schedule, Mapping):
         units, unit = schedule.get("units"), schedule.get("timeUnit", schedule.get("time_unit"))
@@ -47,6 +63,7 @@ def _read(schedule: object, time_zone: str) -> tuple[str, dict[str, Any]]:
     elif schedule == "manual":
         return "manual", {}
     elif isinstance(schedule, str) and len(schedule.split()) in (6, 7):
+        _check_zone(time_zone)
         return "cron", {"cron": {"cron_expression": schedule.strip(), "cron_time_zone": time_zone}}
     elif isinstance(schedule, str) and len(schedule.split()) == 5:
         raise AirbyteConfigurationError(

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 Path = tuple[str, ...]
 
+LONGEST_REASON = 500
+
 
 @dataclass(frozen=True)
 class SchemaChange:
@@ -188,4 +190,7 @@ def _type_of(schema: Any) -> str:
 
 def _reason(answer: SourceDiscoverSchemaRead) -> str:
     failure = answer.job_info.failure_reason if answer.job_info else None
-    return (failure and failure.external_message) or "it gives no reason; test the source in Airbyte."
+    lines = ((failure and failure.external_message) or "").strip().splitlines()
+    # A message may go on with a stack trace.
+    first = lines[0] if lines else "it gives no reason; test the source in Airbyte."
+    return first if len(first) <= LONGEST_REASON else f"{first[:LONGEST_REASON]}..."

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING
@@ -17,9 +18,16 @@ from airflow_airbyte_ext.jobs.status import Verdict, verdict
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from rich.console import JustifyMethod
+
     from airflow_airbyte_ext.jobs.report import JobReport
 
 MOST_ROWS = 50
+WIDTH = 160
+LENGTH_OF_ID = 36
+
+_ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+_NUMBER = re.compile(r"\?|[\d.,]+( bytes?| [kMGTPEZY]B)?")
 
 
 def story_of(report: JobReport) -> list[str]:
@@ -35,14 +43,20 @@ def story_of(report: JobReport) -> list[str]:
 
 
 def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    """Return a table for a log: the first column to the left, the others to the right, and many rows counted only."""
+    """Return a table for a log: numbers to the right, ids in one piece, and many rows counted only."""
     table = Table(box=box.ASCII2)
     for number, column in enumerate(columns):
-        table.add_column(column, overflow="fold", justify="right" if number else "left")
+        cells = [row[number] for row in rows]
+        justify: JustifyMethod = "right" if all(map(_NUMBER.fullmatch, cells)) else "left"
+        ids = [cell for cell in cells if _ID.search(cell)]
+        is_ids = bool(ids) and all(map(_ID.fullmatch, filter(None, cells)))
+        # Among other words an id stands in quotes and brackets: all of these fit into a line.
+        width = LENGTH_OF_ID + 5 if ids and not is_ids else None
+        table.add_column(column, overflow="fold", justify=justify, no_wrap=is_ids, min_width=width)
     for row in rows[:MOST_ROWS]:
         table.add_row(*row)
     text = StringIO()
-    Console(file=text, width=100, color_system=None, markup=False, highlight=False).print(table)
+    Console(file=text, width=WIDTH, color_system=None, markup=False, highlight=False).print(table, crop=False)
     hidden = len(rows) - MOST_ROWS
     return [line.rstrip() for line in text.getvalue().splitlines()] + ([f"... and {hidden} more"] if hidden > 0 else [])
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import json
+import shlex
 import signal
 import sys
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.auth import CLIENT_ID, KINDS
 from airflow_airbyte_ext.testing.eras import ERAS
@@ -27,7 +30,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         airbyte = _fake(options)
         airbyte.start()
     except (OSError, ValueError) as error:
-        print(f"cannot start the fake Airbyte: {error}", file=sys.stderr)
+        is_taken = isinstance(error, OSError) and error.errno == errno.EADDRINUSE
+        hint = f" (port {options.port}). Give another --port, or --port 0 for a free one." if is_taken else ""
+        print(f"cannot start the fake Airbyte: {error}{hint}", file=sys.stderr)
         return 2
     try:
         if options.seed == "demo":
@@ -72,10 +77,23 @@ def _ready(airbyte: FakeAirbyte, seed: str) -> str:
         "bearer": f" token={airbyte.token}",
         "client_credentials": f" client_id={airbyte.client_id} client_secret={airbyte.client_secret}",
     }
-    line = f"fake Airbyte at {airbyte.url} era={airbyte.era} auth={airbyte.auth}{told.get(airbyte.auth, '')}"
-    if seed != "demo":
-        return line
-    return line + " " + " ".join(f'"{name}"={key}' for name, key in DEMO_CONNECTIONS.items())
+    lines = [
+        f"fake Airbyte at {airbyte.url} era={airbyte.era} auth={airbyte.auth}{told.get(airbyte.auth, '')}",
+        f"workspace {airbyte.workspace_id}",
+    ]
+    if seed == "demo":
+        lines += [f"connection {key} {name}" for name, key in DEMO_CONNECTIONS.items()]
+    return "\n".join([*lines, "For Airflow:", _airflow_connection(airbyte)])
+
+
+def _airflow_connection(airbyte: FakeAirbyte) -> str:
+    credentials: dict[str, dict[str, Any]] = {
+        "basic": {"login": airbyte.username, "password": airbyte.password},
+        "bearer": {"extra": {"auth": "bearer", "token": airbyte.token}},
+        "client_credentials": {"login": airbyte.client_id, "password": airbyte.client_secret},
+    }
+    value = {"conn_type": "airbyteconfig", "host": airbyte.url, **credentials.get(airbyte.auth, {})}
+    return f"export AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT={shlex.quote(json.dumps(value))}"
 
 
 if __name__ == "__main__":

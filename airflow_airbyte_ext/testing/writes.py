@@ -5,6 +5,7 @@ from __future__ import annotations
 import uuid
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
+from zoneinfo import available_timezones
 
 from airflow_airbyte_ext.testing.call import uuid_of, whole_number
 from airflow_airbyte_ext.testing.errors import Refusal
@@ -112,6 +113,7 @@ def _patch(call: Call, connection: Connection) -> None:
         changed.status = _word(call, "status", _statuses(call), required=True)
     if call.body.get("breakingChange") is not None:
         changed.breaking_change = bool(call.body["breakingChange"])
+    _check_schedule(call)
     _write_schedule(call, changed, legacy=False)
     _write_settings(call, changed)
     if call.world.era.since("1.8.0"):
@@ -190,6 +192,22 @@ def _is_entry(entry: Any) -> bool:
     return isinstance(entry["stream"].get("name"), str) and isinstance(entry["config"].get("syncMode"), str)
 
 
+def _check_schedule(call: Call) -> None:
+    """Refuse what a patch must not say of a schedule; the words are Airbyte's."""
+    kind, has_data = call.body.get("scheduleType"), call.body.get("scheduleData") is not None
+    if call.body.get("schedule") is not None:
+        raise Refusal(
+            "illegal",
+            "ConnectionUpdate should only make changes to the schedule by setting scheduleType and scheduleData. "
+            "'schedule' is no longer supported.",
+        )
+    if kind is None and has_data:
+        raise Refusal(
+            "illegal",
+            "ConnectionUpdate should not include any scheduleData without also specifying a valid scheduleType.",
+        )
+
+
 def _write_schedule(call: Call, connection: Connection, legacy: bool) -> None:
     """The schedule in the new words, or (for a whole connection only: a patch never reads them) in the old ones."""
     if call.world.era.since("0.40.0") and call.body.get("scheduleType") is not None:
@@ -211,7 +229,20 @@ def _schedule_data(call: Call, kind: str) -> Json | None:
     cron = data.get("cron")
     if not isinstance(cron, dict) or not cron.get("cronExpression") or not cron.get("cronTimeZone"):
         raise Refusal("unprocessable", "Missing cron expression or timezone in cron schedule.")
+    expression, zone = str(cron["cronExpression"]), str(cron["cronTimeZone"])
+    if zone.lower().startswith("etc"):
+        raise Refusal("unprocessable", "Etc/ timezones are unsupported")
+    if zone not in available_timezones():
+        raise Refusal("unprocessable", "invalid cron timezone")
+    if not _is_quartz(expression):
+        raise Refusal("unprocessable", "invalid cron expression")
     return {"cron": {"cronExpression": cron["cronExpression"], "cronTimeZone": cron["cronTimeZone"]}}
+
+
+def _is_quartz(expression: str) -> bool:
+    """Six fields or seven, of which either the day of the month or that of the week is left open with a "?"."""
+    fields = expression.split()
+    return len(fields) in (6, 7) and (fields[3] == "?") != (fields[5] == "?")
 
 
 def _basic(given: Any) -> Json:

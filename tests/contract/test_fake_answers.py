@@ -302,7 +302,9 @@ def _scenario_changes(driver: Driver, connection_id: str) -> None:
     body = {"syncCatalog": seen["syncCatalog"], "operations": [operation]}
     driver.call("webBackendCreateConnection", **parts, **body)
     whole = {"syncCatalog": seen["syncCatalog"], "status": "active"}
-    fields = {**whole, "schedule": {"units": 3, "timeUnit": "hours"}, "prefix": "x_"}
+    basic = {"units": 3, "timeUnit": "hours"}
+    schedule = {"scheduleType": "basic", "scheduleData": {"basicSchedule": basic}}
+    fields = {**whole, **(schedule if driver.era.since("0.40.8") else {"schedule": basic}), "prefix": "x_"}
     driver.call("updateConnection", connectionId=made, **fields)
     driver.call("webBackendUpdateConnection", connectionId=made, **whole)
     fewer = {"streams": seen["syncCatalog"]["streams"][:1]}

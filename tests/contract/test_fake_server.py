@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shlex
 import signal
 import ssl
 import subprocess
@@ -551,24 +552,31 @@ def test_a_demo_can_be_planted_in_every_era():
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_the_command_line_serves_until_it_is_stopped(number):
-    """One line says where, how and what; both signals end it well."""
+    """A line says where and how, the last how Airflow gets there; both signals end it well."""
     command = [sys.executable, "-m", "airflow_airbyte_ext.testing", "--port", "0", "--seed", "demo"]
     with subprocess.Popen([*command, "--auth", "basic"], stdout=subprocess.PIPE, text=True) as process:
-        line = process.stdout.readline()
-        url = line.split()[3]
+        lines = [process.stdout.readline() for _ in range(9)]
+        url = lines[0].split()[3]
         answer = requests.get(url + "/api/v1/health", auth=("airbyte", "password"), timeout=10)
         process.send_signal(number)
         assert process.wait(timeout=30) == 0
     assert answer.ok
-    for word in (
-        "era=2.0",
-        "auth=basic",
-        "username=airbyte",
-        "password=password",
-        ORDERS_ID,
-        "Events → Lake",
-    ):
-        assert word in line
+    for word in ("era=2.0", "auth=basic", "username=airbyte", "password=password"):
+        assert word in lines[0]
+    assert lines[1] == "workspace 00000000-0000-4000-8000-0000000000a1\n"
+    assert lines[2] == f"connection {ORDERS_ID} Orders → Warehouse\n"
+    name, _, value = lines[-1].removeprefix("export ").partition("=")
+    assert name == "AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT"
+    told = {"conn_type": "airbyteconfig", "host": url, "login": "airbyte", "password": "password"}
+    assert json.loads(shlex.split(value)[0]) == told
+
+
+def test_a_port_that_is_taken_is_told_with_a_way_out(airbyte):
+    port = airbyte.url.rpartition(":")[2]
+    command = [sys.executable, "-m", "airflow_airbyte_ext.testing", "--port", port]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert done.returncode == 2
+    assert f"(port {port}). Give another --port, or --port 0 for a free one." in done.stderr
 
 
 def test_tls(tmp_path):

@@ -153,7 +153,7 @@ def test_a_documented_command_exists_with_its_options(block: Block) -> None:
             case ["pip", "install", package]:
                 project = tomllib.loads(text_of("pyproject.toml"))["project"]
                 name, _, extra = package.rstrip("]").partition("[")
-                assert name == project["name"]
+                assert name in (".", project["name"])
                 assert extra in ["", *project["optional-dependencies"]]
             case ["python", "-c", code]:
                 made = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -123,7 +123,7 @@ class WebBackendMethods(Sender):
         return self._send(op.WEB_BACKEND_LIST_GEOGRAPHIES)
 
     def web_backend_search_connections(self, **search: Unpack[ConnectionSearch]) -> WebBackendConnectionReadList:
-        """Ask the server for connections (0.29.22 to 0.40.9). Prefer `connections.find`."""
+        """Ask the server for connections (0.29.22 to 0.40.9). Prefer `airflow_airbyte_ext.connections.find`."""
         return self._send(op.WEB_BACKEND_SEARCH_CONNECTIONS, **search)
 
     def web_backend_update_connection(

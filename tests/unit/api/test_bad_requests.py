@@ -38,13 +38,38 @@ def sent(stub) -> list[str]:
 BAD = {
     "a UUID that is none": ("get_connection", {"connection_id": "nope"}, "connection_id is 'nope'.*not a UUID"),
     "an empty UUID": ("sync_connection", {"connection_id": ""}, "connection_id is ''.*not a UUID"),
-    "no UUID at all": ("reset_connection", {"connection_id": None}, "connection_id: input should be a valid string"),
+    "no UUID at all": ("reset_connection", {"connection_id": None}, "connection_id is None; give its value"),
     "one bad UUID among many": (
         "get_connection_statuses",
         {"connection_ids": [ID, "nope"]},
         r"connection_ids\.1 is 'nope'",
     ),
-    "a UUID that was not listed": ("get_connection_statuses", {"connection_ids": ID}, r"connection_ids\.0"),
+    "a UUID that was not listed": (
+        "get_connection_statuses",
+        {"connection_ids": ID},
+        "connection_ids is the text '1111.*give a list",
+    ),
+    "a kind of job that was not listed": (
+        "list_jobs_for",
+        {"config_types": "sync"},
+        r"config_types is the text 'sync'; give a list, such as \['sync'\]",
+    ),
+    "an argument that is nearly right": (
+        "update_connection",
+        {"connection_id": ID, "schedul_data": {}},
+        r"no argument schedul_data \(did you mean schedule_data\?\)",
+    ),
+    "a nested one that is nearly right": (
+        "web_backend_list_connections_for_workspace",
+        {"workspace_id": ID, "filters": {"tag_id": [ID]}},
+        r"no argument filters\.tag_id \(did you mean tag_ids\?\)",
+    ),
+    "a change to nothing": ("update_connection", {"connection_id": ID, "prefix": None}, "prefix is None; leave it out"),
+    "a text in the place of tags": (
+        "update_connection",
+        {"connection_id": ID, "tags": "daily"},
+        "tags is the text 'daily'; give a list",
+    ),
     "a job id that is a word": ("get_job_info", {"id": "42"}, "id: input should be a valid integer"),
     "a job id that is a flag": ("cancel_job", {"id": True}, "id: input should be a valid integer"),
     "a job id below zero": ("get_job_info_light", {"id": -1}, "id: input should be greater than or equal to 0"),
@@ -194,6 +219,12 @@ def test_several_mistakes_are_told_at_once(stub, client_of):
 
 
 LACKING = {
+    "no more, in a development version": (
+        "dev",
+        "update_connection",
+        {"connection_id": ID, "geography": "eu"},
+        r"geography is gone since Airbyte 1.7.0, and this Airbyte is a development version \(dev\)",
+    ),
     "not yet: tags": ("1.0.0", "create_connection", {**NEW, "tags": []}, "tags came with Airbyte 1.6.0.*is 1.0.0"),
     "not yet: a data plane": (
         "1.0.0",
@@ -235,7 +266,7 @@ LACKING = {
         None,
         "create_connection",
         {**NEW, "backfill_preference": "enabled"},
-        "backfill_preference came with Airbyte 0.63.0, and this Airbyte is of unknown release",
+        "backfill_preference came with Airbyte 0.63.0, and this Airbyte is older than 0.57.4, which do not tell",
     ),
 }
 
@@ -290,7 +321,9 @@ def test_what_is_to_be_used_instead_is_there():
     from airflow_airbyte_ext.api import AirbyteClient
 
     for operation in OPERATIONS.values():
-        for name in re.findall(r"\b[a-z]+(?:_[a-z]+)+\b", operation.instead.replace("connections.find.", "")):
+        for name in re.findall(
+            r"\b[a-z]+(?:_[a-z]+)+\b", operation.instead.replace("airflow_airbyte_ext.connections.find.", "")
+        ):
             module = importlib.import_module("airflow_airbyte_ext.connections.find")
             known = hasattr(AirbyteClient, name) or hasattr(module, name) or name in ("config_id", "including_job_id")
             assert known, f"{operation.operation_id}: {name}"

@@ -292,3 +292,38 @@ def test_what_is_left_out_of_an_object_is_taken_out_of_it() -> None:
     before = connection(resourceRequirements={"cpu_limit": "1", "memory_limit": "2Gi"})
     found = changed_fields(before, {"resource_requirements": {"cpu_limit": "1"}})
     assert found == [FieldChange("resource_requirements.memory_limit", "2Gi", None)]
+
+
+@pytest.mark.parametrize("era", ["1.6.0", "1.8.0", "2.0", "head"])
+def test_tags_may_be_names_that_other_connections_carry(start_fake, connect, era) -> None:
+    airbyte = start_fake(era, strict=era == "head")
+    made, client = airbyte.add_connection(tags=["nightly"]), connect(airbyte)
+    airbyte.add_connection("Other", tags=["finance"])
+    apply_changes(client, made, {"tags": ["finance", airbyte.add_tag("nightly")]})
+    assert {tag.name for tag in client.get_connection(connection_id=made).tags} == {"nightly", "finance"}
+    with pytest.raises(AirbyteConfigurationError, match="carries the tag 'dayly'; the others carry: 'finance', 'night"):
+        apply_changes(client, made, {"tags": ["dayly"]})
+
+
+def test_names_of_tags_are_refused_where_there_are_no_tags(start_fake, connect) -> None:
+    airbyte = start_fake("1.0")
+    with pytest.raises(AirbyteConfigurationError, match=r"tags came with Airbyte 1\.6\.0"):
+        apply_changes(connect(airbyte), airbyte.add_connection(), {"tags": ["daily"]})
+
+
+def test_a_catalog_without_streams_is_refused(world) -> None:
+    airbyte, client, made = world
+    with pytest.raises(AirbyteConfigurationError, match="sync_catalog has no streams"):
+        apply_changes(client, made, {"sync_catalog": {"streams": []}}, dry_run=True)
+    assert not sent(airbyte)
+
+
+@pytest.mark.parametrize(
+    ("zone", "message"),
+    [("Berlin", "such as Europe/Berlin"), ("", "no time zone"), ("Etc/UTC", 'Write "UTC"'), (None, "no time zone")],
+)
+def test_a_wrong_time_zone_is_refused(start_fake, connect, zone, message) -> None:
+    airbyte = start_fake()
+    with pytest.raises(AirbyteConfigurationError, match=message):
+        apply_changes(connect(airbyte), airbyte.add_connection(), {}, schedule=CRON, schedule_time_zone=zone)
+    assert not sent(airbyte)

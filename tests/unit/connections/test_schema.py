@@ -356,6 +356,16 @@ def test_a_source_that_cannot_be_asked_is_an_error_with_its_reason(world) -> Non
     assert told in str(caught.value)
 
 
+def test_only_the_first_line_of_a_reason_is_told(start_fake, connect) -> None:
+    airbyte = start_fake()
+    made = airbyte.add_connection()
+    long = f"Wrong {'x' * 600}"
+    airbyte.fail_discovery(made, Failure("source", "config_error", f"{long}\n\tat java.lang.Thread.run"))
+    with pytest.raises(AirbyteDiscoveryError) as caught:
+        discover_changes(connect(airbyte), made)
+    assert str(caught.value).endswith(f"{long[:500]}...")
+
+
 def test_a_deleted_and_an_unknown_connection_are_not_asked_for(world) -> None:
     airbyte, client, made = world
     airbyte.set_connection_status(made, "deprecated")

@@ -6,7 +6,7 @@ import pytest
 
 from airflow_airbyte_ext.jobs.page import job_page
 from airflow_airbyte_ext.jobs.report import JobReport, StreamReport
-from airflow_airbyte_ext.jobs.story import story_of
+from airflow_airbyte_ext.jobs.story import story_of, table_lines
 from airflow_airbyte_ext.testing import Fault
 
 REPORT = JobReport(
@@ -86,3 +86,14 @@ def test_a_job_of_a_thousand_streams_does_not_flood_the_log():
     assert len(lines) < 60
     assert any("950 more" in line for line in lines)
     assert any("stream_0[bold]" in line for line in lines)
+
+
+def test_a_table_keeps_ids_in_one_piece_and_text_to_the_left():
+    """Ids are there to be copied; nothing of a wide table is cut off."""
+    key, word = "11111111-1111-4111-8111-111111111111", "and more " * 20
+    rows = [("a" * 90, key, "1", word), ("b" * 90, key, "10", f"[{key!r}, {key!r}] -> [{key!r}]")]
+    lines = table_lines(("name", "id", "records", "words"), rows)
+    assert "\n".join(lines).count(key) == 5
+    assert len({len(line) for line in lines}) == 1
+    assert all("|       1 | and more" in line for line in lines[3:4])
+    assert sum(line.count("more") for line in lines) == 20

@@ -79,12 +79,38 @@ def test_since_0_40_8_an_update_changes_only_what_it_names(era):
         assert manual.get("scheduleData") is None
 
 
-def test_a_patch_does_not_read_the_legacy_schedule():
-    with FakeAirbyte("0.50") as airbyte:
+@pytest.mark.parametrize("era", PATCHING)
+def test_a_patch_refuses_half_a_schedule_and_the_legacy_one(era):
+    """As Airbyte's validateConnectionPatch does: an illegal argument is a 500."""
+    basic = {"units": 1, "timeUnit": "days"}
+    with FakeAirbyte(era) as airbyte:
         connection_id = airbyte.add_connection()
-        schedule = {"units": 1, "timeUnit": "days"}
-        answer = ask(airbyte, "connections/update", connectionId=connection_id, schedule=schedule)
-        assert answer["scheduleType"] == "manual"
+        for wrong in ({"schedule": basic}, {"scheduleData": {"basicSchedule": basic}}):
+            ask(airbyte, "connections/update", 500, connectionId=connection_id, **wrong)
+        assert read(airbyte, connection_id)["scheduleType"] == "manual"
+
+
+@pytest.mark.parametrize("era", PATCHING)
+@pytest.mark.parametrize(
+    ("expression", "zone", "status"),
+    [
+        ("0 0 4 * * ?", "Europe/Berlin", 200),
+        ("0 0 4 ? * MON 2030", "UTC", 200),
+        ("0 4 * * *", "UTC", 422),
+        ("0 0 4 * * *", "UTC", 422),
+        ("0 0 4 ? * ?", "UTC", 422),
+        ("hourly", "UTC", 422),
+        ("0 0 4 * * ?", "Berlin", 422),
+        ("0 0 4 * * ?", "Etc/UTC", 422),
+    ],
+)
+def test_a_cron_schedule_must_be_quartz_in_a_zone_that_is_known(era, expression, zone, status):
+    with FakeAirbyte(era) as airbyte:
+        connection_id = airbyte.add_connection()
+        data = {"cron": {"cronExpression": expression, "cronTimeZone": zone}}
+        body = {"connectionId": connection_id, "scheduleType": "cron", "scheduleData": data}
+        ask(airbyte, "connections/update", status, **body)
+        assert read(airbyte, connection_id)["scheduleType"] == ("cron" if status == 200 else "manual")
 
 
 @pytest.mark.parametrize("era", REPLACING)
