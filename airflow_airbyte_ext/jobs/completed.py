@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import (
@@ -21,14 +21,13 @@ from airflow_airbyte_ext.exceptions import (
 from airflow_airbyte_ext.jobs.find import RESET, jobs_of, replication_kinds
 from airflow_airbyte_ext.jobs.report import report_of
 from airflow_airbyte_ext.jobs.status import Verdict, verdict
-from airflow_airbyte_ext.jobs.usable import connection_problem
+from airflow_airbyte_ext.jobs.usable import connection_problem, known_connection
 from airflow_airbyte_ext.jobs.wait import LONGEST_RETRY_AFTER, UNREADABLE_TIMEOUT, WARNING_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.models.jobs import JobWithAttemptsRead
     from airflow_airbyte_ext.jobs.report import JobReport
 
 log = logging.getLogger(__name__)
@@ -38,7 +37,10 @@ PAGE_SIZE = 10
 MOST_JOBS = 200
 # A connection carries its catalog, so whether it still can sync is asked less often than what its jobs do.
 CHECK_EVERY = 300.0
+# Where nothing changes, so often it is told what is waited for.
+TELL_EVERY = 600.0
 ON_FAILURE = ("wait", "fail")
+NO_SUCCESS = "none has succeeded lately"
 
 
 def moment_argument(name: str, value: object) -> float:
@@ -68,11 +70,14 @@ def ended_syncs(client: AirbyteClient, connection_id: str, *, most: int = MOST_J
 
     Airbyte runs one job of a connection at a time, so this is the order in which they ended as well.
     """
+    return (report for report in _syncs(client, connection_id, most) if verdict(report.status).is_final)
+
+
+def _syncs(client: AirbyteClient, connection_id: str, most: int = MOST_JOBS) -> Iterator[JobReport]:
     for number, entry in enumerate(jobs_of(client, connection_id, sync_kinds(client), page_size=PAGE_SIZE)):
         if number >= most:
             return
-        if verdict(entry.job.status).is_final:
-            yield _report(entry)
+        yield report_of(entry.job, entry.attempts, adopted=True)
 
 
 def sync_kinds(client: AirbyteClient) -> Sequence[str]:
@@ -83,10 +88,6 @@ def sync_kinds(client: AirbyteClient) -> Sequence[str]:
 def ended_at(report: JobReport) -> float:
     """Return when a job ended, in the server's epoch seconds: the end of its last attempt, where it had any."""
     return datetime.fromisoformat(report.ended_at).timestamp() if report.ended_at else 0.0
-
-
-def _report(entry: JobWithAttemptsRead) -> JobReport:
-    return report_of(entry.job, entry.attempts, adopted=True)
 
 
 class SyncWatch:
@@ -104,6 +105,7 @@ class SyncWatch:
     :param clock: Says how long looks have been failing.
     :param known: What an earlier watch knew.
     :param warn: Told of failures, of a connection that nobody can sync, and of looks that fail.
+    :param tell: Told what is waited for, and what has changed.
     """
 
     def __init__(
@@ -114,8 +116,9 @@ class SyncWatch:
         on_failure: str = "wait",
         unreadable_timeout: float = UNREADABLE_TIMEOUT,
         clock: Clock = SYSTEM_CLOCK,
-        known: dict[str, float | None] | None = None,
+        known: dict[str, Any] | None = None,
         warn: Callable[[str], None] = log.warning,
+        tell: Callable[[str], None] = log.info,
     ) -> None:
         self.connection_id = connection_id
         self._since = since
@@ -123,6 +126,7 @@ class SyncWatch:
         self._unreadable_timeout = unreadable_timeout
         self._clock = clock
         self._warn = warn
+        self._tell = tell
         known = known or {}
         # The newest job that had ended at the first look; None before it.
         self._after_job = known.get("after_job")
@@ -132,16 +136,45 @@ class SyncWatch:
         self._unreadable_since = known.get("unreadable_since")
         self._warned_at = -math.inf
         self._retry_after = 0.0
+        # What the log says: the connection's name, its newest success, what runs, why it cannot be synced, and when.
+        self._name = known.get("name")
+        self._newest = known.get("newest")
+        self._running = known.get("running")
+        self._running_now: int | None = None
+        self._problem = known.get("problem")
+        self._told_at = known.get("told_at")
+        self.trouble: AirbyteApiError | None = None
+        """Why the last look failed."""
 
     @property
-    def known(self) -> dict[str, float | None]:
+    def known(self) -> dict[str, Any]:
         """What a watch in another process must know to go on with this one; JSON-safe."""
         return {
             "after_job": self._after_job,
             "told_job": self._told_job,
             "checked_at": None if math.isinf(self._checked_at) else self._checked_at,
             "unreadable_since": self._unreadable_since,
+            "name": self._name,
+            "newest": self._newest,
+            "running": self._running,
+            "problem": self._problem,
+            "told_at": self._told_at,
         }
+
+    @property
+    def _label(self) -> str:
+        return f"connection {self._name!r} ({self.connection_id})" if self._name else f"connection {self.connection_id}"
+
+    @property
+    def _wanted(self) -> str:
+        if self._since is None:
+            return f"the next sync of {self._label}"
+        return f"a sync of {self._label} that ended at or after {_utc(self._since)}"
+
+    def story(self) -> str:
+        """Say that no sync has ended as asked, and which one was the newest that succeeded."""
+        when = " since the wait began" if self._since is None else f" at or after {_utc(self._since)}"
+        return f"No sync of {self._label} has ended well{when}; {self._newest or NO_SUCCESS}."
 
     def look(self, client: AirbyteClient) -> int | None:
         """
@@ -161,23 +194,46 @@ class SyncWatch:
             self.bear(error)
             return None
         self._unreadable_since, self._warned_at, self._retry_after = None, -math.inf, 0.0
+        self.trouble = None
         for report in ended:
             if verdict(report.status) is Verdict.SUCCEEDED:
+                self._tell(f"Job {report.job_id} of {self._label} succeeded; it ended at {_utc(ended_at(report))}.")
                 return report.job_id
         self._tell_of(ended)
         self._check_connection(reader)
+        self._tell_what_is_waited_for()
         return None
+
+    def _tell_what_is_waited_for(self) -> None:
+        """Tell it at first; then what changes, and now and then that nothing does."""
+        now, running = self._clock.time(), self._running_now
+        is_due = self._told_at is None or now - self._told_at >= TELL_EVERY
+        if self._told_at is None or (is_due and not self._problem):
+            self._tell(f"Waiting for {self._wanted}; {self._newest or NO_SUCCESS}.")
+        if running is not None and (self._told_at is None or running != self._running):
+            self._tell(f"Job {running} runs.")
+        if is_due or running != self._running:
+            self._told_at, self._running = now, running
 
     def _ended_as_asked(self, client: AirbyteClient) -> list[JobReport]:
         """Return the syncs that ended in the time that is asked for, newest first, down to the first success."""
         found: list[JobReport] = []
-        for report in ended_syncs(client, self.connection_id):
+        self._running_now = self._newest = None
+        for number, report in enumerate(_syncs(client, self.connection_id), start=1):
+            if not verdict(report.status).is_final:
+                self._running_now = max(self._running_now or 0, report.job_id)
+                continue
             if self._after_job is None:
                 self._after_job = report.job_id
-            if self._is_too_old(report):
-                break
-            found.append(report)
-            if verdict(report.status) is Verdict.SUCCEEDED:
+            is_success = verdict(report.status) is Verdict.SUCCEEDED
+            is_too_old = self._is_too_old(report)
+            if not is_too_old:
+                found.append(report)
+            elif is_success:
+                self._newest = f"the newest one that succeeded: job {report.job_id}, ended {_utc(ended_at(report))}"
+                self._newest += "" if self._since is None else ", too early"
+            # A success that is too old is worth telling of, and not worth another request.
+            if is_success or (is_too_old and number >= PAGE_SIZE):
                 break
         self._after_job = self._after_job or 0
         return found
@@ -200,14 +256,28 @@ class SyncWatch:
         """Now and then, make sure that the connection is there and can be synced at all."""
         if self._clock.time() - self._checked_at < CHECK_EVERY:
             return
-        problem = connection_problem(client, self.connection_id)
         self._checked_at = self._clock.time()
-        if problem is None:
+        try:
+            connection = known_connection(client, self.connection_id)
+        except AirbyteApiError:
             return
+        self._name = connection.name or self._name
+        is_active = connection.status == "active"
+        problem = None if is_active else connection_problem(client, self.connection_id)
         may_pass = isinstance(problem, AirbyteConnectionInactiveError | AirbyteConnectionLockedError)
-        if self._on_failure == "fail" or not may_pass:
+        if problem and (self._on_failure == "fail" or not may_pass):
             raise problem
-        self._warn(f"{problem} Nobody can sync it as it is; waiting all the same.")
+        text = None
+        if isinstance(problem, AirbyteConnectionInactiveError):
+            text = f"{_sentence(self._label)} is inactive, so nothing will sync it; waiting until somebody enables it"
+        elif problem:
+            text = f"{problem} Nothing will sync it before; waiting until somebody unlocks it"
+        if text and (text != self._problem or self._checked_at - (self._told_at or 0.0) >= TELL_EVERY):
+            self._warn(f'{text} (on_failure="wait").')
+        elif self._problem and is_active:
+            self._tell(f"{_sentence(self._label)} can be synced again.")
+        if text or is_active:
+            self._problem = text
 
     def bear(self, error: Exception) -> None:
         """
@@ -215,6 +285,7 @@ class SyncWatch:
 
         :raises AirbyteError: It was one too many; see `look`.
         """
+        self.trouble = error if isinstance(error, AirbyteApiError) else None
         is_first = self._after_job is None
         if is_first and isinstance(error, AirbyteError) and not error.worth_retrying:
             raise error
@@ -246,9 +317,16 @@ class SyncWatch:
         left = math.inf if deadline is None else deadline - self._clock.time()
         if left > 0:
             return min(max(poll_interval, min(self._retry_after, LONGEST_RETRY_AFTER)), left)
-        when = "" if self._since is None else f" at or after {datetime.fromtimestamp(self._since, tz=UTC).isoformat()}"
         raise AirbyteJobTimeoutError(
-            f"No sync of connection {self.connection_id} has ended well{when}, and the wait is over. Look at the "
-            "connection's schedule and its last jobs in Airbyte, or give the sensor a longer timeout.",
+            f"{self.story()} The wait is over. Look at the connection's schedule and its last jobs in Airbyte, or give "
+            "the sensor a longer timeout.",
             connection_id=self.connection_id,
         )
+
+
+def _utc(epoch_seconds: float) -> str:
+    return datetime.fromtimestamp(epoch_seconds, tz=UTC).isoformat()
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.jobs.pace import Pace
     from airflow_airbyte_ext.jobs.report import JobReport
 
 log = logging.getLogger(__name__)
@@ -68,13 +69,15 @@ class Endings:
 
     :param client: Reads, from one thread at a time.
     :param clock: Says when to read each connection all the same.
+    :param pace: Bounds the requests.
     """
 
-    def __init__(self, client: AirbyteClient, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def __init__(self, client: AirbyteClient, *, clock: Clock = SYSTEM_CLOCK, pace: Pace | None = None) -> None:
         self.client = client
         self._single = client.single()
         self._clock = clock
-        self._recent = RecentJobs(client, clock=clock)
+        self._pace = pace
+        self._recent = RecentJobs(client, clock=clock, pace=pace)
         self._workspaces: dict[str, str] = {}
         self._read_at: dict[str, float] = {}
         self._is_due: set[str] = set()
@@ -82,6 +85,8 @@ class Endings:
         self._newest: dict[str, int] = {}
         self._no_list_until = -math.inf
         self._warned_at: dict[str, float] = {}
+        self.trouble: AirbyteApiError | None = None
+        """Why the last poll could not read all that it wanted."""
 
     def poll(self, cursors: Mapping[str, Cursor | None], unread: Collection[str] = ()) -> dict[str, list[JobReport]]:
         """
@@ -93,6 +98,8 @@ class Endings:
         :param unread: Connections that are to be read whether they have news or not.
         """
         found: dict[str, list[JobReport]] = {}
+        self.trouble = None
+        self._forget_all_but(cursors)
         self._is_due.update(unread)
         try:
             self._note_changes(cursors)
@@ -102,14 +109,29 @@ class Endings:
                 except AirbyteApiError as error:
                     if is_down(error):
                         raise
+                    self.trouble = error
                     self._warn(connection_id, f"The jobs of connection {connection_id} cannot be read.", error)
         except AirbyteApiError as error:
-            self._warn("", "Airbyte cannot be read; looking again at the next poll.", error)
+            self.bear(error)
         return found
+
+    def bear(self, error: AirbyteApiError) -> None:
+        """Take it that Airbyte could not be read."""
+        self.trouble = error
+        self._warn("", "Airbyte cannot be read; looking again at the next poll.", error)
+
+    def _forget_all_but(self, connection_ids: Collection[str]) -> None:
+        watched = {"", *connection_ids}
+        self._is_due &= watched
+        for known in (self._workspaces, self._read_at, self._newest, self._warned_at):
+            for gone in known.keys() - watched:
+                del known[gone]
 
     def _read(self, connection_id: str, cursor: Cursor | None) -> list[JobReport]:
         now = self._clock.time()
         ended: list[JobReport] = []
+        if self._pace and (pause := self._pace.reserve(now)):
+            self._clock.sleep(pause)
         for report in ended_syncs(self._single, connection_id):
             ended.append(report)
             if cursor is None or (report.job_id <= cursor.job_id and ended_at(report) <= cursor.ended_at):

@@ -6,8 +6,8 @@ import logging
 import math
 import threading
 from collections import defaultdict
-from concurrent.futures import Executor, ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any
+from concurrent.futures import Executor, Future, ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteAnswerError, AirbyteApiError, AirbyteError
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 READ_THREADS = 16
+# For what is read beside the jobs of waits; see `JobWatcher.look`.
+LOOK_THREADS = 8
 # Up to so many waits it is cheaper to read each job than a list.
 FEW = 3
 # However good the list is, the job that was not read by itself for the longest time is read now and then.
@@ -33,6 +35,19 @@ STALE_AFTER = 60.0
 SHORTEST_PAUSE = 0.05
 # So many waits are told of a failure at once, lest their logs keep the event loop from all else.
 TOLD_AT_ONCE = 100
+
+
+T = TypeVar("T")
+
+
+class Looker(Protocol):
+    """Who reads something else than the job of a wait."""
+
+    trouble: AirbyteApiError | None
+    """Why its last read failed."""
+
+    def bear(self, error: AirbyteApiError) -> None:
+        """Take it that nothing was read, since Airbyte does not answer others."""
 
 
 class JobWatcher:
@@ -59,6 +74,9 @@ class JobWatcher:
         self.client = client
         self._clock = clock
         self._threads = threads or ThreadPoolExecutor(READ_THREADS, thread_name_prefix="airbyte-read")
+        self._looks = ThreadPoolExecutor(LOOK_THREADS, thread_name_prefix="airbyte-look")
+        self._is_trying = False
+        self._trouble: AirbyteApiError | None = None
         self._measure = measure
         self._waits: set[JobWait] = set()
         self._of_job: defaultdict[int, set[JobWait]] = defaultdict(set)
@@ -123,13 +141,52 @@ class JobWatcher:
         self._is_retired = True
         self._news.set()
 
+    @property
+    def pace(self) -> Pace:
+        """Bounds the requests to this Airbyte, whoever sends them."""
+        return self._pace
+
+    def look(self, looker: Looker, read: Callable[[], T | None]) -> Future[T | None]:
+        """
+        Read something else of this Airbyte, in threads beside those for jobs; one at a time while it does not answer.
+
+        :param looker: Whose read it is. Where it is not its turn it bears why, nothing is read, and None returned.
+        :param read: Reads.
+        """
+        return self._looks.submit(self._look, looker, read)
+
+    def _look(self, looker: Looker, read: Callable[[], T | None]) -> T | None:
+        now = self._clock.time()
+        with self._lock:
+            is_down = self._pace.is_down(now)
+            is_busy = self._is_trying or self._in_flight > 0 or self._pace.allowed(now) < 1
+            trouble = self._trouble if is_down and is_busy else None
+            if trouble is None:
+                self._is_trying = self._is_trying or is_down
+        if trouble is not None:
+            looker.bear(trouble)
+            return None
+        tell(self._measure, "polls", 1)
+        try:
+            if pause := self._pace.reserve(now):
+                self._clock.sleep(pause)
+            return read()
+        finally:
+            if looker.trouble is None:
+                self._succeeded()
+            else:
+                self._after_failure(looker.trouble)
+            if is_down:
+                self._is_trying = False
+            self._news.set()
+
     def step(self) -> float:
         """Send what is due, and return the seconds until there is more to do."""
         now = self._clock.time()
         waits, in_flight = self._all(), self._in_flight
         tell(self._measure, "waits", len(waits))
         down = self._pace.is_down(now)
-        allowed = min(self._pace.allowed(now), (1 if down else READ_THREADS) - in_flight)
+        allowed = min(self._pace.allowed(now), (1 - self._is_trying if down else READ_THREADS) - in_flight)
         for wait in [wait for wait in waits if wait.is_over(now)]:
             if wait.is_hopeless(now, self._answered_at) or (down and allowed < 1 and not wait.asked_at):
                 self._let(wait, wait.watch.pause, 0.0, wait.deadline)
@@ -289,6 +346,7 @@ class JobWatcher:
         tell(self._measure, "failures", 1)
         if not is_down(error):
             return
+        self._trouble = error
         self._pace.failed(error, self._clock.time())
         for number, wait in enumerate(self._all(), start=1):
             self._let(wait, wait.watch.bear, error)

@@ -14,7 +14,12 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_airbyte_ext.connections.target import TARGET_FIELDS, check_target
-from airflow_airbyte_ext.exceptions import AirbyteJobCancelledError, AirbyteJobFailedError, AirbyteJobTimeoutError
+from airflow_airbyte_ext.exceptions import (
+    AirbyteConfigurationError,
+    AirbyteJobCancelledError,
+    AirbyteJobFailedError,
+    AirbyteJobTimeoutError,
+)
 from airflow_airbyte_ext.hooks.memory import TaskMemory
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
 from airflow_airbyte_ext.sensors.job import AirbyteSensor
@@ -80,7 +85,12 @@ class AirbyteConnectionSensor(AirbyteSensor):
         """Look once; then wait in the worker or, when deferrable, in the triggerer."""
         self.job_page = ""
         if not self.deferrable:
-            return super().execute(context)
+            try:
+                return super().execute(context)
+            except (AirflowSensorTimeout, AirflowSkipException):
+                if hasattr(self, "_sync_watch"):
+                    self.log.warning("%s", self._sync_watch.story())
+                raise
         return self._softly(self._look_and_defer, context)
 
     def _look_and_defer(self, context: Context) -> Any:
@@ -148,6 +158,12 @@ class AirbyteConnectionSensor(AirbyteSensor):
             since, unreadable_timeout = self._since(), self._unreadable_timeout()
             on_failure = choice_argument("on_failure", self.on_failure, ON_FAILURE)
             record = TaskMemory(context).record if self._must_remember() else {}
+            if self.completed_after is None and self._is_rescheduled() and context.get("task_state_store") is None:
+                raise AirbyteConfigurationError(
+                    'completed_after=None with mode="reschedule" needs Airflow 3.3: before, nothing is remembered '
+                    'from one look to the next, so the wait would never end. Take mode="poke" or deferrable=True, or '
+                    "give completed_after a time."
+                )
             # A name is looked up once, so that an outage later on is borne.
             connection_id = record.get("connection_id") or resolve_connection(
                 self._client(), self.connection_id, self.connection_name, self.workspace_id
@@ -157,10 +173,19 @@ class AirbyteConnectionSensor(AirbyteSensor):
                 since=since,
                 on_failure=on_failure,
                 unreadable_timeout=unreadable_timeout,
-                known=record.get("known"),
+                known=self._known_of(record),
                 warn=lambda message: self.log.warning("%s", message),
+                tell=lambda message: self.log.info("%s", message),
             )
         return self._sync_watch
+
+    def _is_rescheduled(self) -> bool:
+        return bool(self.reschedule) and not self.deferrable
+
+    def _known_of(self, record: dict[str, Any]) -> dict[str, Any]:
+        """Return what an earlier look knew; the log of a retry begins anew."""
+        known = dict(record.get("known") or {})
+        return known if self._is_rescheduled() else {**known, "told_at": None, "running": None}
 
     def _must_remember(self) -> bool:
         """Whether another process has to go on: the next look when rescheduled, and a retry with "the next sync"."""

@@ -3,29 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-from functools import cache
+import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_airbyte_ext.exceptions import AirbyteError
-from airflow_airbyte_ext.triggers.watching import watcher_of
+from airflow_airbyte_ext.triggers.watching import imported, watcher_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-    from concurrent.futures import ThreadPoolExecutor
 
     from airflow_airbyte_ext.jobs.completed import SyncWatch
 
-READ_THREADS = 16
-
-
-@cache
-def read_threads() -> ThreadPoolExecutor:
-    """Return the threads in which these triggers read Airbyte: their own, so that a slow one holds up nobody else."""
-    from concurrent.futures import ThreadPoolExecutor
-
-    return ThreadPoolExecutor(READ_THREADS, thread_name_prefix="airbyte-syncs")
+# After the deadline there is one more look, which may take so long.
+LAST_LOOK = 5.0
 
 
 class AirbyteConnectionTrigger(BaseTrigger):
@@ -54,7 +47,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
         unreadable_timeout: float,
         on_failure: str = "wait",
         deadline: float | None = None,
-        known: dict[str, float | None] | None = None,
+        known: dict[str, Any] | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.connection_id = connection_id
@@ -94,23 +87,27 @@ class AirbyteConnectionTrigger(BaseTrigger):
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> int:
+        await imported("airflow_airbyte_ext.jobs.completed")
         from airflow_airbyte_ext.jobs.completed import SyncWatch
 
-        warnings: list[str] = []
+        told: list[tuple[Any, str]] = []
         watch = SyncWatch(
             self.connection_id,
             since=self.since,
             on_failure=self.on_failure,
             unreadable_timeout=self.unreadable_timeout,
             known=self.known,
-            warn=warnings.append,
+            warn=lambda message: told.append((self.log.warning, message)),
+            tell=lambda message: told.append((self.log.info, message)),
         )
         while True:
-            job_id = await self._look(watch)
-            # What is logged here, and not in the thread that looks, stands in the task's own log.
-            for warning in warnings:
-                self.log.warning("%s", warning)
-            warnings.clear()
+            try:
+                job_id = await self._look(watch)
+            finally:
+                # What is logged here, and not in the thread that looks, stands in the task's own log.
+                for log, message in told:
+                    log("%s", message)
+                told.clear()
             if job_id is not None:
                 return job_id
             await asyncio.sleep(watch.pause(self.poll_interval, self.deadline))
@@ -118,10 +115,16 @@ class AirbyteConnectionTrigger(BaseTrigger):
     async def _look(self, watch: SyncWatch) -> int | None:
         """Look once, in a thread; a moment in which Airflow cannot give the Connection is a look that failed."""
         try:
-            client = (await watcher_of(self.airbyte_conn_id)).client
+            watcher = await watcher_of(self.airbyte_conn_id)
         except AirbyteError:
             raise
         except Exception as error:  # of Airflow, and of many kinds; none is the connection's fault
             watch.bear(error)
             return None
-        return await asyncio.get_running_loop().run_in_executor(read_threads(), watch.look, client)
+        looking = asyncio.wrap_future(watcher.look(watch, partial(watch.look, watcher.client.single())))
+        left = None if self.deadline is None else max(self.deadline - time.time(), 0.0) + LAST_LOOK
+        try:
+            await asyncio.wait([looking], timeout=left)
+            return looking.result() if looking.done() else None
+        finally:
+            looking.cancel()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import logging
+from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.triggers import base
@@ -13,14 +15,14 @@ from airflow.triggers.base import TriggerEvent
 from airflow_airbyte_ext.api.arguments import choice_argument, seconds_argument, uuid_argument
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID
-from airflow_airbyte_ext.triggers.connection import read_threads
-from airflow_airbyte_ext.triggers.watching import watcher_of
+from airflow_airbyte_ext.triggers.watching import imported, watcher_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection, Hashable, Sequence
+    from collections.abc import AsyncIterator, Collection, Hashable, Iterator, Sequence
 
     from airflow_airbyte_ext.jobs.endings import Cursor, Endings
     from airflow_airbyte_ext.jobs.report import JobReport
+    from airflow_airbyte_ext.jobs.watcher import JobWatcher
 
     Found = dict[str, list[JobReport]]
 
@@ -44,8 +46,34 @@ class _Watched:
         self.was_read = False
 
 
-# What each shared stream reads for: its trigger objects do not know each other.
-_groups: dict[Hashable, list[_Watched]] = {}
+class _Group:
+    """What one stream reads for."""
+
+    def __init__(self) -> None:
+        self.watched: set[_Watched] = set()
+        # How many have ever come: whether somebody is new is asked each second.
+        self.came = 0
+        self.users = 0
+
+    def add(self, watched: _Watched) -> None:
+        self.watched.add(watched)
+        self.came += 1
+
+
+# The group of each shared stream, whose trigger objects do not know each other; as long as anybody uses it.
+_groups: dict[Hashable, _Group] = {}
+
+
+@contextmanager
+def _group_of(key: Hashable) -> Iterator[_Group]:
+    group = _groups.setdefault(key, _Group())
+    group.users += 1
+    try:
+        yield group
+    finally:
+        group.users -= 1
+        if not group.users and _groups.get(key) is group:
+            del _groups[key]
 
 
 class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
@@ -95,25 +123,28 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[Found]:
         """Read for all triggers that share the stream, as long as there are any."""
         key = _key(kwargs["airbyte_conn_id"], kwargs["poll_interval"])
-        async for found in _stream(kwargs["airbyte_conn_id"], kwargs["poll_interval"], _groups.setdefault(key, [])):
-            yield found
+        with _group_of(key) as group:
+            async for found in _stream(kwargs["airbyte_conn_id"], kwargs["poll_interval"], group):
+                yield found
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Found]) -> AsyncIterator[TriggerEvent]:
         """Yield an event for each end of this connection's syncs."""
-        async for event in self._events(shared_stream, _groups.setdefault(self.shared_stream_key(), [])):
-            yield event
+        with _group_of(self.shared_stream_key()) as group:
+            async for event in self._events(shared_stream, group):
+                yield event
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield the same where Airflow shares no streams (before 3.3)."""
-        alone: list[_Watched] = []
+        alone = _Group()
         async for event in self._events(_stream(self.airbyte_conn_id, self.poll_interval, alone), alone):
             yield event
 
-    async def _events(self, stream: AsyncIterator[Found], group: list[_Watched]) -> AsyncIterator[TriggerEvent]:
+    async def _events(self, stream: AsyncIterator[Found], group: _Group) -> AsyncIterator[TriggerEvent]:
+        await imported("airflow_airbyte_ext.jobs.endings")
         from airflow_airbyte_ext.jobs.endings import Cursor, untold
 
         watched = _Watched(self.connection_id, await self._kept_cursor())
-        group.append(watched)
+        group.add(watched)
         try:
             async for found in stream:
                 if (ended := found.get(self.connection_id)) is None:
@@ -132,7 +163,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
                     await asyncio.sleep(UNTIL_KEPT)
                     await self._keep(watched.cursor)
         finally:
-            group.remove(watched)
+            group.watched.discard(watched)
 
     async def _kept_cursor(self) -> Cursor | None:
         """Return how far an earlier triggerer has told; nothing where Airflow keeps nothing."""
@@ -179,29 +210,33 @@ def _payload(report: JobReport) -> dict[str, Any]:
     }
 
 
-async def _stream(airbyte_conn_id: str, poll_interval: float, group: list[_Watched]) -> AsyncIterator[Found]:
+async def _stream(airbyte_conn_id: str, poll_interval: float, group: _Group) -> AsyncIterator[Found]:
     """Yield what has ended, poll by poll, for ever; what cannot be read now is read later."""
     endings: Endings | None = None
     while True:
-        found: Found = {}
+        found: Found | None = None
+        came = group.came
         try:
-            endings = await _endings(airbyte_conn_id, endings)
-            unread = {watched.connection_id for watched in group if not watched.was_read}
-            loop = asyncio.get_running_loop()
-            found = await loop.run_in_executor(read_threads(), endings.poll, _wanted(group), unread)
+            watcher = await watcher_of(airbyte_conn_id)
+            endings = await _endings(watcher, endings)
+            found = await asyncio.wrap_future(watcher.look(endings, partial(_poll, endings, tuple(group.watched))))
         except Exception as error:  # whatever it is: an error here would end every trigger that shares the stream
             log.warning("Airbyte %r cannot be read; looking again. %s", airbyte_conn_id, error)
         if found:
             yield found
-        await _until_due(poll_interval, group)
+        await _until_due(poll_interval, group, came)
 
 
-async def _endings(airbyte_conn_id: str, known: Endings | None) -> Endings:
+async def _endings(watcher: JobWatcher, known: Endings | None) -> Endings:
     """Return the reader of the Airbyte that the Airflow Connection names now."""
+    await imported("airflow_airbyte_ext.jobs.endings")
     from airflow_airbyte_ext.jobs.endings import Endings
 
-    client = (await watcher_of(airbyte_conn_id)).client
-    return known if known and known.client is client else Endings(client)
+    return known if known and known.client is watcher.client else Endings(watcher.client, pace=watcher.pace)
+
+
+def _poll(endings: Endings, group: Collection[_Watched]) -> Found:
+    return endings.poll(_wanted(group), {watched.connection_id for watched in group if not watched.was_read})
 
 
 def _wanted(group: Collection[_Watched]) -> dict[str, Cursor | None]:
@@ -213,11 +248,10 @@ def _wanted(group: Collection[_Watched]) -> dict[str, Cursor | None]:
     return wanted
 
 
-async def _until_due(poll_interval: float, group: Collection[_Watched]) -> None:
+async def _until_due(poll_interval: float, group: _Group, came: int) -> None:
     """Wait for the next poll; shorter where somebody has come whose connection was not read yet."""
     end = asyncio.get_running_loop().time() + poll_interval
-    here = list(group)
     while (left := end - asyncio.get_running_loop().time()) > 0:
         await asyncio.sleep(min(left, 1.0))
-        if any(watched not in here for watched in group):
+        if group.came != came:
             return

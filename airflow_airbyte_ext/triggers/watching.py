@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -49,7 +50,19 @@ def _forget(airbyte_conn_id: str, asking: asyncio.Task[JobWatcher]) -> None:
         asking.exception()  # those who asked have it; where all of them are gone it is nobody's
 
 
+async def imported(*names: str) -> None:
+    """Import modules in a thread: the first time takes longer than the event loop may be held up."""
+    for name in names:
+        await asyncio.to_thread(importlib.import_module, name)
+
+
 async def _ask(airbyte_conn_id: str) -> JobWatcher:
+    await imported(
+        "airflow.providers.common.compat.connection",
+        "airflow_airbyte_ext.hooks.airbyte",
+        "airflow_airbyte_ext.api.client",
+        "airflow_airbyte_ext.jobs.watcher",
+    )
     from airflow.providers.common.compat.connection import get_async_connection
 
     from airflow_airbyte_ext.hooks.airbyte import settings_from_connection

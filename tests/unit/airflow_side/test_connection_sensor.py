@@ -2,7 +2,13 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import socket
+import subprocess
+import sys
+import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 
 import pytest
@@ -14,10 +20,13 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteJobUnreadableError
+from airflow_airbyte_ext.jobs import pace
 from airflow_airbyte_ext.sensors.airbyte import AirbyteConnectionSensor
 from airflow_airbyte_ext.testing import Fault, Step
 from airflow_airbyte_ext.testing.world import WORKSPACE_ID
+from airflow_airbyte_ext.triggers import connection as module
 from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
 
 LONG_AGO = "2026-01-01T00:00:00+00:00"
 UNKNOWN_ID = "99999999-9999-4999-8999-999999999999"
@@ -195,7 +204,8 @@ def test_too_long_a_wait_is_airflows_own_time_out(airbyte, connection_id, contex
         task.execute_complete(context, event)
 
 
-def test_a_trigger_survives_looks_that_fail(airbyte, connection_id, context) -> None:
+def test_a_trigger_survives_looks_that_fail(airbyte, connection_id, context, monkeypatch) -> None:
+    monkeypatch.setattr(pace, "LONGEST_BACK_OFF", 0.1)
     trigger = deferral_of(sensor(connection_id, deferrable=True, poke_interval=0.1), context)
     job_id = ended(airbyte, connection_id)
     for fault in (Fault.status(503), Fault.drop_before(), Fault.html(), Fault.truncated(), Fault.status(500)):
@@ -217,8 +227,6 @@ def test_a_moment_in_which_airflow_does_not_give_the_connection_is_borne(
 ) -> None:
     trigger = deferral_of(sensor(connection_id, deferrable=True), context)
     job_id = ended(airbyte, connection_id)
-    from airflow_airbyte_ext.triggers import connection as module
-
     real, asked = module.watcher_of, []
 
     async def moody(conn_id):
@@ -256,3 +264,169 @@ def test_running_jobs_and_steps_of_a_script_are_followed(airbyte, connection_id,
     airbyte.script(connection_id, [Step("running", polls=2), Step("succeeded")])
     job_id = airbyte.start_job(connection_id)
     assert sensor(connection_id).execute(context)["job_id"] == job_id
+
+
+@pytest.fixture
+def hung(monkeypatch):
+    """The Airflow Connection of an Airbyte that accepts and never answers; returns whoever has come."""
+    listening, come = socket.create_server(("127.0.0.1", 0), backlog=200), []
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                come.append(listening.accept()[0])
+
+    threading.Thread(target=accept, daemon=True).start()
+    connection = {"conn_type": "airbyteconfig", "host": f"http://127.0.0.1:{listening.getsockname()[1]}"}
+    monkeypatch.setenv("AIRFLOW_CONN_HUNG", json.dumps(connection))
+    yield come
+    listening.shutdown(socket.SHUT_RDWR)
+    listening.close()
+    for one in come:
+        one.close()
+
+
+def waiting_trigger(connection_id, airbyte_conn_id="airbyte_config_default", **arguments) -> AirbyteConnectionTrigger:
+    values = {"since": 0.0, "poll_interval": 0.1, "unreadable_timeout": 600, "known": {"after_job": 1}, **arguments}
+    return AirbyteConnectionTrigger(connection_id=connection_id, airbyte_conn_id=airbyte_conn_id, **values)
+
+
+async def beside(others, first) -> float:
+    """Run the others for a moment; return how long the first event of another one then takes."""
+    waits = [asyncio.create_task(anext(trigger.run())) for trigger in others]
+    await asyncio.sleep(0.3)
+    started = time.monotonic()
+    try:
+        await asyncio.wait_for(anext(first.run()), 10)
+        return time.monotonic() - started
+    finally:
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+
+
+def test_a_hung_airbyte_holds_up_no_other_one(airbyte, connection_id, hung) -> None:
+    ended(airbyte, connection_id)
+    others = [waiting_trigger(UNKNOWN_ID, "hung") for _ in range(40)]
+    assert asyncio.run(beside(others, waiting_trigger(connection_id))) < 2
+    assert 0 < len(hung) <= 20, "it is not asked by all of them at once"
+
+
+def test_a_hung_airbyte_holds_up_no_asset_of_another_one(airbyte, connection_id, hung) -> None:
+    others = [AirbyteSyncEventTrigger(connection_id=UNKNOWN_ID, airbyte_conn_id="hung") for _ in range(40)]
+
+    async def story() -> float:
+        running = asyncio.create_task(
+            beside(others, AirbyteSyncEventTrigger(connection_id=connection_id, poll_interval=0.1))
+        )
+        while not airbyte.calls("listJobsFor"):
+            assert not running.done()
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
+        ended(airbyte, connection_id)
+        return await running
+
+    assert asyncio.run(story()) < 3
+    assert hung
+
+
+def test_the_deadline_ends_a_look_that_hangs(hung, monkeypatch) -> None:
+    monkeypatch.setattr(module, "LAST_LOOK", 0.2)
+    started = time.monotonic()
+    event = fire(waiting_trigger(UNKNOWN_ID, "hung", deadline=time.time() + 0.2))
+    assert event["error"] == "AirbyteJobTimeoutError"
+    assert time.monotonic() - started < 3
+
+
+def test_an_airbyte_that_is_down_is_looked_at_once_at_a_time_and_all_bear_it(airbyte, connection_id) -> None:
+    airbyte.fail_next("*", Fault.status(503), times=1000)
+
+    async def story() -> list[dict]:
+        triggers = [waiting_trigger(connection_id, unreadable_timeout=2) for _ in range(30)]
+        return [event.payload for event in await asyncio.gather(*(anext(trigger.run()) for trigger in triggers))]
+
+    assert {event["error"] for event in asyncio.run(story())} == {"AirbyteJobUnreadableError"}
+    assert 2 <= len(airbyte.journal) <= 20
+
+
+def test_before_airflow_3_3_the_wait_for_the_next_sync_cannot_be_rescheduled(airbyte, connection_id, context) -> None:
+    context["task_state_store"] = None
+    arguments = {"completed_after": None, "mode": "reschedule"}
+    with pytest.raises(AirflowFailException, match=r"needs Airflow 3.3.*Take mode=.poke. or deferrable=True, or give"):
+        sensor(connection_id, **arguments).poke(context)
+    assert sensor(connection_id, completed_after=None).poke(context) is False
+    assert sensor(connection_id, mode="reschedule").poke(context) is False
+    with pytest.raises(TaskDeferred):
+        sensor(connection_id, deferrable=True, **arguments).execute(context)
+
+
+def said_by(one, monkeypatch) -> list[str]:
+    said: list[str] = []
+    for level in ("info", "warning"):
+        monkeypatch.setattr(one.log, level, lambda form, *values: said.append(form % values))
+    return said
+
+
+@pytest.mark.parametrize("soft", [True, False])
+def test_the_log_says_what_was_waited_for_also_at_the_time_out(
+    airbyte, connection_id, context, monkeypatch, soft
+) -> None:
+    ended(airbyte, connection_id)
+    later = datetime(2100, 1, 1, tzinfo=UTC)
+    task = sensor(connection_id, completed_after=later, timeout=0.05, soft_fail=soft)
+    said = said_by(task, monkeypatch)
+    with pytest.raises(AirflowSkipException if soft else AirflowSensorTimeout):
+        task.execute(context)
+    what, newest = f"connection 'Orders' ({connection_id})", "the newest one that succeeded: job 1, ended "
+    ours = [line for line in said if what in line]
+    assert ours[0].startswith(
+        f"Waiting for a sync of {what} that ended at or after 2100-01-01T00:00:00+00:00; {newest}"
+    )
+    assert ours[-1].startswith(f"No sync of {what} has ended well at or after 2100-01-01T00:00:00+00:00; {newest}")
+    assert len(ours) == 2
+
+
+def test_a_deferred_wait_tells_the_same_in_the_triggers_log(airbyte, connection_id, context, monkeypatch) -> None:
+    task = sensor(connection_id, deferrable=True, poke_interval=0.1)
+    in_worker = said_by(task, monkeypatch)
+    trigger = deferral_of(task, context)
+    assert [line for line in in_worker if line.startswith("Waiting for a sync of connection 'Orders'")]
+    in_triggerer = said_by(trigger, monkeypatch)
+    airbyte.script(connection_id, [Step("running", seconds=1), Step("succeeded")])
+    job_id = airbyte.start_job(connection_id)
+    assert fire(trigger)["job_id"] == job_id
+    assert in_triggerer[0] == f"Job {job_id} runs."
+    assert re.match(
+        rf"Job {job_id} of connection 'Orders' \({connection_id}\) succeeded; it ended at 20", in_triggerer[1]
+    )
+    assert len(in_triggerer) == 2
+
+
+def test_a_retry_tells_anew_what_is_waited_for(airbyte, connection_id, context, monkeypatch) -> None:
+    for _ in range(2):
+        task = sensor(connection_id, completed_after=None)
+        said = said_by(task, monkeypatch)
+        assert task.poke(context) is False
+        assert [line for line in said if line.startswith("Waiting for the next sync of connection 'Orders'")]
+
+
+def test_what_takes_long_to_import_is_imported_beside_the_event_loop(airbyte, connection_id) -> None:
+    code = f"""
+import asyncio, sys, threading
+imported = {{}}
+class Finder:
+    def find_spec(self, name, *_):
+        imported.setdefault(name, threading.current_thread() is threading.main_thread())
+sys.meta_path.insert(0, Finder())
+from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+before = set(imported)
+values = dict(since=0.0, poll_interval=1, unreadable_timeout=9, deadline=1.0, known={{"after_job": 1}})
+trigger = AirbyteConnectionTrigger(connection_id="{connection_id}", airbyte_conn_id="airbyte_config_default", **values)
+async def run():
+    return [event async for event in trigger.run()]
+asyncio.run(run())
+slow = ("airflow_airbyte_ext.api.client", "requests", "airflow_airbyte_ext.jobs.completed")
+print([name for name in slow if name not in before and imported[name]], "airflow_airbyte_ext.api.client" in before)
+"""
+    said = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True).stdout
+    assert said.strip().splitlines()[-1] == "[] False"

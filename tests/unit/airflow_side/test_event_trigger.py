@@ -6,11 +6,13 @@ import asyncio
 import json
 import subprocess
 import sys
+import time
 from contextlib import suppress
 
 import pytest
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+from airflow_airbyte_ext.jobs import pace
 from airflow_airbyte_ext.testing import Fault
 from airflow_airbyte_ext.triggers import events as module
 from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
@@ -32,6 +34,7 @@ class AssetStateStore(dict):
 def _quick(monkeypatch):
     monkeypatch.setattr(module, "UNTIL_KEPT", 0.0)
     monkeypatch.setattr(module, "TRY_STORE_AGAIN_AFTER", 0.01)
+    monkeypatch.setattr(pace, "LONGEST_BACK_OFF", 0.1)
     module._groups.clear()
 
 
@@ -313,3 +316,33 @@ def test_a_dag_file_with_an_assets_watcher_imports_no_client() -> None:
         "print([name for name in sys.modules if name.startswith(ours)])"
     )
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip().splitlines()[-1] == "[]"
+
+
+def test_a_group_is_forgotten_when_nobody_watches_any_more(airbyte) -> None:
+    ids = [airbyte.add_connection(name=f"c{number}") for number in range(2)]
+
+    async def story() -> None:
+        async with Triggerer(*map(trigger, ids)) as triggerer:
+            await triggerer.polls(airbyte)
+            assert len(module._groups) == 1
+        await asyncio.sleep(0.1)
+        assert module._groups == {}
+
+    asyncio.run(story())
+
+
+def test_to_see_whether_somebody_has_come_costs_nothing_however_many_there_are(connection_id) -> None:
+    group = module._Group()
+    for _ in range(10_000):
+        group.add(module._Watched(connection_id, None))
+
+    async def story() -> float:
+        started = time.process_time()
+        await module._until_due(0.02, group, group.came)
+        return time.process_time() - started
+
+    assert asyncio.run(story()) < 0.02
+    group.add(module._Watched(connection_id, None))
+    started = time.monotonic()
+    asyncio.run(module._until_due(5.0, group, group.came - 1))
+    assert time.monotonic() - started < 3

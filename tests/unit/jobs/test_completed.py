@@ -18,7 +18,14 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobTimeoutError,
     AirbyteJobUnreadableError,
 )
-from airflow_airbyte_ext.jobs.completed import CHECK_EVERY, MOST_JOBS, SyncWatch, ended_syncs, moment_argument
+from airflow_airbyte_ext.jobs.completed import (
+    CHECK_EVERY,
+    MOST_JOBS,
+    TELL_EVERY,
+    SyncWatch,
+    ended_syncs,
+    moment_argument,
+)
 from airflow_airbyte_ext.testing import Failure, Fault, Step
 
 ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
@@ -40,9 +47,10 @@ def ended(airbyte, clock, connection_id, status="succeeded", *, kind="sync", too
     return job_id
 
 
-def watch(connection_id, clock, *, since=0.0, warnings=None, **arguments) -> SyncWatch:
+def watch(connection_id, clock, *, since=0.0, warnings=None, said=None, **arguments) -> SyncWatch:
     told = warnings.append if warnings is not None else (lambda _message: None)
-    return SyncWatch(connection_id, since=since, clock=clock, warn=told, **arguments)
+    tell = said.append if said is not None else (lambda _message: None)
+    return SyncWatch(connection_id, since=since, clock=clock, warn=told, tell=tell, **arguments)
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -153,11 +161,12 @@ def test_an_inactive_connection_is_warned_about_and_may_be_enabled_again(airbyte
     warnings: list[str] = []
     waiting = watch(connection_id, clock, warnings=warnings)
     assert [waiting.look(client) for _ in range(3)] == [None] * 3
-    [warning] = warnings
-    assert "is inactive" in warning
-    clock.now += CHECK_EVERY
-    assert waiting.look(client) is None
-    assert len(warnings) == 2
+    text = 'is inactive, so nothing will sync it; waiting until somebody enables it (on_failure="wait").'
+    assert warnings == [f"Connection 'Paused' ({connection_id}) {text}"]
+    for _ in range(4):
+        clock.now += CHECK_EVERY
+        assert waiting.look(client) is None
+    assert len(warnings) == 1 + 4 * CHECK_EVERY // TELL_EVERY
     with pytest.raises(AirbyteConnectionInactiveError):
         watch(connection_id, clock, on_failure="fail").look(client)
 
@@ -284,3 +293,65 @@ def test_what_is_no_time_is_an_error(value) -> None:
 def test_a_time_without_its_zone_is_an_error_that_shows_how_to_write_it(value) -> None:
     with pytest.raises(AirbyteConfigurationError, match=r"does not say its time zone.*2026-01-31T0.:00:00\+00:00"):
         moment_argument("completed_after", value)
+
+
+def test_the_log_says_what_is_waited_for_and_then_only_what_changes(airbyte, client, clock, connection_id) -> None:
+    ended(airbyte, clock, connection_id)
+    ended(airbyte, clock, connection_id, "failed")
+    said: list[str] = []
+    since = clock.now + 1
+    waiting = watch(connection_id, clock, since=since, said=said)
+
+    def look(known=None) -> list[str]:
+        said.clear()
+        one = watch(connection_id, clock, since=since, said=said, known=known) if known else waiting
+        assert one.look(client) is None
+        return list(said)
+
+    when, then = (datetime.fromtimestamp(at, tz=UTC).isoformat() for at in (since, clock.now - 60))
+    name = f"connection 'Orders' ({connection_id})"
+    line = (
+        f"Waiting for a sync of {name} that ended at or after {when}; "
+        f"the newest one that succeeded: job 1, ended {then}, too early."
+    )
+    assert look() == [line]
+    assert look() == []
+    assert look(json.loads(json.dumps(waiting.known))) == [], "nor in another process"
+    airbyte.script(connection_id, [Step("running", seconds=10**9)])
+    job_id = airbyte.start_job(connection_id)
+    assert look() == [f"Job {job_id} runs."]
+    assert look(json.loads(json.dumps(waiting.known))) == []
+    clock.now += TELL_EVERY
+    assert look() == [line]
+    assert look() == []
+    assert waiting.story() == (
+        f"No sync of {name} has ended well at or after {when}; "
+        f"the newest one that succeeded: job 1, ended {then}, too early."
+    )
+    airbyte.advance(job_id, "succeeded")
+    assert waiting.look(client) == job_id
+    end = datetime.fromtimestamp(clock.now, tz=UTC).isoformat()
+    assert said == [f"Job {job_id} of {name} succeeded; it ended at {end}."]
+
+
+def test_the_log_of_the_wait_for_the_next_sync(airbyte, client, clock, connection_id) -> None:
+    said: list[str] = []
+    waiting = watch(connection_id, clock, since=None, said=said)
+    waiting.look(client)
+    name = f"connection 'Orders' ({connection_id})"
+    assert said == [f"Waiting for the next sync of {name}; none has succeeded lately."]
+
+
+def test_an_inactive_connection_that_is_enabled_again_is_told_of(airbyte, client, clock) -> None:
+    connection_id = airbyte.add_connection(name="Paused", status="inactive")
+    said: list[str] = []
+    waiting = watch(connection_id, clock, said=said)
+    waiting.look(client)
+    clock.now += CHECK_EVERY
+    airbyte.fail_next("getConnection", Fault.status(500), times=1)
+    waiting.look(client)
+    assert len(said) == 1, "a look that cannot see the connection says nothing about it"
+    client.update_connection(connection_id=connection_id, status="active")
+    clock.now += CHECK_EVERY
+    waiting.look(client)
+    assert said[1] == f"Connection 'Paused' ({connection_id}) can be synced again."

@@ -174,3 +174,18 @@ def test_a_newcomer_is_read_at_once_however_many_there_are(airbyte, client, cloc
     reader.poll()
     assert reader.endings.poll(reader.cursors) == {}
     assert set(reader.endings.poll(reader.cursors, unread=ids[:1])) == set(ids[:1])
+
+
+def test_what_nobody_watches_any_more_is_forgotten(airbyte, client, clock) -> None:
+    ids = [airbyte.add_connection(name=f"c{number}") for number in range(MANY)]
+    for connection_id in ids:
+        ended(airbyte, clock, connection_id)
+    reader = Reader(client, clock, ids)
+    reader.poll()
+    airbyte.fail_next("listJobsFor", Fault.status(500))
+    reader.endings.poll(reader.cursors, unread=ids[:1])
+    endings = reader.endings
+    kept = (endings._workspaces, endings._newest, endings._read_at, endings._warned_at)
+    assert all(ids[0] in known for known in kept)
+    endings.poll(dict.fromkeys(ids[-1:]))
+    assert set().union(*kept, endings._is_due) <= {ids[-1], ""}
