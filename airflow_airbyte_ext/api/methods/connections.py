@@ -106,7 +106,7 @@ class ConnectionMethods(Sender):
 
     def search_connections(self, **search: Unpack[ConnectionSearch]) -> ConnectionReadList:
         """
-        Ask the server for connections. Servers of many releases answer none: prefer `airflow_airbyte_ext.connections.find`.
+        Ask the server for connections. Servers of many releases answer none: prefer `connections.find`.
 
         :param search: See `requests.connections.ConnectionSearch`.
         """

@@ -128,7 +128,7 @@ class DestinationSearch(TypedDict, total=False):
 
 @request_model
 class ConnectionSearch(TypedDict, total=False):
-    """What a connection must be like. Servers of many releases find nothing: see `airflow_airbyte_ext.connections.find`."""
+    """What a connection must be like. Servers of many releases find nothing: see `connections.find`."""
 
     connection_id: Uuid
     name: str
