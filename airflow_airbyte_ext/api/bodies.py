@@ -67,9 +67,6 @@ def body_of(
     """
     if operation.request is None:
         return None
-    for name, value in arguments.items():
-        if _is_split_text(operation.request, name, value):
-            raise AirbyteConfigurationError(f"{operation.operation_id}: {_no_list(name, ''.join(value))}.")
     try:
         request = _adapter(operation.request).validate_python(dict(arguments))
     except ValidationError as error:
@@ -133,14 +130,6 @@ def _complaint(detail: Any, request: type) -> str:
         case _:
             words: str = detail["msg"]
             return f"{where}: {words[0].lower()}{words[1:]}"
-
-
-def _is_split_text(request: type, name: str, value: Any) -> bool:
-    """Whether a list was made of a text, which is a letter in each place then."""
-    is_text = (
-        isinstance(value, list) and len(value) > 1 and all(isinstance(part, str) and len(part) == 1 for part in value)
-    )
-    return is_text and get_type_hints(request).get(name) == list[str]
 
 
 def _no_list(where: str, text: str) -> str:

@@ -122,8 +122,8 @@ class AirbyteJobTrigger(BaseTrigger):
 
     async def _wait(self) -> JobRead:
         ended: asyncio.Future[JobRead] = asyncio.get_running_loop().create_future()
+        watcher = await self._patient_watcher()  # first: it imports in a thread what the wait needs
         wait = self._job_wait(ended)
-        watcher = await self._patient_watcher()
         watcher.add(wait)
         try:
             while not (await asyncio.wait([ended], timeout=LOOK_AT_CONNECTION_EVERY))[0]:

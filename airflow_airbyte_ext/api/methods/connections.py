@@ -98,7 +98,7 @@ class ConnectionMethods(Sender):
         """
         return self._send(
             op.LIST_CONNECTIONS_FOR_WORKSPACES_PAGINATED,
-            workspace_ids=list(workspace_ids),
+            workspace_ids=workspace_ids,
             user_id=user_id,
             include_deleted=include_deleted,
             **given(pagination=page(page_size, row_offset), tag_ids=tag_ids),
@@ -158,7 +158,7 @@ class ConnectionMethods(Sender):
 
     def get_connection_statuses(self, *, connection_ids: Sequence[str]) -> list[ConnectionStatusRead]:
         """Return how connections are doing (since 0.50.18)."""
-        return self._send(op.GET_CONNECTION_STATUSES, connection_ids=list(connection_ids))
+        return self._send(op.GET_CONNECTION_STATUSES, connection_ids=connection_ids)
 
     def get_connection_last_job_per_stream(
         self, *, connection_id: str, streams: Sequence[StreamKey] | None = None

@@ -66,7 +66,7 @@ class JobMethods(Sender):
         """
         return self._send(
             op.LIST_JOBS_FOR,
-            config_types=list(config_types),
+            config_types=config_types,
             **given(config_id=config_id, including_job_id=including_job_id, pagination=page(page_size, row_offset)),
             **filters,
         )
@@ -83,8 +83,8 @@ class JobMethods(Sender):
         """Return a page of the jobs of whole workspaces, newest first (since 0.50.6); see `list_jobs_for`."""
         return self._send(
             op.LIST_JOBS_FOR_WORKSPACES,
-            config_types=list(config_types),
-            workspace_ids=list(workspace_ids),
+            config_types=config_types,
+            workspace_ids=workspace_ids,
             **given(pagination=page(page_size, row_offset)),
             **filters,
         )
