@@ -70,6 +70,7 @@ class _Loop:
         probe = asyncio.create_task(self._probe())
         first = await self._phase(1, 0.0, latency, limit=limit, together=False)
         gc.collect()  # as in a triggerer that has been running for a while: what was imported is old by then
+        await asyncio.sleep(2 * PROBE_INTERVAL)  # so that the probe does not count that
         figures = await self._phase(count, job_seconds, latency, limit=limit, together=together)
         probe.cancel()
         first_figures = {f"first_{name}": first[name] for name in ("stall", "cpu", "requests")}
