@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.bodies import body_of
+from airflow_airbyte_ext.api.known import existing_connection
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
 from airflow_airbyte_ext.api.models.connections import ConnectionRead
 from airflow_airbyte_ext.api.operations import UPDATE_CONNECTION
 from airflow_airbyte_ext.api.requests.connections import ConnectionChanges
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
 from airflow_airbyte_ext.connections.find import TAGS_SINCE, find_connections
-from airflow_airbyte_ext.connections.read import existing_connection
 from airflow_airbyte_ext.connections.schedule import schedule_fields
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteUpdateUnverifiedError
 

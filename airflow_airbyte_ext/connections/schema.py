@@ -6,9 +6,9 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_airbyte_ext.api.known import existing_connection
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog, AirbyteStreamConfiguration
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
-from airflow_airbyte_ext.connections.read import existing_connection
 from airflow_airbyte_ext.exceptions import AirbyteDiscoveryError
 
 if TYPE_CHECKING:

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
+from airflow_airbyte_ext.api.known import known_connection
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteConfigurationError,
@@ -21,7 +22,7 @@ from airflow_airbyte_ext.exceptions import (
 from airflow_airbyte_ext.jobs.find import RESET, jobs_of, replication_kinds
 from airflow_airbyte_ext.jobs.report import report_of
 from airflow_airbyte_ext.jobs.status import Verdict, verdict
-from airflow_airbyte_ext.jobs.usable import connection_problem, known_connection
+from airflow_airbyte_ext.jobs.usable import connection_problem
 from airflow_airbyte_ext.jobs.wait import LONGEST_RETRY_AFTER, UNREADABLE_TIMEOUT, WARNING_INTERVAL
 
 if TYPE_CHECKING:

@@ -4,36 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_airbyte_ext.api.known import deleted_error, known_connection
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
-    AirbyteConnectionDeletedError,
     AirbyteConnectionInactiveError,
     AirbyteConnectionLockedError,
     AirbyteConnectionUnknownError,
     AirbyteConnectionUnusableError,
-    AirbyteNotFoundError,
 )
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.models.connections import ConnectionRead
-
-
-def known_connection(client: AirbyteClient, connection_id: str) -> ConnectionRead:
-    """
-    Return a connection.
-
-    :raises AirbyteConnectionUnknownError: The server does not have it; says what to do.
-    :raises AirbyteApiError: Airbyte could not be asked.
-    """
-    try:
-        return client.get_connection(connection_id=connection_id)
-    except AirbyteNotFoundError:
-        raise AirbyteConnectionUnknownError(
-            f"{client.settings.base_url} has no connection {connection_id}. Check the id, and that the Airflow "
-            "Connection points at the right Airbyte.",
-            connection_id=connection_id,
-        ) from None
 
 
 def connection_problem(client: AirbyteClient, connection_id: str) -> AirbyteConnectionUnusableError | None:
@@ -51,10 +32,7 @@ def connection_problem(client: AirbyteClient, connection_id: str) -> AirbyteConn
                 f"{name} is inactive. Enable it in Airbyte, or take this task out.", connection_id=connection_id
             )
         case "deprecated":
-            return AirbyteConnectionDeletedError(
-                f"{name} was deleted in Airbyte. Give the id of the connection that took its place.",
-                connection_id=connection_id,
-            )
+            return deleted_error(connection)
         case "locked":
             reason = f" ({connection.status_reason})" if connection.status_reason else ""
             return AirbyteConnectionLockedError(

@@ -163,8 +163,8 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         )
 
     def _chosen_streams(self, client: AirbyteClient) -> list[StreamKey] | None:
+        from airflow_airbyte_ext.api.known import known_connection
         from airflow_airbyte_ext.api.streams import resolve_streams
-        from airflow_airbyte_ext.jobs.usable import known_connection
 
         if self.streams is None:
             return None
@@ -250,7 +250,7 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
 def _chosen_streams(
     client: AirbyteClient, connection_id: str, streams: Sequence[str | Mapping[str, Any]] | None
 ) -> list[StreamKey] | None:
+    from airflow_airbyte_ext.api.known import known_connection
     from airflow_airbyte_ext.api.streams import resolve_streams
-    from airflow_airbyte_ext.jobs.usable import known_connection
 
     return None if streams is None else resolve_streams(streams, known_connection(client, connection_id).streams())

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
+from airflow_airbyte_ext.api.known import known_connection
 from airflow_airbyte_ext.api.streams import stream_name
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
@@ -24,7 +25,6 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.jobs.running import make_way
-from airflow_airbyte_ext.jobs.usable import known_connection
 from airflow_airbyte_ext.snapshots.content import StateContent, content_of
 from airflow_airbyte_ext.snapshots.diff import diff
 from airflow_airbyte_ext.snapshots.plan import RestorePlan, Write, plan_writes

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext import __version__
 from airflow_airbyte_ext.api.arguments import uuid_argument
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
+from airflow_airbyte_ext.api.known import known_connection
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteError,
@@ -19,7 +20,6 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteSnapshotFormatError,
 )
 from airflow_airbyte_ext.jobs.find import newest_job
-from airflow_airbyte_ext.jobs.usable import known_connection
 from airflow_airbyte_ext.snapshots.content import StateContent, canonical_json, content_of
 
 if TYPE_CHECKING:

@@ -3,9 +3,17 @@
 from __future__ import annotations
 
 import threading
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, TypeAdapter
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    TypeAdapter,
+    model_validator,
+)
 from pydantic.alias_generators import to_camel
 
 Item = TypeVar("Item")
@@ -43,3 +51,22 @@ class AirbyteModel(BaseModel):
         validate_by_alias=True,
         protected_namespaces=(),
     )
+
+
+class AnsweredModel(AirbyteModel):
+    """An object that is also kept as Airbyte wrote it, for those who save it or compare it."""
+
+    _answered: dict[str, Any] = PrivateAttr(default_factory=dict)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _keep_answer(cls, answer: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        model = handler(answer)
+        if isinstance(answer, dict):
+            model._answered = answer
+        return model
+
+    @property
+    def answered(self) -> dict[str, Any]:
+        """The object exactly as Airbyte wrote it, with what this model does not know."""
+        return self._answered

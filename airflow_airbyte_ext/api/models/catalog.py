@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any
 
-from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import BeforeValidator, Field
 
-from airflow_airbyte_ext.api.models.base import AirbyteModel, Items
+from airflow_airbyte_ext.api.models.base import AirbyteModel, AnsweredModel, Items
 from airflow_airbyte_ext.api.models.jobs import StreamDescriptor
 from airflow_airbyte_ext.api.streams import StreamKey
 
@@ -78,24 +78,10 @@ class AirbyteStreamAndConfiguration(AirbyteModel):
         return self.config is None or self.config.selected is not False
 
 
-class AirbyteCatalog(AirbyteModel):
+class AirbyteCatalog(AnsweredModel):
     """All streams of a source, or of a connection."""
 
     streams: Items[AirbyteStreamAndConfiguration] = Field(default_factory=list)
-    _answered: dict[str, Any] = PrivateAttr(default_factory=dict)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _keep_answer(cls, answer: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        catalog = handler(answer)
-        if isinstance(answer, dict):
-            catalog._answered = answer
-        return catalog
-
-    @property
-    def answered(self) -> dict[str, Any]:
-        """The catalog exactly as Airbyte wrote it, for those who keep it or compare it."""
-        return self._answered
 
 
 class FieldSchema(AirbyteModel):

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Self
+from typing import Any
 
-from pydantic import Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import Field
 
-from airflow_airbyte_ext.api.models.base import AirbyteModel, Items
+from airflow_airbyte_ext.api.models.base import AirbyteModel, AnsweredModel, Items
 from airflow_airbyte_ext.api.models.jobs import StreamDescriptor
 
 
@@ -24,7 +24,7 @@ class GlobalState(AirbyteModel):
     stream_states: Items[StreamState] = Field(default_factory=list)
 
 
-class ConnectionState(AirbyteModel):
+class ConnectionState(AnsweredModel):
     """A connection's whole state. `state_type` is `stream`, `global`, `legacy` or `not_set` (absent before 0.39.21)."""
 
     connection_id: str
@@ -32,17 +32,3 @@ class ConnectionState(AirbyteModel):
     state: Any = None
     stream_state: list[StreamState] | None = None
     global_state: GlobalState | None = None
-    _answered: dict[str, Any] = PrivateAttr(default_factory=dict)
-
-    @model_validator(mode="wrap")
-    @classmethod
-    def _keep_answer(cls, answer: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        state = handler(answer)
-        if isinstance(answer, dict):
-            state._answered = answer
-        return state
-
-    @property
-    def answered(self) -> dict[str, Any]:
-        """The state exactly as Airbyte wrote it, with what this model does not know, for those who keep it."""
-        return self._answered
