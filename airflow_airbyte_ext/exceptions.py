@@ -11,9 +11,11 @@ Every error that this package raises.
     + AirbyteStatusError                 Airbyte said no
       + AirbyteBadRequestError           400, 422
       + AirbyteAuthenticationError       401, or wrong credentials
+        + AirbyteProxyAuthenticationError ... at a proxy before Airbyte
       + AirbytePermissionError           403
       + AirbyteNotFoundError             404
       + AirbyteConflictError             409
+      + AirbyteRequestTooLargeError      413
       + AirbyteBusyError                 423
       + AirbyteRateLimitError            429
       + AirbyteServerError               5xx
@@ -50,6 +52,8 @@ request bodies, state values or a server's stack trace.
 """
 
 from __future__ import annotations
+
+from typing import Literal
 
 
 class AirbyteError(Exception):
@@ -90,9 +94,20 @@ class AirbyteAnswerError(AirbyteApiError):
 
 
 class AirbyteOperationMissingError(AirbyteApiError):
-    """This Airbyte release does not have the operation."""
+    """
+    This Airbyte release does not have the operation.
+
+    :param reported_as: How the server said so: as `json` up to 0.40.27, as `text` since 0.40.28; where it checks
+        tokens with an `empty` body up to 0.51, and in an `other` way since.
+    """
 
     worth_retrying = False
+
+    def __init__(
+        self, message: str, *, operation: str = "", reported_as: Literal["json", "text", "empty", "other"] = "other"
+    ) -> None:
+        super().__init__(message, operation=operation)
+        self.reported_as = reported_as
 
 
 class AirbyteStatusError(AirbyteApiError):
@@ -125,6 +140,10 @@ class AirbyteAuthenticationError(AirbyteStatusError):
     worth_retrying = False
 
 
+class AirbyteProxyAuthenticationError(AirbyteAuthenticationError):
+    """A proxy before Airbyte wants credentials of its own, or other ones (401, 407)."""
+
+
 class AirbytePermissionError(AirbyteStatusError):
     """The credentials are right, but their role may not do this (403)."""
 
@@ -139,6 +158,12 @@ class AirbyteNotFoundError(AirbyteStatusError):
 
 class AirbyteConflictError(AirbyteStatusError):
     """The operation does not fit what the connection is doing now (409)."""
+
+
+class AirbyteRequestTooLargeError(AirbyteStatusError):
+    """The request is larger than Airbyte, or a proxy before it, takes (413)."""
+
+    worth_retrying = False
 
 
 class AirbyteBusyError(AirbyteStatusError):

@@ -165,9 +165,7 @@ class StubServer(ThreadingHTTPServer):
             for path_end, queue in self._queues.items():
                 if path.split("?")[0].endswith(path_end):
                     return queue.popleft() if len(queue) > 1 else queue[0]
-        return StubAnswer(
-            404, b'{"message": "Object not found.", "exceptionClassName": "javax.ws.rs.NotFoundException"}'
-        )
+        return StubAnswer(404, b"Object not found.", {"Content-Type": "application/json"})
 
     def seen(self, path_end: str) -> list[StubRequest]:
         return [request for request in self.requests if request.path.split("?")[0].endswith(path_end)]

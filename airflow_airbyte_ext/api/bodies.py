@@ -2,8 +2,8 @@
 From a caller's arguments to the body of a request: checked, named as Airbyte names them, and only what was given.
 
 Each operation's request is a `TypedDict` in `requests`, whose names are Airbyte's in snake case. `Released` marks the
-fields that not every release declares: newer servers refuse a field that they do not know, and older ones pass over it
-in silence, so neither gets one.
+fields that not every release declares. Releases up to 0.40.27 refuse a request with a field that they do not declare,
+and the newest can be set to; all others pass over it in silence. So a field goes only to a server that has it.
 """
 
 from __future__ import annotations
@@ -17,10 +17,11 @@ from pydantic import ValidationError
 from typing_extensions import is_typeddict
 
 from airflow_airbyte_ext.api.models.base import adapter_of
+from airflow_airbyte_ext.api.releases import IGNORES_UNKNOWN_FIELDS_SINCE
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Collection, Mapping, Sequence
 
     from pydantic import TypeAdapter
 
@@ -44,9 +45,18 @@ class Released:
     gone: str | None = None
     instead: str = ""
 
+    def is_in(self, release: Release) -> bool | None:
+        """Whether a release declares the field; None where that is not sure."""
+        return release.is_within(self.since, self.gone)
+
     def lacking(self, release: Release) -> str | None:
-        """Say why this release surely does not declare the field, or None."""
-        if release.is_before(self.since):
+        """
+        Say why this release does not declare the field, or None.
+
+        Where the release is not known exactly, the field must be sure where a server may refuse it: up to 0.40.27.
+        """
+        may_refuse = release.is_before(IGNORES_UNKNOWN_FIELDS_SINCE) and not release.is_at_least(self.since)
+        if release.is_before(self.since) or may_refuse:
             return f"came with Airbyte {self.since}"
         if self.gone and release.is_at_least(self.gone):
             return f"is gone since Airbyte {self.gone}"
@@ -54,14 +64,18 @@ class Released:
 
 
 def body_of(
-    operation: Operation[Any], arguments: Mapping[str, Any], release: Callable[[], Release]
+    operation: Operation[Any],
+    arguments: Mapping[str, Any],
+    release: Callable[[], Release],
+    declared: Collection[str] = (),
 ) -> dict[str, Any] | None:
     """
     Return the JSON body of a request.
 
     :param operation: Whose request.
     :param arguments: By their names in snake case.
-    :param release: Tells the server's release; asked only where a field is not in all of them.
+    :param release: Returns the server's release; called only where a field is not in all of them.
+    :param declared: Fields that this server surely declares, whatever its release: they were in its own response.
     :raises AirbyteConfigurationError: Names the argument that is missing, unknown, of the wrong type, or not of this
         release.
     """
@@ -74,7 +88,7 @@ def body_of(
             f"{operation.operation_id}: "
             f"{'; '.join(_complaint(detail, operation.request) for detail in error.errors()[:5])}."
         ) from None
-    _check_release(operation, request, release)
+    _check_release(operation, request.keys() - set(declared), release)
     body: dict[str, Any] = _adapter(operation.request).dump_python(
         request, mode="json", by_alias=True, exclude_unset=True
     )
@@ -97,9 +111,9 @@ def _mark(hint: Any) -> Released | None:
     return None
 
 
-def _check_release(operation: Operation[Any], request: Mapping[str, Any], release: Callable[[], Release]) -> None:
+def _check_release(operation: Operation[Any], names: Collection[str], release: Callable[[], Release]) -> None:
     for name, mark in released_fields(operation.request).items() if operation.request else ():
-        if name not in request:
+        if name not in names:
             continue
         if lacking := mark.lacking(release()):
             instead = f" {mark.instead}" if mark.instead else " Leave it out."

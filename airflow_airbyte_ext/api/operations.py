@@ -7,9 +7,9 @@ whose own document has the operation, and `gone` the first that has it no more.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
-from typing import Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from airflow_airbyte_ext.api.models import connections as c
 from airflow_airbyte_ext.api.models import instance as i
@@ -22,6 +22,9 @@ from airflow_airbyte_ext.api.requests import connections as of_connections
 from airflow_airbyte_ext.api.requests import instance as of_instance
 from airflow_airbyte_ext.api.requests import jobs as of_jobs
 from airflow_airbyte_ext.api.requests import web_backend as of_web_backend
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.api.releases import Release
 
 Answer = TypeVar("Answer")
 
@@ -56,6 +59,7 @@ class Operation(Generic[Answer]):
     :param method: The HTTP method.
     :param read_timeout: Least time to wait for the answer in seconds, where Airbyte itself waits.
     :param holds_secrets: Whether the request holds state or credentials, which a server's complaint may repeat.
+    :param is_500_final: Whether 500 is a response that repeating does not change.
     """
 
     operation_id: str
@@ -70,6 +74,11 @@ class Operation(Generic[Answer]):
     method: str = "POST"
     read_timeout: float = 0.0
     holds_secrets: bool = False
+    is_500_final: bool = False
+
+    def is_in(self, release: Release) -> bool | None:
+        """Whether a release has this operation; None where that is not sure."""
+        return release.is_within(self.since, self.gone)
 
 
 def _read(
@@ -90,7 +99,13 @@ _Nothing = type(None)
 
 GET_HEALTH_CHECK = _read("getHealthCheck", "/v1/health", "0.6.1", i.HealthCheckRead, method="GET")
 GET_INSTANCE_CONFIGURATION = _read(
-    "getInstanceConfiguration", "/v1/instance_configuration", "0.50.9", i.InstanceConfigurationResponse, method="GET"
+    "getInstanceConfiguration",
+    "/v1/instance_configuration",
+    "0.50.9",
+    i.InstanceConfigurationResponse,
+    method="GET",
+    # Of an instance that nobody has set up yet.
+    is_500_final=True,
 )
 # Buying a token changes nothing that anybody else sees.
 APPLICATION_TOKEN_REQUEST = _read(
@@ -349,7 +364,11 @@ WEB_BACKEND_GET_CONNECTION = _read(
     "0.1.0",
     w.WebBackendConnectionRead,
     of_web_backend.WebBackendConnectionRequestBody,
-    read_timeout=DISCOVERY_TIMEOUT,
+)
+# The same with a discovery: each request starts another run of the connector, and the server closes the connection
+# after five minutes without a byte.
+WEB_BACKEND_DISCOVER_CONNECTION = replace(
+    WEB_BACKEND_GET_CONNECTION, repeat=Repeat.NEVER, read_timeout=DISCOVERY_TIMEOUT
 )
 WEB_BACKEND_GET_WORKSPACE_STATE = _read(
     "webBackendGetWorkspaceState",
@@ -440,13 +459,13 @@ GET_SOURCE = _read("getSource", "/v1/sources/get", "0.1.0", i.SourceRead, of.Sou
 LIST_SOURCES_FOR_WORKSPACE = _read(
     "listSourcesForWorkspace", "/v1/sources/list", "0.1.0", i.SourceReadList, of_instance.ActorListRequestBody
 )
-DISCOVER_SCHEMA_FOR_SOURCE = _read(
+DISCOVER_SCHEMA_FOR_SOURCE = _write(
     "discoverSchemaForSource",
     "/v1/sources/discover_schema",
     "0.3.0",
     i.SourceDiscoverSchemaRead,
     of_instance.SourceDiscoverSchemaRequestBody,
-    role="editor",
+    "editor",
     read_timeout=DISCOVERY_TIMEOUT,
 )
 GET_DESTINATION = _read(
@@ -469,5 +488,7 @@ LIST_OPERATIONS_FOR_CONNECTION = _read(
 )
 
 OPERATIONS: dict[str, Operation[Any]] = {
-    row.operation_id: row for row in list(globals().values()) if isinstance(row, Operation)
+    row.operation_id: row
+    for row in list(globals().values())
+    if isinstance(row, Operation) and row is not WEB_BACKEND_DISCOVER_CONNECTION
 }

@@ -1,4 +1,4 @@
-"""Airbyte's release numbers, and what to think where a server does not tell its own."""
+"""Airbyte's release numbers, and what is known of a server that does not report its own."""
 
 from __future__ import annotations
 
@@ -6,8 +6,11 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar
 
-# Before this release a server does not tell its own.
+OLDEST_RELEASE = "0.36.0"
+# The first release that reports itself (facts, section 4).
 FIRST_TO_TELL = "0.57.4"
+# The first release on Micronaut: before it a request with a field that the server does not declare gets 422.
+IGNORES_UNKNOWN_FIELDS_SINCE = "0.40.28"
 
 _NEWEST = (9999,)
 
@@ -15,19 +18,21 @@ _NEWEST = (9999,)
 @dataclass(frozen=True)
 class Release:
     """
-    An Airbyte release.
+    An Airbyte release, or all that is known of it.
 
-    :param text: As the server tells it; None before 0.57.4, which do not.
-    :param not_before: What is known of a server that does not tell: it is this release or newer ...
-    :param before: ... and older than this one. Both are None for a server that could not be asked.
+    :param text: As the server reports it; None before 0.57.4, which do not.
+    :param not_before: Of a server that does not report it: it is this release or newer, the oldest one here ...
+    :param before: ... and older than this one; None for a server that could not be asked.
     """
 
     text: str | None
-    not_before: str | None = None
+    not_before: str = OLDEST_RELEASE
     before: str | None = None
 
-    UNTOLD: ClassVar[Release]
-    UNKNOWN: ClassVar[Release]
+    UP_TO_0_40_27: ClassVar[Release]
+    FROM_0_50_0: ClassVar[Release]
+    FROM_0_40_28: ClassVar[Release]
+    FROM_0_50_9: ClassVar[Release]
     UNREADABLE: ClassVar[Release]
 
     @property
@@ -44,22 +49,32 @@ class Release:
     def is_at_least(self, other: str) -> bool:
         """Whether this release surely is `other` or newer."""
         if self.text is None:
-            return self.not_before is not None and _numbers(self.not_before) >= _numbers(other)
+            return _numbers(self.not_before) >= _numbers(other)
         return _numbers(self.text) >= _numbers(other)
+
+    def is_within(self, since: str, gone: str | None) -> bool | None:
+        """Whether this release has what came with `since` and went with `gone`; None where that is not sure."""
+        if self.is_before(since) or (gone is not None and self.is_at_least(gone)):
+            return False
+        return True if self.is_at_least(since) and (gone is None or self.is_before(gone)) else None
 
     @property
     def words(self) -> str:
         """What it is, to follow "this Airbyte is"."""
         if self.text is None:
-            return f"older than {self.before}, which do not tell their release" if self.before else str(self)
+            return f"{self}, and does not report its exact release" if self.before else str(self)
         return self.text if _numbers(self.text) != _NEWEST else f"a development version ({self.text})"
 
     def __str__(self) -> str:
-        return self.text or "of unknown release"
+        if self.text or self.before is None:
+            return self.text or "of unknown release"
+        return f"{self.not_before} or newer, before {self.before}"
 
 
-Release.UNTOLD = Release(None, not_before="0.50.9", before=FIRST_TO_TELL)
-Release.UNKNOWN = Release(None, before=FIRST_TO_TELL)
+Release.UP_TO_0_40_27 = Release(None, before="0.40.28")
+Release.FROM_0_40_28 = Release(None, not_before="0.40.28", before="0.50.9")
+Release.FROM_0_50_0 = Release(None, not_before="0.50.0", before="0.50.9")
+Release.FROM_0_50_9 = Release(None, not_before="0.50.9", before=FIRST_TO_TELL)
 Release.UNREADABLE = Release(None)
 
 

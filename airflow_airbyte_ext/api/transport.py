@@ -13,16 +13,13 @@ from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 
 from airflow_airbyte_ext import __version__
-from airflow_airbyte_ext.api.answers import is_html, json_or_none, read_answer
+from airflow_airbyte_ext.api.answers import read_answer
 from airflow_airbyte_ext.api.auth import ClientCredentialsAuth, NoAuth, authentication
 from airflow_airbyte_ext.api.clock import Clock, SystemClock
+from airflow_airbyte_ext.api.instance import Instance
 from airflow_airbyte_ext.api.network import network_error
-from airflow_airbyte_ext.api.operations import (
-    APPLICATION_TOKEN_REQUEST,
-    GET_HEALTH_CHECK,
-    GET_INSTANCE_CONFIGURATION,
-    Repeat,
-)
+from airflow_airbyte_ext.api.operations import APPLICATION_TOKEN_REQUEST, Repeat
+from airflow_airbyte_ext.api.refusals import refusal
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
@@ -32,6 +29,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteNotFoundError,
     AirbyteOperationMissingError,
     AirbytePermissionError,
+    AirbyteProxyAuthenticationError,
     AirbyteServerError,
     AirbyteStatusError,
     AirbyteUnreachableError,
@@ -41,7 +39,7 @@ if TYPE_CHECKING:
     from requests import Response
     from requests.auth import AuthBase
 
-    from airflow_airbyte_ext.api.models.instance import AccessToken
+    from airflow_airbyte_ext.api.models.instance import AccessToken, InstanceConfigurationResponse
     from airflow_airbyte_ext.api.operations import Answer, Operation
     from airflow_airbyte_ext.api.settings import ClientSettings
 
@@ -53,8 +51,9 @@ ATTEMPTS = 5
 LONGEST_PAUSE = 30.0
 CONNECT_TIMEOUT = 10.0
 POOLED_CONNECTIONS = 32
-OLDEST_RELEASE = "0.36.0"
 CLOUD_TOKEN_URL = "https://api.airbyte.com/v1/applications/token"
+
+_TOKEN_OPERATION = APPLICATION_TOKEN_REQUEST.operation_id
 
 # Statuses that may pass by themselves. 500 is one only for reads: after a write nobody knows what it did.
 PASSING_STATUSES = {408, 425, 429, 502, 503, 504}
@@ -86,7 +85,7 @@ class Transport:
             }
         )
         self._auth = authentication(settings, buy_token=self._buy_token, clock=self._clock)
-        self._release: Release | None = None
+        self._instance = Instance(self._clock)
 
     def single(self) -> Transport:
         """Return a transport with the same session and credentials that tries everything only once."""
@@ -107,21 +106,23 @@ class Transport:
         return self._send(operation, self.settings.base_url + operation.path, body, auth=self._auth)
 
     def release(self) -> Release:
-        """Return the server's release: `UNTOLD` or `UNKNOWN` before 0.57.4, `UNREADABLE` where it cannot be asked."""
-        if self._release is None:
-            try:
-                version = self._ask_anonymously(GET_INSTANCE_CONFIGURATION).version
-                self._release = Release(version) if version else Release.UNTOLD
-            except AirbyteOperationMissingError:
-                self._release = Release.UNKNOWN
-            except (AirbyteAnswerError, AirbyteStatusError):
-                return Release.UNREADABLE
-        return self._release
+        """Return the server's release, read once; see `Instance.release`."""
+        return self._instance.release(self._send_anonymously)
 
-    def _ask_anonymously(self, operation: Operation[Answer]) -> Answer:
-        # The release may be asked for while a token is being bought, so it must not want one itself.
+    def instance(self) -> InstanceConfigurationResponse | None:
+        """Return what the instance says of itself, read once with the release; None where it says nothing."""
+        return self._instance.configuration(self._send_anonymously)
+
+    def _send_anonymously(self, operation: Operation[Answer]) -> Answer:
+        # The release may be read while a token is being bought, so it must not want one itself.
         auth = NoAuth() if isinstance(self._auth, ClientCredentialsAuth) else self._auth
         return self._send(operation, self.settings.base_url + operation.path, None, auth=auth)
+
+    def _release_if_known(self) -> Release:
+        try:
+            return self.release()
+        except AirbyteApiError:
+            return Release.UNREADABLE
 
     def _send(self, operation: Operation[Answer], url: str, body: Body | None, *, auth: AuthBase) -> Answer:
         retrying = Retrying(
@@ -137,33 +138,15 @@ class Transport:
 
     def _send_once(self, operation: Operation[Answer], url: str, body: Body | None, auth: AuthBase) -> Answer:
         response = self._exchange(operation, url, body, auth)
+        is_token_fresh = False
         if response.status_code == 401 and isinstance(auth, ClientCredentialsAuth):
             auth.discard(response.request)
             response = self._exchange(operation, url, body, auth)
+            is_token_fresh = True
         log.debug("%s: HTTP %s after %s", operation.operation_id, response.status_code, response.elapsed)
-        if self._lacks(operation, response):
-            if operation.gone is None and Release(operation.since).is_before(OLDEST_RELEASE):
-                raise AirbyteAnswerError(
-                    f"{operation.operation_id}: what answers at {self.settings.base_url} does not look like an Airbyte "
-                    f"(HTTP {response.status_code}). Check host and port.",
-                    operation=operation.operation_id,
-                )
-            raise _missing(operation)
-        try:
+        if response.status_code < 400:
             return read_answer(operation, response)
-        except AirbyteAuthenticationError as error:
-            raise self._told_how(error) from None
-
-    def _told_how(self, error: AirbyteAuthenticationError) -> AirbyteAuthenticationError:
-        """Return the error with where and how we signed in: with `auto` nobody else knows."""
-        settings = self.settings
-        chosen = " (chosen by auto)" if settings.auth == "auto" else ""
-        return AirbyteAuthenticationError(
-            f"{error} The address is {settings.base_url}, and the authentication {settings.auth_kind!r}{chosen}.",
-            operation=error.operation,
-            http_status=error.http_status,
-            error_id=error.error_id,
-        )
+        raise refusal(operation, response, self.settings, self._release_if_known, is_token_fresh=is_token_fresh)
 
     def _exchange(self, operation: Operation[Any], url: str, body: Body | None, auth: AuthBase) -> Response:
         """Send one request, and turn the network's errors into ours."""
@@ -187,57 +170,59 @@ class Transport:
         except OSError as error:  # which `requests` makes its own errors of
             raise network_error(operation, url, error, settings) from None
 
-    def _lacks(self, operation: Operation[Any], response: Response) -> bool:
-        """Whether an error status means that the operation itself, not the id in its request, is unknown."""
-        if is_html(response) or response.status_code not in (404, 405):
-            return False
-        if response.status_code == 405:
-            return True
-        body = json_or_none(response)
-        if not isinstance(body, dict):
-            return False
-        # Up to 1.8 the body names the server's exception class, which is another one for an unknown path.
-        if exception_class := str(body.get("exceptionClassName") or ""):
-            return "NotFoundKnown" not in exception_class
-        if operation in (GET_HEALTH_CHECK, GET_INSTANCE_CONFIGURATION, APPLICATION_TOKEN_REQUEST):
-            return True  # no id is asked for
-        release = self.release()
-        is_gone = operation.gone is not None and release.is_at_least(operation.gone)
-        return is_gone or release.is_before(operation.since) or "_links" in body
-
     def _buy_token(self) -> AccessToken:
         settings = self.settings
         secret = settings.client_secret.get_secret_value() if settings.client_secret else ""
         credentials = {"client_id": settings.client_id, "client_secret": secret}
-        refusal: AirbyteApiError | None = None
+        missing: AirbyteApiError | None = None
         for url in _token_urls(settings):
             # The public API's twin of the operation, and OAuth servers, want the grant named too.
             grant = {} if url.startswith(settings.base_url + "/v1/") else {"grant-type": "client_credentials"}
             try:
                 return self._send(APPLICATION_TOKEN_REQUEST, url, {**credentials, **grant}, auth=NoAuth())
             except (AirbyteOperationMissingError, AirbyteNotFoundError, AirbyteAnswerError) as error:
-                refusal = error
+                missing = error
+            except AirbyteProxyAuthenticationError:
+                raise
             except (
                 AirbyteAuthenticationError,
                 AirbyteBadRequestError,
                 AirbytePermissionError,
                 AirbyteServerError,
             ) as error:
-                raise _credentials_refused(url, error) from None
-        raise AirbyteAuthenticationError(
-            f"No token endpoint was found ({refusal}) Give its address as token_url, or choose another kind of "
-            "authentication (auth): an Airbyte without token endpoint wants none or basic.",
-            operation=APPLICATION_TOKEN_REQUEST.operation_id,
+                raise self._credentials_refused(url, error) from None
+        raise AirbyteAuthenticationError(_no_token_endpoint(settings, missing), operation=_TOKEN_OPERATION)
+
+    def _credentials_refused(self, url: str, error: AirbyteStatusError) -> AirbyteApiError:
+        """Return one error for wrong credentials: set-ups answer them with 400, 401 or 500."""
+        if error.http_status in PASSING_STATUSES:
+            return error
+        notes = ""
+        if error.http_status >= 500:
+            notes = " Some set-ups also answer 500 to wrong ones."
+        elif error.http_status == 401 and not APPLICATION_TOKEN_REQUEST.is_in(self._release_if_known()):
+            notes = f" An Airbyte before {APPLICATION_TOKEN_REQUEST.since} has no token endpoint, and answers the same."
+        refused = AirbyteAuthenticationError(
+            f"Airbyte gave no token for this client id and secret (HTTP {error.http_status} from {url}). Check both; "
+            f"in a community edition `abctl local credentials` shows them.{notes}",
+            operation=error.operation,
+            http_status=error.http_status,
+            error_id=error.error_id,
         )
+        refused.worth_retrying = error.http_status >= 500
+        return refused
 
 
-def _missing(operation: Operation[Any]) -> AirbyteOperationMissingError:
-    span = f"release {operation.since} or later" if operation.gone is None else f"releases from {operation.since} on"
-    until = f" and before {operation.gone}" if operation.gone else ""
-    instead = operation.instead or "Upgrade Airbyte, or check that the base URL is Airbyte's."
-    return AirbyteOperationMissingError(
-        f"{operation.operation_id} ({operation.path}) is not in this Airbyte: it needs {span}{until}. {instead}",
-        operation=operation.operation_id,
+def _no_token_endpoint(settings: ClientSettings, error: AirbyteApiError | None) -> str:
+    if isinstance(error, AirbyteOperationMissingError) and not settings.token_url:
+        return (
+            f"The Airbyte at {settings.base_url} has no token endpoint: its authentication is off, or it is older than "
+            f"{APPLICATION_TOKEN_REQUEST.since}. Where its tokens come from elsewhere, give that address as token_url; "
+            "else choose auth none, or basic behind a proxy that wants it."
+        )
+    return (
+        f"No token endpoint was found ({error}) Give its address as token_url, or choose another kind of "
+        "authentication (auth): an Airbyte without token endpoint wants none or basic."
     )
 
 
@@ -247,22 +232,6 @@ def _token_urls(settings: ClientSettings) -> list[str]:
     if settings.is_cloud:
         return [CLOUD_TOKEN_URL]
     return [settings.base_url + root + APPLICATION_TOKEN_REQUEST.path for root in ("", "/public")]
-
-
-def _credentials_refused(url: str, error: AirbyteStatusError) -> AirbyteApiError:
-    """Return one error for wrong credentials: releases answer them with 400, 401 or 500."""
-    if error.http_status in PASSING_STATUSES:
-        return error
-    refused = AirbyteAuthenticationError(
-        f"Airbyte gave no token for this client id and secret (HTTP {error.http_status} from {url}). Check both; "
-        "in a community edition `abctl local credentials` shows them."
-        + (" Some releases also answer 500 to wrong ones." if error.http_status >= 500 else ""),
-        operation=error.operation,
-        http_status=error.http_status,
-        error_id=error.error_id,
-    )
-    refused.worth_retrying = error.http_status >= 500
-    return refused
 
 
 def _worth_repeating(operation: Operation[Any], error: BaseException) -> bool:
@@ -276,8 +245,13 @@ def _worth_repeating(operation: Operation[Any], error: BaseException) -> bool:
     if not isinstance(error, AirbyteStatusError) or isinstance(error, AirbyteAuthenticationError):
         return False
     if operation.repeat is Repeat.READ:
-        return error.http_status in PASSING_STATUSES or error.http_status == 500
+        return error.http_status in PASSING_STATUSES or (error.http_status == 500 and _may_pass(operation, error))
     return error.http_status in NOT_ACCEPTED_STATUSES
+
+
+def _may_pass(operation: Operation[Any], error: AirbyteStatusError) -> bool:
+    """Whether a 500 may be another answer next time: an id that is unknown stays so."""
+    return not operation.is_500_final and not isinstance(error, AirbyteNotFoundError)
 
 
 _back_off = wait_random_exponential(multiplier=0.5, max=LONGEST_PAUSE)

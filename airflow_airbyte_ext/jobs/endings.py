@@ -172,6 +172,8 @@ class Endings:
                     newest.setdefault(job.config_id, job.id)
         if not self._recent.is_complete:
             self._is_due.update(connection_ids)
+        refused = self._recent.refused
+        self._is_due.update(connection_id for connection_id, each in workspaces.items() if each in refused)
         self._is_due.update(id for id, job_id in newest.items() if self._newest.get(id) != job_id)
         self._newest |= newest
 

@@ -5,7 +5,12 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.exceptions import AirbyteBadRequestError, AirbyteJobVanishedError, AirbyteOperationMissingError
+from airflow_airbyte_ext.exceptions import (
+    AirbyteBadRequestError,
+    AirbyteJobVanishedError,
+    AirbyteNotFoundError,
+    AirbyteOperationMissingError,
+)
 from airflow_airbyte_ext.jobs.status import verdict
 
 if TYPE_CHECKING:
@@ -92,7 +97,7 @@ class JobReader:
 
     def read(self) -> JobRead | None:
         """
-        Return the job as it is now; None where a list of its connection's jobs does not have it.
+        Return the job as it is now; None where the server does not have it, and says so (since 2.0 it does not).
 
         :raises AirbyteJobVanishedError: The job's id belongs to another connection now.
         """
@@ -101,8 +106,13 @@ class JobReader:
                 return self._checked(self.client.get_job_info_light(id=self.job_id).job)
             except AirbyteOperationMissingError:
                 self._has_light_read = False
+            except AirbyteNotFoundError:
+                return None
         if self.connection_id is None:
-            job = self.client.get_job_info(id=self.job_id).job
+            try:
+                job = self.client.get_job_info(id=self.job_id).job
+            except AirbyteNotFoundError:
+                return None
             self.connection_id = job.config_id
             return job
         found = self.listed()
@@ -129,11 +139,13 @@ class JobReader:
         return None
 
     def read_with_attempts(self) -> tuple[JobRead, list[AttemptRead]] | None:
-        """Return the job and its attempts, with logs only where the release has no other way."""
+        """Return what `read` does, with the attempts; with logs only where the release has no other way."""
         try:
             info = self.client.get_job_info_without_logs(id=self.job_id)
         except AirbyteOperationMissingError:
             if self.connection_id is not None:
                 return self.listed()
             info = self.client.get_job_info(id=self.job_id)
+        except AirbyteNotFoundError:
+            return None
         return self._checked(info.job), [entry.attempt for entry in info.attempts]

@@ -46,9 +46,6 @@ def workspace_of(client: AirbyteClient, connection_id: str) -> str | None:
 
 def _web_app(client: AirbyteClient) -> str:
     """Return the web app's address: as the instance says it, else the API's without /api."""
-    try:
-        instance = client.get_instance_configuration()
-    except AirbyteApiError:
-        instance = None
+    instance = client.instance()
     told = instance and (instance.airbyte_url or instance.webapp_url)
     return (told or client.settings.base_url.removesuffix("/api")).rstrip("/")

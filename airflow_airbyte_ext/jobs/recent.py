@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
-from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteOperationMissingError
+from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteOperationMissingError, AirbytePermissionError
 from airflow_airbyte_ext.jobs.find import replication_kinds
 from airflow_airbyte_ext.jobs.pace import Pace, is_down
 from airflow_airbyte_ext.jobs.status import verdict
@@ -68,7 +68,9 @@ class RecentJobs:
         # Every change since then is known, or will be told by the walk that goes on.
         self._told_since = math.inf
         self.is_complete = True
-        """Whether the last read told every change since the one before."""
+        """Whether the last read told every change since the one before, but for workspaces that are refused."""
+        self._is_split = False
+        self._refused_until: dict[str, float] = {}
 
     def can_list(self) -> bool | None:
         """Whether this Airbyte surely has such a list; None where it cannot be asked for its release now."""
@@ -96,6 +98,12 @@ class RecentJobs:
         """Whether every change from now on will be told: so it is enough to have read a job once since."""
         return self._mark is not None
 
+    @property
+    def refused(self) -> set[str]:
+        """The workspaces whose jobs these credentials may not list, while others could be listed."""
+        now = self._clock.time()
+        return {workspace for workspace, until in self._refused_until.items() if now < until}
+
     def read(self, workspace_ids: Sequence[str]) -> Generator[list[JobRead], None, None]:
         """
         Return, page by page, the jobs of these workspaces that changed, and some that did not.
@@ -114,7 +122,7 @@ class RecentJobs:
             if floor is not None:
                 self._told_since = floor
         try:
-            newest = yield from self._walk(workspace_ids, floor, sure)
+            newest = yield from self._walk_all(workspace_ids, floor, sure)
         except BaseException:
             with self._lock:
                 self._thorough_at, self._told_since = -math.inf, math.inf
@@ -130,11 +138,37 @@ class RecentJobs:
         oldest = min(mark, self._thorough_since or mark) - 2 * OVERLAP
         self._known = {id: seen for id, seen in self._known.items() if seen[0] >= oldest}
 
+    def _walk_all(
+        self, workspace_ids: Sequence[str], floor: int | None, sure: float
+    ) -> Generator[list[JobRead], None, int | None]:
+        """Walk the workspaces' jobs together; one by one where Airbyte refuses several at once (2.4: facts, 6)."""
+        self.is_complete = True
+        if not self._is_split:
+            try:
+                return (yield from self._walk(workspace_ids, floor, sure))
+            except AirbytePermissionError as error:
+                if len(workspace_ids) < 2:
+                    raise
+                log.info("Listing jobs of one workspace at a time from now on. %s", error)
+                self._is_split = True
+        newest: list[int | None] = []
+        refusal: AirbytePermissionError | None = None
+        for workspace in [each for each in workspace_ids if each not in self.refused]:
+            try:
+                newest.append((yield from self._walk([workspace], floor, sure)))
+            except AirbytePermissionError as error:
+                log.info("Jobs of workspace %s are read one by one for a while. %s", workspace, error)
+                self._refused_until[workspace] = self._clock.time() + ASK_AGAIN_AFTER
+                refusal = error
+        if refusal and not newest:
+            self._refused_until.clear()
+            raise refusal
+        return max((each for each in newest if each is not None), default=None)
+
     def _walk(
         self, workspace_ids: Sequence[str], floor: int | None, sure: float
     ) -> Generator[list[JobRead], None, int | None]:
         newest: int | None = None
-        self.is_complete = True
         for number in range(MOST_PAGES):
             page = self._page(workspace_ids, floor, number)
             new = [job for job in page if self._known.get(job.id) != (job.updated_at or 0, job.status)]

@@ -41,6 +41,9 @@ log = logging.getLogger(__name__)
 # A job appears in Airbyte's list some time after the request that starts it, which may be lost by then.
 LOOKS_AFTER_A_LOST_ANSWER = (0.5, 1.0, 2.0, 4.0, 8.0)
 SUBMISSIONS = 3
+# Before this release a sync of an inactive connection runs and moves nothing, and up to 0.40.23 the request for an
+# unknown connection is never answered (facts, 3.2).
+CHECKS_CONNECTION_SINCE = "0.43.2"
 
 
 # Returns the connection's newest job, when none is in the way any more.
@@ -115,6 +118,8 @@ class Submitter:
         newest = make_way() if make_way else newest_job(self._client, self._connection_id)
         if newest and not verdict(newest.status).is_final:
             return self._running_already(newest, attach=attach)
+        if not self._client.release().is_at_least(CHECKS_CONNECTION_SINCE):
+            self._explain()
         noted = newest.id if newest else 0
         before_start(noted)
         self._may_have_started = False

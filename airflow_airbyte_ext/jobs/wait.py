@@ -184,7 +184,7 @@ class JobWatch:
 
     def _is_listed_no_more(self, error: AirbyteApiError) -> bool:
         """An Airbyte that was set up anew answers 500 for a job that it had; its list of jobs tells."""
-        if self._reader.connection_id is None or not isinstance(error, AirbyteServerError) or error.http_status != 500:
+        if self._reader.connection_id is None or not isinstance(error, AirbyteStatusError) or error.http_status != 500:
             return False
         try:
             return self._reader.listed() is None

@@ -280,8 +280,11 @@ class JobWatcher:
                     waits = tuple(self._of_job.get(job.id, ()))
                 for wait in waits:
                     self._take_listed_job(wait, job)
+        refused = self._listing.refused
         for wait in self._all():
-            if not self._listing.is_complete:
+            if wait.workspace_id in refused:
+                wait.workspace_id, wait.is_listed = None, False
+            elif not self._listing.is_complete:
                 wait.is_listed = False
             elif wait.is_listed:
                 wait.watch.readable()

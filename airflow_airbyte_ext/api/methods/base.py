@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext.api.bodies import body_of
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from airflow_airbyte_ext.api.models.instance import InstanceConfigurationResponse
     from airflow_airbyte_ext.api.operations import Answer, Operation
     from airflow_airbyte_ext.api.releases import Release
     from airflow_airbyte_ext.api.transport import Transport
@@ -23,8 +26,12 @@ class Sender:
     _transport: Transport
 
     def release(self) -> Release:
-        """Return the server's release, asked for once."""
+        """Return the server's release, read once; see `api.instance.Instance`."""
         return self._transport.release()
 
-    def _send(self, operation: Operation[Answer], **arguments: Any) -> Answer:
-        return self._transport.send(operation, body_of(operation, arguments, self.release))
+    def instance(self) -> InstanceConfigurationResponse | None:
+        """Return what the instance says of itself, read once with the release; None where it says nothing."""
+        return self._transport.instance()
+
+    def _send(self, operation: Operation[Answer], declared: Collection[str] = (), /, **arguments: Any) -> Answer:
+        return self._transport.send(operation, body_of(operation, arguments, self.release, declared))

@@ -11,7 +11,7 @@ from airflow_airbyte_ext.api.requests.base import given, page
 from airflow_airbyte_ext.api.requests.connections import ConnectionChanges
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Mapping, Sequence
 
     from airflow_airbyte_ext.api.models.connections import (
         ConnectionEventList,
@@ -54,7 +54,13 @@ class ConnectionMethods(Sender):
 
         :param changes: See `requests.connections.ConnectionChanges`.
         """
-        return self._send(op.UPDATE_CONNECTION, connection_id=connection_id, **self._changes(connection_id, changes))
+        fields: Mapping[str, Any] = changes
+        declared: Collection[str] = ()
+        if not self.release().is_at_least(PATCHES_SINCE):
+            connection = self.get_connection(connection_id=connection_id)
+            fields = whole_connection(connection, changes, ConnectionChanges, self.release())
+            declared = connection.model_fields_set
+        return self._send(op.UPDATE_CONNECTION, declared, connection_id=connection_id, **fields)
 
     def update_connection_with_reason(
         self, *, connection_id: str, reason: str, **changes: Unpack[ConnectionChanges]
@@ -208,10 +214,3 @@ class ConnectionMethods(Sender):
     def get_connection_event(self, *, connection_id: str, connection_event_id: str) -> ConnectionEventWithDetails:
         """Return one event with all that Airbyte keeps of it (since 0.63.6)."""
         return self._send(op.GET_CONNECTION_EVENT, connection_id=connection_id, connection_event_id=connection_event_id)
-
-    def _changes(self, connection_id: str, changes: ConnectionChanges) -> dict[str, Any]:
-        release = self.release()
-        if release.is_at_least(PATCHES_SINCE):
-            return {**changes}
-        connection = self.get_connection(connection_id=connection_id)
-        return whole_connection(connection, changes, ConnectionChanges, release)

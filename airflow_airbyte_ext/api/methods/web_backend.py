@@ -8,10 +8,11 @@ from airflow_airbyte_ext.api import operations as op
 from airflow_airbyte_ext.api.methods.base import Sender
 from airflow_airbyte_ext.api.methods.whole import PATCHES_SINCE, whole_connection
 from airflow_airbyte_ext.api.requests.base import given
-from airflow_airbyte_ext.api.requests.web_backend import WebBackendConnectionChanges
+from airflow_airbyte_ext.api.requests.web_backend import SKIPS_RESET_SINCE, WebBackendConnectionChanges
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
 
     from airflow_airbyte_ext.api.models.web_backend import (
         WebappConfigResponse,
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
         WebBackendGeographiesListResult,
         WebBackendWorkspaceStateResult,
     )
+    from airflow_airbyte_ext.api.releases import Release
     from airflow_airbyte_ext.api.requests.base import ConnectionStatus
     from airflow_airbyte_ext.api.requests.connections import ConnectionSearch
     from airflow_airbyte_ext.api.requests.web_backend import (
@@ -68,13 +70,14 @@ class WebBackendMethods(Sender):
         """
         Return a connection with its source, destination, operations and last job.
 
-        :param with_refreshed_catalog: Discover the source's schema first, for minutes, and tell what differs.
+        :param with_refreshed_catalog: Discover the source's schema first, for minutes, and tell what differs. This
+            runs the source's connector, so it is not repeated after a lost response.
         """
-        return self._send(
-            op.WEB_BACKEND_GET_CONNECTION,
-            connection_id=connection_id,
-            with_refreshed_catalog=with_refreshed_catalog,
-        )
+        if with_refreshed_catalog:
+            return self._send(
+                op.WEB_BACKEND_DISCOVER_CONNECTION, connection_id=connection_id, with_refreshed_catalog=True
+            )
+        return self._send(op.WEB_BACKEND_GET_CONNECTION, connection_id=connection_id)
 
     def web_backend_get_workspace_state(self, *, workspace_id: str) -> WebBackendWorkspaceStateResult:
         """Say whether a workspace has sources, destinations and connections (since 0.35.65)."""
@@ -133,19 +136,32 @@ class WebBackendMethods(Sender):
         Change a connection as the web app does, and nothing of it but what is given.
 
         :param skip_reset: False lets Airbyte reset or refresh every stream that the new catalog changes, which empties
-            it; True leaves data and state as they are. Before 0.39.36 Airbyte has no such choice, and resets nothing
-            unless it also discovers the schema, which is not asked for here.
+            it; True leaves data and state as they are (since 0.39.36).
         :param changes: See `requests.web_backend.WebBackendConnectionChanges`.
+        :raises AirbyteConfigurationError: Also where the catalog changes, and the server may be too old for skip_reset.
         """
         fields: dict[str, Any] = {**changes}
+        declared: Collection[str] = ()
         release = self.release()
         if not release.is_at_least(PATCHES_SINCE):
             connection = self.web_backend_get_connection(connection_id=connection_id)
             fields = whole_connection(connection, changes, WebBackendConnectionChanges, release)
-        if skip_reset or release.is_at_least(PATCHES_SINCE):
+            declared = connection.model_fields_set
+        if skips_reset := _declares_skip_reset(release, declared):
             fields["skip_reset"] = skip_reset
-        return self._send(op.WEB_BACKEND_UPDATE_CONNECTION, connection_id=connection_id, **fields)
+        elif skip_reset and "sync_catalog" in changes:
+            raise AirbyteConfigurationError(
+                f"webBackendUpdateConnection: skip_reset came with Airbyte {SKIPS_RESET_SINCE}, and this Airbyte is "
+                f"{release.words}: it might reset the changed streams. Use update_connection, which resets nothing."
+            )
+        declared = {*declared, "skip_reset"} if skips_reset else declared
+        return self._send(op.WEB_BACKEND_UPDATE_CONNECTION, declared, connection_id=connection_id, **fields)
 
     def get_webapp_config(self) -> WebappConfigResponse:
         """Return release and edition (anonymous; since 1.7.0)."""
         return self._send(op.GET_WEBAPP_CONFIG)
+
+
+def _declares_skip_reset(release: Release, declared: Collection[str]) -> bool:
+    """Whether the server surely knows the field: by its release, or since it answers with the schedule of 0.40.0."""
+    return release.is_at_least(SKIPS_RESET_SINCE) or "schedule_type" in declared

@@ -18,6 +18,8 @@ from airflow_airbyte_ext.api.requests.base import (
 )
 from airflow_airbyte_ext.api.requests.connections import SCHEDULE_OF_AN_UPDATE, ConnectionFields
 
+SKIPS_RESET_SINCE = "0.39.36"
+
 
 class WebBackendConnectionChanges(ConnectionFields, total=False):
     """What `web_backend_update_connection` can change."""
@@ -41,7 +43,7 @@ class WebBackendConnectionUpdate(WebBackendConnectionChanges, total=False):
     """Changes of a connection, and whether streams that they touch are left as they are."""
 
     connection_id: Required[Uuid]
-    skip_reset: Annotated[bool, Released("0.39.36", instead="Earlier releases reset nothing here.")]
+    skip_reset: Annotated[bool, Released(SKIPS_RESET_SINCE)]
 
 
 @request_model

@@ -266,7 +266,7 @@ LACKING = {
         None,
         "create_connection",
         {**NEW, "backfill_preference": "enabled"},
-        "backfill_preference came with Airbyte 0.63.0, and this Airbyte is older than 0.57.4, which do not tell",
+        "backfill_preference came with Airbyte 0.63.0, and this Airbyte is 0.40.28 or newer, before 0.50.9",
     ),
 }
 

@@ -87,10 +87,13 @@ def test_an_unknown_attempt_is_not_a_missing_operation(start_fake, connect, era)
 
 
 @pytest.mark.parametrize("era", ERAS)
-def test_an_unknown_job_is_a_server_error_in_all_eras(start_fake, connect, era):
-    """Airbyte's own 500 is not turned into something else here."""
-    with pytest.raises(AirbyteServerError, match="getJobInfo"):
-        connect(start_fake(era), attempts=1).get_job_info(id=99)
+def test_an_unknown_job_is_told_by_one_request(start_fake, connect, era):
+    """All releases answer 500. Up to 1.8 its text says why; since 2.0 it may be a failure that passes."""
+    airbyte = start_fake(era)
+    says_why = RELEASE_OF[era] < (2, 0)
+    with pytest.raises(AirbyteNotFoundError if says_why else AirbyteServerError, match="getJobInfo: HTTP 500"):
+        connect(airbyte).get_job_info(id=99)
+    assert len(airbyte.calls("getJobInfo")) == (1 if says_why else 5)
 
 
 def test_the_404_of_an_instance_that_cannot_be_asked_is_an_unknown_id(start_fake, connect):
@@ -119,13 +122,32 @@ def test_the_release_is_asked_for_once(airbyte, client):
     assert len(airbyte.calls("getInstanceConfiguration")) == 1
 
 
-@pytest.mark.parametrize("fault", [Fault.html(), Fault.status(500, {"errorId": "x"}), Fault.status(403, "")])
-def test_a_release_that_could_not_be_read_once_is_asked_for_again(airbyte, connect, fault):
-    """A page that a proxy showed for a moment does not make an Airbyte old for ever."""
-    client = connect(airbyte, attempts=1)
+@pytest.mark.parametrize("fault", [Fault.html(), Fault.status(403, "")])
+def test_a_refused_release_is_read_again_after_five_minutes(airbyte, connect, clock, fault):
+    """A page that a proxy showed once does not make an Airbyte unknown for ever; nor is it asked for each request."""
+    client = connect(airbyte)
     airbyte.fail_next("getInstanceConfiguration", fault)
+    assert {client.release().text, client.single().release().text} == {None}
+    clock.sleep(299)
     assert client.release().text is None
-    assert client.release().text == "2.0.0"
+    clock.sleep(1)
+    assert client.single().release().text == "2.0.0"
+    assert len(airbyte.calls("getInstanceConfiguration")) == 2
+
+
+def test_a_failure_that_passes_is_not_kept(airbyte, connect):
+    """A proxy that could not reach Airbyte for a moment says nothing of the release."""
+    client = connect(airbyte, attempts=1)
+    airbyte.fail_next("getInstanceConfiguration", Fault.status(503))
+    assert [client.release().text, client.release().text] == [None, "2.0.0"]
+
+
+def test_a_fresh_instance_is_read_from_the_web_apps_configuration(airbyte, connect):
+    """500 until somebody has set it up: one request, no retry, and the release comes from elsewhere (since 1.7)."""
+    airbyte.fail_next("getInstanceConfiguration", Fault.status(500, {"errorId": "x"}))
+    client = connect(airbyte)
+    assert [client.release().text, client.single().release().text] == ["2.0.0", "2.0.0"]
+    assert [len(airbyte.calls(each)) for each in ("getInstanceConfiguration", "getWebappConfig")] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -147,18 +169,29 @@ def test_releases_are_in_order(older, newer):
     assert not Release(newer).is_before(older)
 
 
-def test_a_release_that_is_not_told_is_older_than_those_that_tell():
-    """And nothing more is known of it, unless it has the operation that newer ones tell theirs by."""
-    assert Release.UNKNOWN.is_before("0.57.4")
-    assert not Release.UNKNOWN.is_before("0.57.3")
-    assert not Release.UNKNOWN.is_at_least("0.1.0")
-    assert Release.UNTOLD.is_at_least("0.50.9")
-    assert not Release.UNTOLD.is_at_least("0.50.10")
-    assert str(Release.UNKNOWN) == str(Release.UNTOLD) == "of unknown release"
+@pytest.mark.parametrize(
+    ("release", "first", "end"),
+    [
+        (Release.UP_TO_0_40_27, "0.36.0", "0.40.28"),
+        (Release.FROM_0_40_28, "0.40.28", "0.50.9"),
+        (Release.FROM_0_50_9, "0.50.9", "0.57.4"),
+    ],
+)
+def test_a_release_that_is_not_reported_is_a_span(release, first, end):
+    """How the server refuses the question says between which two releases it is."""
+    assert release.is_before(end)
+    assert not release.is_before("0.40.27")
+    assert release.is_at_least(first)
+    assert not release.is_at_least(end)
+    assert release.is_within(first, None) is True
+    assert release.is_within(end, None) is False
+    assert release.is_within("0.1.0", first) is False
+    assert release.is_within(first, "0.57.5") is True
+    assert end in str(release)
 
 
 def test_a_release_that_could_not_be_asked_for_is_surely_nothing():
     """It is neither before nor after any other."""
     assert not Release.UNREADABLE.is_before("99.0.0")
-    assert not Release.UNREADABLE.is_at_least("0.1.0")
+    assert not Release.UNREADABLE.is_at_least("0.36.1")
     assert not Release.UNREADABLE.is_readable

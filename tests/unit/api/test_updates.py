@@ -237,6 +237,12 @@ def test_no_change_is_a_change_of_nothing(start_fake, connect):
 
 # What is known of the release
 
+JERSEY_MISSING = {
+    "message": "Object not found. HTTP 404 Not Found",
+    "exceptionClassName": "io.airbyte.server.errors.IdNotFoundKnownException",
+    "exceptionStack": ["..."],
+}
+
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
@@ -244,12 +250,13 @@ def test_no_change_is_a_change_of_nothing(start_fake, connect):
     [
         ({"body": {"version": "1.0.0"}}, Release("1.0.0"), False),
         ({"body": {"version": "dev"}}, Release("dev"), False),
-        ({"body": {"edition": "community"}}, Release.UNTOLD, False),
-        (None, Release.UNKNOWN, True),
+        ({"body": {"edition": "community"}}, Release.FROM_0_50_9, False),
+        (None, Release.FROM_0_40_28, False),
+        ({"body": JERSEY_MISSING, "status": 404}, Release.UP_TO_0_40_27, True),
         ({"body": {"message": "Forbidden"}, "status": 403}, Release.UNREADABLE, True),
         ({"body": {"message": "no"}, "status": 500}, Release.UNREADABLE, True),
     ],
-    ids=["1.0.0", "dev", "UNTOLD", "UNKNOWN", "UNREADABLE by 403", "UNREADABLE by 500"],
+    ids=["1.0.0", "dev", "0.50.9 on", "0.40.28 on", "to 0.40.27", "UNREADABLE by 403", "UNREADABLE by 500"],
 )
 def test_the_whole_is_sent_wherever_the_release_may_want_it(stub, connect_to, method, answer, release, reads_first):
     """Known to patch: only the change. Not known: what is there is read, and sent with it."""
@@ -268,9 +275,12 @@ def test_the_whole_is_sent_wherever_the_release_may_want_it(stub, connect_to, me
     assert body == ({**there, "name": "New"} if reads_first else {"connectionId": ID, "name": "New"})
 
 
-def test_a_release_is_asked_for_once_unless_it_could_not_be_told(stub, connect_to):
+def test_a_refused_release_is_read_again_after_minutes(stub, connect_to, clock):
+    """A fresh instance answers 500 until somebody has set it up: one request in five minutes is enough."""
     stub.answer("/v1/instance_configuration", {"message": "no"}, status=403)
     stub.answer("/v1/instance_configuration", {"version": "1.0.0"})
     client = connect_to(stub.url, attempts=1)
-    assert [str(client.release()) for _ in range(3)] == ["of unknown release", "1.0.0", "1.0.0"]
+    assert {str(client.release()) for _ in range(3)} == {"of unknown release"}
+    clock.sleep(300)
+    assert {str(client.release()) for _ in range(3)} == {"1.0.0"}
     assert len(stub.requests) == 2

@@ -13,6 +13,7 @@ from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.exceptions import AirbyteOperationMissingError, AirbytePermissionError, AirbyteServerError
 from airflow_airbyte_ext.jobs.pace import Pace
 from airflow_airbyte_ext.jobs.recent import (
+    ASK_AGAIN_AFTER,
     MOST_PAGES,
     OVERLAP,
     PAGE_SIZE,
@@ -38,6 +39,8 @@ class Server:
         self.told_release = Release("1.8.0")
         self.reversed_ties = False
         self.is_sorted = False
+        self.most_workspaces = 1_000
+        self.forbidden: set[str] = set()
 
     def single(self):
         return self
@@ -60,6 +63,8 @@ class Server:
         if self.on_page:
             self.on_page.pop(0)()
         assert row_offset % page_size == 0
+        if len(workspace_ids) > self.most_workspaces or self.forbidden & set(workspace_ids):
+            raise AirbytePermissionError("forbidden", http_status=403)
         assert (filters["order_by_field"], filters["order_by_method"]) == ("updatedAt", "DESC")
         rows = [job for job in self.rows.values() if self.workspace[job.id] in workspace_ids]
         if self.is_sorted:  # as the test has put them there
@@ -299,6 +304,47 @@ def test_a_workspace_that_comes_later_is_read_to_its_ground(server, clock):
     server.set(999, "succeeded", at=T0 + 1, workspace="v")
     assert recent.begin(999, T0)
     assert told(recent, "w", "v")[999] == "succeeded"
+
+
+def test_workspaces_are_listed_one_by_one_where_several_are_refused(server, clock):
+    """Since 2.4 a request that names several workspaces may get 403: the list goes on, a workspace at a time."""
+    server.most_workspaces = 1
+    for number, workspace in enumerate("abc", start=1):
+        server.set(number, workspace=workspace)
+    recent = RecentJobs(server, clock=clock)
+    assert told(recent, "a", "b", "c") == {1: "running", 2: "running", 3: "running"}
+    assert recent.is_complete
+    server.bodies.clear()
+    clock.sleep(10)
+    server.set(2, "succeeded", workspace="b")
+    assert told(recent, "a", "b", "c")[2] == "succeeded"
+    assert [body["workspace_ids"] for body in server.bodies] == [["a"], ["b"], ["c"]]
+
+
+def test_a_forbidden_workspace_keeps_no_other_from_being_listed(server, clock):
+    """Its jobs are to be read one by one; after a while it is tried again, for a role may have been given."""
+    server.forbidden = {"b"}
+    for number, workspace in enumerate("abc", start=1):
+        server.set(number, workspace=workspace)
+    recent = RecentJobs(server, clock=clock)
+    assert told(recent, "a", "b", "c") == {1: "running", 3: "running"}
+    assert recent.refused == {"b"}
+    server.bodies.clear()
+    told(recent, "a", "b", "c")
+    assert [body["workspace_ids"] for body in server.bodies] == [["a"], ["c"]]
+    server.forbidden.clear()
+    clock.sleep(ASK_AGAIN_AFTER)
+    assert not recent.refused
+    assert told(recent, "a", "b", "c") == {1: "running", 2: "running", 3: "running"}
+
+
+def test_a_list_that_is_forbidden_everywhere_is_an_error(server, clock):
+    """Nothing can be listed: whoever reads knows at once."""
+    server.forbidden = {"a", "b"}
+    recent = RecentJobs(server, clock=clock)
+    for _ in range(2):
+        with pytest.raises(AirbytePermissionError):
+            told(recent, "a", "b")
 
 
 def test_what_is_too_long_ago_is_not_looked_for(server, clock):

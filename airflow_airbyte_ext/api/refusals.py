@@ -1,0 +1,314 @@
+"""
+What a response of status 400 and above means, and the error that says so.
+
+Airbyte reports an operation that its release lacks in three ways, each of which may mean something else, too. So one
+function, `meaning_of`, decides from the response *and* the release; everything that falls back to another operation
+rests on it. Facts: sections 3.1 and 4.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Literal
+
+from urllib3 import Retry
+from urllib3.exceptions import InvalidHeader
+
+from airflow_airbyte_ext.api.releases import OLDEST_RELEASE, Release
+from airflow_airbyte_ext.exceptions import (
+    AirbyteAnswerError,
+    AirbyteApiError,
+    AirbyteAuthenticationError,
+    AirbyteBadRequestError,
+    AirbyteBusyError,
+    AirbyteConflictError,
+    AirbyteNotFoundError,
+    AirbyteOperationMissingError,
+    AirbytePermissionError,
+    AirbyteProxyAuthenticationError,
+    AirbyteRateLimitError,
+    AirbyteRequestTooLargeError,
+    AirbyteServerError,
+    AirbyteStatusError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from requests import Response
+
+    from airflow_airbyte_ext.api.operations import Operation
+    from airflow_airbyte_ext.api.settings import ClientSettings
+
+# The community edition checks tokens since the one, and takes no user name and password since the other.
+TOKENS_SINCE = "0.63.9"
+BASIC_REFUSED_SINCE = "2.2.0"
+MAX_QUOTE = 500
+
+# The whole body for a path that the release lacks, since 0.40.28; up to 0.40.27 a JSON message begins like it.
+NO_SUCH_PATH = "Object not found."
+# What a 500 says where a release has no 404 for an unknown id, and never where it has.
+_UNKNOWN_ID_TEXT = re.compile(r"ConfigNotFoundException|Could not find job with id")
+# What a proxy before Airbyte says with a web page of its own; a page with another status is not of an Airbyte at all.
+_PROXY_STATUSES = {401, 403, 407, 408, 413, 425, 429}
+
+_STATUS_ERRORS: dict[int, tuple[type[AirbyteStatusError], str]] = {
+    400: (AirbyteBadRequestError, "Airbyte could not read the request: check the ids that were given"),
+    401: (AirbyteAuthenticationError, "the credentials are missing, wrong or expired"),
+    403: (
+        AirbytePermissionError,
+        "the credentials are right, but their role may not do this, or may not see this id",
+    ),
+    404: (AirbyteNotFoundError, "Airbyte does not know this id"),
+    409: (AirbyteConflictError, "the connection is busy or deleted"),
+    413: (AirbyteRequestTooLargeError, "the request is too large"),
+    422: (AirbyteBadRequestError, "Airbyte could not read the request: check the ids that were given"),
+    423: (AirbyteBusyError, "a sync is running on this connection: try again when it has ended"),
+    408: (AirbyteServerError, "the request was given up before its response came"),
+    429: (AirbyteRateLimitError, "too many requests: try again later"),
+    502: (AirbyteServerError, "a proxy could not reach Airbyte"),
+    503: (AirbyteServerError, "Airbyte is not available now"),
+    504: (AirbyteServerError, "a proxy did not wait for Airbyte's response"),
+}
+
+
+class Meaning(Enum):
+    """What a refusal means."""
+
+    MISSING = "this release does not have the operation"
+    MISSING_OR_FORBIDDEN = "this release does not have it, or the role may not use it: servers say the same of both"
+    UNKNOWN_ID = "the operation is there, and an id in the request is unknown"
+    NOT_AIRBYTE = "something responded that is not Airbyte's API"
+    STATUS = "what the HTTP status says"
+
+
+def meaning_of(
+    operation: Operation[Any], response: Response, release: Callable[[], Release], *, is_token_fresh: bool = False
+) -> Meaning:
+    """
+    Return what a refusal means, from the response and the server's release.
+
+    :param release: Returns the server's release; called only where the response alone does not decide.
+    :param is_token_fresh: Whether the request carried a token that had just been issued.
+    """
+    status = response.status_code
+    if status == 404:
+        return _meaning_of_404(operation, response, release)
+    if is_html(response) and status < 500 and status not in _PROXY_STATUSES:
+        return Meaning.NOT_AIRBYTE
+    if status == 405:
+        # No operation of ours is there under another method, in any release.
+        return Meaning.NOT_AIRBYTE
+    if status == 403 and _may_be_of_the_token_check(response):
+        is_there = operation.is_in(release())
+        if is_there is None:
+            return Meaning.MISSING_OR_FORBIDDEN
+        return Meaning.STATUS if is_there else Meaning.MISSING
+    if status == 401 and is_token_fresh and operation.is_in(release()) is False:
+        return Meaning.MISSING
+    if status == 500 and _UNKNOWN_ID_TEXT.search(_own_message(json_or_none(response))):
+        return Meaning.UNKNOWN_ID
+    return Meaning.STATUS
+
+
+def _meaning_of_404(operation: Operation[Any], response: Response, release: Callable[[], Release]) -> Meaning:
+    body = json_or_none(response)
+    if not isinstance(body, dict):
+        return Meaning.MISSING if response.text.strip() == NO_SUCH_PATH else Meaning.NOT_AIRBYTE
+    if body.get("id") is None and _own_message(body).startswith(NO_SUCH_PATH):
+        return Meaning.MISSING
+    if not _is_airbytes(body):
+        return Meaning.NOT_AIRBYTE
+    if operation.request is None:
+        return Meaning.MISSING  # it has no id that could be unknown
+    is_there = operation.is_in(release())
+    # The framework's own 404 has links. No release of Airbyte sends it for a path, but a later one may.
+    return Meaning.UNKNOWN_ID if is_there or (is_there is None and "_links" not in body) else Meaning.MISSING
+
+
+def _may_be_of_the_token_check(response: Response) -> bool:
+    """Whether a 403 is what a server that checks tokens sends for a path: empty, or in the framework's own form."""
+    if "Authorization" not in response.request.headers or is_html(response):
+        return False
+    body = json_or_none(response)
+    return not response.content.strip() or (isinstance(body, dict) and "_links" in body)
+
+
+def _is_airbytes(body: dict[str, Any]) -> bool:
+    """Whether an object is an error of any of Airbyte's eras: handlers', framework's, "problems", or an id alone."""
+    marks = {"exceptionClassName", "errorId", "_links", "id"}
+    return bool(marks & body.keys()) or {"type", "title"} <= body.keys() or "Could not find" in _own_message(body)
+
+
+def refusal(
+    operation: Operation[Any],
+    response: Response,
+    settings: ClientSettings,
+    release: Callable[[], Release],
+    *,
+    is_token_fresh: bool = False,
+) -> AirbyteApiError:
+    """Return the error for a response of status 400 and above; see `meaning_of` for the arguments."""
+    match meaning_of(operation, response, release, is_token_fresh=is_token_fresh):
+        case Meaning.MISSING | Meaning.MISSING_OR_FORBIDDEN as meaning:
+            return _missing(operation, response, is_sure=meaning is Meaning.MISSING)
+        case Meaning.NOT_AIRBYTE:
+            return _not_airbyte(operation, response)
+        case Meaning.UNKNOWN_ID:
+            error_class, meaning_text = _STATUS_ERRORS[404]
+        case Meaning.STATUS:
+            error_class, meaning_text = _of_status(operation, response, settings, release)
+    status, body = response.status_code, json_or_none(response)
+    error_id = str(body["errorId"]) if isinstance(body, dict) and body.get("errorId") else None
+    words = "" if operation.holds_secrets else _server_words(response, body)
+    return error_class(
+        f"{operation.operation_id}: HTTP {status}: {meaning_text}."
+        + (f' Airbyte says: "{words}".' if words else "")
+        + (f" The server's log has more under errorId {error_id}." if error_id else ""),
+        operation=operation.operation_id,
+        http_status=status,
+        error_id=error_id,
+        retry_after=_retry_after(response),
+    )
+
+
+def _of_status(
+    operation: Operation[Any], response: Response, settings: ClientSettings, release: Callable[[], Release]
+) -> tuple[type[AirbyteStatusError], str]:
+    """Return the class of error for a status, and what it means here."""
+    status = response.status_code
+    default = (AirbyteServerError, "Airbyte failed") if status >= 500 else (AirbyteStatusError, "Airbyte said no")
+    error_class, meaning = _STATUS_ERRORS.get(status, default)
+    match status:
+        case 401 | 407 if _is_of_a_proxy(response):
+            return AirbyteProxyAuthenticationError, _proxy_advice(settings)
+        case 401:
+            meaning = _sign_in_advice(settings, release)
+        case 403 if not isinstance(json_or_none(response), dict) and not _may_be_of_the_token_check(response):
+            meaning = "a proxy or firewall before Airbyte forbids this request"
+        case 403:
+            meaning += f"; {operation.operation_id} wants at least the role {operation.role}"
+        case 413:
+            meaning += (
+                " for a proxy before Airbyte: raise its limit (nginx: client_max_body_size)"
+                if is_html(response) or not response.content
+                else " for Airbyte, which takes 10 MB by default: raise its limit (the server's "
+                "MICRONAUT_SERVER_MAX_REQUEST_SIZE), or make the request smaller"
+            )
+    return error_class, meaning
+
+
+def _sign_in_advice(settings: ClientSettings, release: Callable[[], Release]) -> str:
+    """Say why credentials were refused, and which ones this server wants."""
+    kind = settings.auth_kind
+    at = f"at {settings.base_url} with authentication {kind!r}{' (chosen by auto)' if settings.auth == 'auto' else ''}"
+    meaning = f"the credentials are missing, wrong or expired, {at}"
+    tokens = "give client_id and client_secret (`abctl local credentials` shows them), with auth client_credentials"
+    if kind == "basic" and release().is_at_least(BASIC_REFUSED_SINCE):
+        return f"Airbyte {BASIC_REFUSED_SINCE} and later refuse HTTP Basic, {at}: {tokens}"
+    if kind == "basic" and not release().is_before(TOKENS_SINCE):
+        return f"{meaning}. Many releases take tokens alone: if user name and password are right, {tokens}"
+    return f"{meaning}. This Airbyte checks tokens: {tokens}" if kind == "none" else meaning
+
+
+def _is_of_a_proxy(response: Response) -> bool:
+    """Whether a 401 comes from before Airbyte: its own is JSON, or empty."""
+    return response.status_code == 407 or bool(response.content.strip() and json_or_none(response) is None)
+
+
+def _proxy_advice(settings: ClientSettings) -> str:
+    if settings.auth_kind == "basic":
+        return f"a proxy before {settings.base_url} refuses these credentials: check user name and password"
+    return (
+        f"a proxy before {settings.base_url} wants credentials of its own, and got authentication "
+        f"{settings.auth_kind!r}. Where it wants HTTP Basic, give its user name and password, with auth basic"
+    )
+
+
+def _missing(operation: Operation[Any], response: Response, *, is_sure: bool) -> AirbyteApiError:
+    name = operation.operation_id
+    if operation.gone is None and Release(operation.since).is_before(OLDEST_RELEASE):
+        return AirbyteAnswerError(
+            f"{name}: an Airbyte responds, but it has nothing at {_address(response)} (HTTP {response.status_code}). "
+            "Check the path in the base URL: it ends with /api.",
+            operation=name,
+        )
+    span = f"release {operation.since} or later" if operation.gone is None else f"releases from {operation.since} on"
+    until = f" and before {operation.gone}" if operation.gone else ""
+    instead = operation.instead or "Upgrade Airbyte, or check that the base URL is Airbyte's."
+    what = (
+        "is not in this Airbyte: it needs"
+        if is_sure
+        else f"is not in this Airbyte, or the role of the credentials is too small: HTTP {response.status_code} says "
+        f"the same of both. It needs the role {operation.role}, and"
+    )
+    return AirbyteOperationMissingError(
+        f"{name} ({operation.path}) {what} {span}{until}. {instead}",
+        operation=name,
+        reported_as=_form_of(response),
+    )
+
+
+def _form_of(response: Response) -> Literal["json", "text", "empty", "other"]:
+    if not response.content:
+        return "empty"
+    if response.text.strip() == NO_SUCH_PATH:
+        return "text"
+    return "json" if _own_message(json_or_none(response)).startswith(NO_SUCH_PATH) else "other"
+
+
+def _not_airbyte(operation: Operation[Any], response: Response) -> AirbyteAnswerError:
+    page = " with a web page" if is_html(response) else ""
+    return AirbyteAnswerError(
+        f"{operation.operation_id}: {_address(response)} answered HTTP {response.status_code}{page}, as something that "
+        "is not Airbyte's API does. Check host, port and path of the base URL, and any proxy before Airbyte.",
+        operation=operation.operation_id,
+    )
+
+
+def is_html(response: Response) -> bool:
+    """Whether the response is a web page, whatever its header says."""
+    return "html" in response.headers.get("Content-Type", "").lower() or response.content[
+        :200
+    ].lstrip().lower().startswith((b"<!doctype", b"<html"))
+
+
+def json_or_none(response: Response) -> Any:
+    """Return the response's JSON, or None where it has none."""
+    try:
+        return response.json()
+    except (ValueError, RecursionError):
+        return None
+
+
+def _own_message(body: Any) -> str:
+    return str(body.get("message") or "") if isinstance(body, dict) else ""
+
+
+def _server_words(response: Response, body: Any) -> str:
+    """Return what the server itself says, of any era: never a stack trace, never a page."""
+    if isinstance(body, dict):
+        embedded = body.get("_embedded")
+        errors = embedded.get("errors") if isinstance(embedded, dict) else None
+        inner = (
+            [error.get("message") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+        )
+        words = next(
+            (word for word in [*inner, body.get("detail"), body.get("message"), body.get("title")] if word), ""
+        )
+    else:
+        words = "" if is_html(response) else response.text
+    first_line = str(words).strip().split("\n")[0]
+    return re.sub(r"^Internal Server Error: (?=.)", "", first_line)[:MAX_QUOTE].rstrip(". ")
+
+
+def _retry_after(response: Response) -> float | None:
+    try:
+        return Retry().get_retry_after(response.raw)
+    except InvalidHeader:
+        return None
+
+
+def _address(response: Response) -> str:
+    return response.url.split("?")[0]
