@@ -11,7 +11,7 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing.auth import CLIENT_ID, KINDS
+from airflow_airbyte_ext.testing.auth import CLIENT_ID, ISSUERS, KINDS
 from airflow_airbyte_ext.testing.eras import ERAS
 from airflow_airbyte_ext.testing.fake import FakeAirbyte
 from airflow_airbyte_ext.testing.seeds import DEMO_CONNECTIONS, plant_demo
@@ -51,14 +51,28 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", choices=("none", "demo"), default="none", help="connections to begin with")
     eras = ", ".join(ERAS)
     parser.add_argument("--era", default="2.0", help=f"the Airbyte to behave like: {eras}, or a release such as 1.8.0")
-    parser.add_argument("--strict", action="store_true", help="refuse undeclared properties (era head)")
+    parser.add_argument("--strict", action="store_true", help="refuse undeclared properties (from 2.2.0 on)")
     parser.add_argument("--auth", choices=KINDS, default="none")
     parser.add_argument("--username", default="airbyte")
     parser.add_argument("--password", default="password")
     parser.add_argument("--token", default="fake-bearer-token")
     parser.add_argument("--client-id", default=CLIENT_ID)
     parser.add_argument("--client-secret", default="fake-client-secret")
-    parser.add_argument("--token-lifetime", type=int, default=900, help="seconds (default: %(default)s)")
+    parser.add_argument("--token-lifetime", type=int, help="seconds (default: as the release does)")
+    parser.add_argument("--issuer", choices=ISSUERS, help="whose tokens (default: the community edition's, if it can)")
+    parser.add_argument(
+        "--takes-basic",
+        action=argparse.BooleanOptionalAction,
+        help="whether a server that checks tokens takes username and password, too (default: as the release does)",
+    )
+    parser.add_argument(
+        "--one-workspace",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="refuse requests over several workspaces where the release does (default: yes)",
+    )
+    parser.add_argument("--proxy-limit", type=int, help="the largest request in bytes that a proxy lets through")
+    parser.add_argument("--fresh-instance", action="store_true", help="an Airbyte that nobody has set up yet")
     parser.add_argument("--path-prefix", default="", help='serve everything under this path, such as "/airbyte"')
     parser.add_argument("--certfile", help="a certificate, to serve https")
     parser.add_argument("--keyfile", help="its key")

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import uuid
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.catalogs import is_selected
 from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.job_answers import JobAnswers, Json, without_nulls
 from airflow_airbyte_ext.testing.jobs import Job, Stream
-from airflow_airbyte_ext.testing.pieces import SETTINGS, Actor, Connection, Workspace
+from airflow_airbyte_ext.testing.pieces import LOCKED, SETTINGS, Actor, Connection, Workspace
 from airflow_airbyte_ext.testing.states import StateRows
 from airflow_airbyte_ext.testing.world import ORGANIZATION_ID, World
+
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.testing.auth import Guard
 
 _USER_ID = "00000000-0000-4000-8000-0000000000b1"
 _DAY = 24 * 3600
@@ -37,9 +40,9 @@ class Answers:
             "status": connection.status,
         }
         fields |= self.schedule(connection) | self.settings(connection)
-        if self._era.since("0.40.17"):
+        if self._era.declares("ConnectionRead.breakingChange"):
             fields["breakingChange"] = connection.breaking_change
-        if self._era.since("0.50.46"):
+        if self._era.declares("ConnectionRead.created_at"):
             fields["created_at"] = int(connection.created_at)
         return without_nulls(self._era, fields | self.status_reason(connection))
 
@@ -49,15 +52,16 @@ class Answers:
         return {setting.name: setting.read(connection) for setting in known}
 
     def schedule(self, connection: Connection) -> Json:
-        """The schedule in the old words, and since 0.40.0 in the new ones too."""
+        """The schedule in the old words, and later in the new ones too."""
         fields: Json = {"schedule": connection.legacy_schedule}
-        if self._era.since("0.40.0"):
+        if self._era.declares("ConnectionRead.scheduleType"):
             fields |= {"scheduleType": connection.schedule_type, "scheduleData": connection.schedule_data}
         return fields
 
     def status_reason(self, connection: Connection) -> Json:
         """Why a connection is locked."""
-        return {"statusReason": "locked by the platform"} if connection.status == "locked" else {}
+        is_told = connection.status == "locked" and self._era.declares("ConnectionRead.statusReason")
+        return {"statusReason": LOCKED} if is_told else {}
 
     def catalog(self, entries: list[Json]) -> Json:
         """AirbyteCatalog."""
@@ -67,7 +71,7 @@ class Answers:
     def state(self, connection_id: str, rows: StateRows | None) -> Json:
         """ConnectionState; a connection that is unknown has no rows and is not an error."""
         read = (rows or StateRows()).read()
-        if self._era.typed_state:
+        if self._era.has("typed_state"):
             return {"stateType": read.pop("stateType"), "connectionId": connection_id, **read}
         return {"connectionId": connection_id} | ({"state": read["state"]} if "state" in read else {})
 
@@ -88,8 +92,10 @@ class Answers:
             "firstCompletedSync": None,
             "feedbackDone": None,
         }
-        if self._era.since("0.63.0"):
-            fields |= {"organizationId": ORGANIZATION_ID, "tombstone": False}
+        if self._era.declares("WorkspaceRead.organizationId"):
+            fields["organizationId"] = ORGANIZATION_ID
+        if self._era.declares("WorkspaceRead.tombstone"):
+            fields["tombstone"] = False
         return without_nulls(self._era, fields)
 
     def actor(self, actor: Actor) -> Json:
@@ -102,28 +108,47 @@ class Answers:
             "name": actor.name,
             f"{actor.kind}Name": actor.connector,
         }
-        if self._era.since("1.8.0"):
+        if self._era.declares("SourceRead.createdAt"):
             fields["createdAt"] = int(actor.created_at)
         return fields
 
-    def instance(self, auth_mode: str, url: str) -> Json:
-        """InstanceConfigurationResponse of a community edition, which has no licence to tell about."""
-        fields: Json = {
-            "edition": "community",
-            "initialSetupComplete": True,
-            "defaultUserId": _USER_ID,
-            "defaultOrganizationId": ORGANIZATION_ID,
-            "defaultWorkspaceId": self._world.workspace_id,
-        }
-        if self._era.before("0.57.4"):
-            return fields | {"webappUrl": url}
-        fields |= {"version": self._era.version, "airbyteUrl": url, "auth": {"mode": auth_mode}}
-        if self._era.since("1.0.0"):
+    def instance(self, guard: Guard, url: str) -> Json:
+        """InstanceConfigurationResponse; only Keycloak's editions have a licence."""
+        era, oidc = self._era, guard.mode == "oidc"
+        fields: Json = {"edition": self._edition(oidc)}
+        if era.declares("InstanceConfigurationResponse.webappUrl"):
+            fields["webappUrl"] = url
+        if era.declares("InstanceConfigurationResponse.version"):
+            fields |= {"version": era.version, "airbyteUrl": url}
+        if oidc and era.declares("InstanceConfigurationResponse.licenseStatus"):
+            fields["licenseStatus"] = "pro"
+        mode = {"mode": guard.mode} if era.declares("AuthConfiguration.mode") else {}
+        auth = mode | ({"clientId": "airbyte-webapp", "defaultRealm": "airbyte"} if oidc else {})
+        return fields | ({"auth": auth} if auth else {}) | self._defaults()
+
+    def _edition(self, oidc: bool) -> str:
+        if not oidc:
+            return "community"
+        return "enterprise" if self._era.has("edition_is_enterprise") else "pro"
+
+    def _defaults(self) -> Json:
+        """What an instance has from its first start."""
+        fields: Json = {}
+        if self._era.declares("InstanceConfigurationResponse.defaultUserId"):
+            fields |= {
+                "initialSetupComplete": True,
+                "defaultUserId": _USER_ID,
+                "defaultOrganizationId": ORGANIZATION_ID,
+                "defaultWorkspaceId": self._world.workspace_id,
+            }
+        if self._era.declares("InstanceConfigurationResponse.defaultOrganizationEmail"):
             fields["defaultOrganizationEmail"] = "user@example.com"
-        return fields | {"trackingStrategy": "logging"}
+        if self._era.declares("InstanceConfigurationResponse.trackingStrategy"):
+            fields["trackingStrategy"] = "logging"
+        return fields
 
     def connection_status(self, connection: Connection) -> Json:
-        """ConnectionStatusRead, whose shape changed with 1.2.0."""
+        """ConnectionStatusRead, in its old shape or its new one."""
         jobs = [job for job in self._world.jobs(connection.connection_id) if job.kind in ("sync", "refresh")]
         last = jobs[-1] if jobs else None
         succeeded = [job.updated_at for job in jobs if job.status == "succeeded"]
@@ -131,11 +156,11 @@ class Answers:
             "connectionId": connection.connection_id,
             "lastSuccessfulSync": int(succeeded[-1]) if succeeded else None,
         }
-        if self._era.since("0.50.39"):
+        if self._era.declares("ConnectionStatusRead.lastSyncJobId"):
             fields["lastSyncJobId"] = last and last.id
             fields["lastSyncAttemptNumber"] = last.attempts[-1].number if last and last.attempts else None
             fields["failureReason"] = self._last_failure(last)
-        if self._era.since("1.2.0"):
+        if self._era.declares("ConnectionStatusRead.connectionSyncStatus"):
             return without_nulls(self._era, fields | self._new_status(connection, last))
         return without_nulls(self._era, fields | self._old_status(connection, last))
 

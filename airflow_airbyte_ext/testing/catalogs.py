@@ -28,7 +28,7 @@ def entry_of(era: Era, stream: Stream) -> Json:
         "aliasName": stream.name,
         "selected": True,
     }
-    if era.since("0.40.32"):
+    if era.declares("AirbyteStreamConfiguration.fieldSelectionEnabled"):
         config["fieldSelectionEnabled"] = False
     return {"stream": discovered_stream(stream), "config": config}
 
@@ -55,9 +55,9 @@ def discovered_entry(era: Era, stream: Json) -> Json:
         "destinationSyncMode": "overwrite",
         "primaryKey": deepcopy(stream.get("sourceDefinedPrimaryKey") or []),
         "aliasName": stream["name"],
-        "selected": era.before("0.40.0"),
+        "selected": era.has("new_streams_are_selected"),
     }
-    if era.since("0.40.32"):
+    if era.declares("AirbyteStreamConfiguration.fieldSelectionEnabled"):
         config["fieldSelectionEnabled"] = False
     return {"stream": deepcopy(stream), "config": config}
 
@@ -135,7 +135,7 @@ def _transform(kind: str, key: StreamKey) -> Json:
 def _updated(era: Era, key: StreamKey, entry: Json, stream: Json) -> Json | None:
     fields = _field_transforms(entry, stream)
     attributes = _attribute_transforms(entry, stream)
-    if era.before("0.63.0"):
+    if not era.has("stream_updates_are_objects"):
         return _transform("update_stream", key) | {"updateStream": fields} if fields else None
     if not fields and not attributes:
         return None

@@ -38,7 +38,7 @@ def list_paginated(call: Call) -> Any:
     if not isinstance(workspaces, list):
         raise Refusal("missing", subject="workspaceIds")
     wanted = [uuid_of(each) for each in workspaces]
-    tags = call.ids("tagIds") if call.world.era.since("1.8.0") else []
+    tags = call.ids("tagIds") if call.world.era.declares("ListConnectionsForWorkspacesRequestBody.tagIds") else []
     shown = [
         each
         for each in call.world.connections.values()
@@ -107,22 +107,21 @@ def reset_streams(call: Call) -> Any:
 
 
 def refresh(call: Call) -> Any:
-    """connections/refresh: 200 even when no job comes of it; the job itself is told since 1.2.0."""
+    """connections/refresh: 200 even when no job comes of it."""
     era = call.world.era
     connection = call.world.connection(call.id("connectionId"))
-    if era.since("0.59.0"):
+    if era.declares("ConnectionStreamRefreshRequestBody.refreshMode"):
         _check_mode(call, call.text("refreshMode"))
     streams: tuple[Stream, ...] = tuple(named_stream(entry) for entry in call.items("streams"))
     job = call.world.refresh(connection.connection_id, streams)
-    if era.since("1.2.0"):
+    if era.has("refresh_answers_a_job"):
         return {"job": call.answers.jobs.job_read(job)} if job else {}
     # The old answer said whether the destination can be refreshed, and nothing about a job.
     return {"value": connection.destination.supports_refreshes}
 
 
 def _check_mode(call: Call, mode: str) -> None:
-    known = ("truncate", "merge") if call.world.era.since("0.59.1") else ("Truncate", "Merge")
-    if (mode.lower() if call.world.era.since("0.59.1") else mode) not in known:
+    if (mode.capitalize() if call.world.era.has("enums_ignore_case") else mode) not in ("Truncate", "Merge"):
         raise Refusal("malformed", f'Cannot construct instance of `RefreshMode`, problem: Unexpected value "{mode}"')
 
 

@@ -28,25 +28,24 @@ def discover_schema(call: Call) -> Any:
         return {"jobInfo": _job_info(call, source, refusal.message)}
     entries = [discovered_entry(world.era, stream) for stream in found]
     answer: Json = {"catalog": call.answers.catalog(entries), "jobInfo": _job_info(call, source)}
-    if world.era.since("0.36.3"):
+    if world.era.declares("SourceDiscoverSchemaRead.catalogId"):
         answer["catalogId"] = catalog_id
     return answer | _for_connection(call, source, found)
 
 
 def _for_connection(call: Call, source: Actor, found: list[Json]) -> Json:
     """The part about the connection in `connectionId`; every connection of the source feels the discovery."""
-    if call.body.get("connectionId") is None or call.world.era.before("0.40.17"):
+    era = call.world.era
+    if call.body.get("connectionId") is None or not era.declares("SourceDiscoverSchemaRequestBody.connectionId"):
         return {}
     asked = call.world.connection(call.id("connectionId"))
     for connection in call.world.connections.values():
         if connection.source.id == source.id and connection.status != "deprecated":
-            _feel(call, connection, difference(call.world.era, connection.catalog, found))
-    transforms = difference(call.world.era, asked.catalog, found)
-    return {
-        "catalogDiff": {"transforms": transforms},
-        "breakingChange": is_breaking(transforms),
-        "connectionStatus": asked.status,
-    }
+            _feel(call, connection, difference(era, connection.catalog, found))
+    transforms = difference(era, asked.catalog, found)
+    told: Json = {"catalogDiff": {"transforms": transforms}, "breakingChange": is_breaking(transforms)}
+    status = {"connectionStatus": asked.status} if era.declares("SourceDiscoverSchemaRead.connectionStatus") else {}
+    return told | status
 
 
 def _feel(call: Call, connection: Connection, transforms: list[Json]) -> None:
@@ -71,9 +70,9 @@ def _job_info(call: Call, source: Actor, problem: str | None = None) -> Json:
         "succeeded": problem is None,
     }
     fields |= call.answers.jobs.log_fields(told, when)
-    if era.since("0.40.32"):
+    if era.declares("SynchronousJobRead.connectorConfigurationUpdated"):
         fields["connectorConfigurationUpdated"] = False
-    if problem and era.since("0.50.31"):
+    if problem and era.declares("SynchronousJobRead.failureReason"):
         failure = call.world.failing_discoveries[source.id]
         fields["failureReason"] = call.answers.jobs.failure_reason(failure, when)
     return without_nulls(era, fields)

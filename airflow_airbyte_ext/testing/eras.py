@@ -1,7 +1,7 @@
-"""The eras of Airbyte that the fake can speak, and what each of them does differently.
+"""The releases that the fake can stand for, and the one place where anything asks what a release does.
 
-An era stands for one release. Most differences are a plain question about that release (`era.since("0.40.3")`), so a
-reader can hold this file, and every place that asks, against Airbyte's own history.
+`Era.has` and `Era.declares` look into the tables (`behaviour.py`, `fields.py`, `request_fields.py`); nothing else in
+the fake compares releases.
 """
 
 from __future__ import annotations
@@ -9,96 +9,61 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-_NEWEST = (10**6,)
-
-
-def release_key(release: str) -> tuple[int, ...]:
-    """Order releases: "0.40.32" is (0, 40, 32), and "head" comes after all of them."""
-    if release == "head":
-        return _NEWEST
-    return tuple(int(part) for part in release.split("."))
+from airflow_airbyte_ext.testing.behaviour import BEHAVIOUR_BY_NAME
+from airflow_airbyte_ext.testing.fields import FIELD_BY_NAME
+from airflow_airbyte_ext.testing.releases import HEAD, release_key, within
+from airflow_airbyte_ext.testing.request_fields import PROPERTY_BY_NAME
 
 
 @dataclass(frozen=True)
 class Era:
-    """One span of Airbyte releases with one behaviour.
-
-    `name` is what a user types, `release` the Airbyte release that the era stands for.
-    """
+    """One release of Airbyte: `name` is what a user types, `about` says why a preset exists."""
 
     name: str
     release: str
+    about: str = ""
 
-    def since(self, release: str) -> bool:
-        """Whether this era has what came with that release."""
-        return release_key(self.release) >= release_key(release)
+    def has(self, behaviour: str) -> bool:
+        """Whether this release does what the row of this name says."""
+        if behaviour not in BEHAVIOUR_BY_NAME:
+            raise KeyError(f"no row {behaviour!r} in the table of behaviours")
+        row = BEHAVIOUR_BY_NAME[behaviour]
+        return within(self.release, row.since, row.until)
 
-    def before(self, release: str) -> bool:
-        """Whether this era is older than that release."""
-        return not self.since(release)
+    def declares(self, field: str) -> bool:
+        """Whether this release has a field of a response or request, such as "ConnectionRead.tags"."""
+        row = FIELD_BY_NAME.get(field) or PROPERTY_BY_NAME.get(field)
+        if row is None:
+            raise KeyError(f"no row {field!r} in the tables of fields")
+        return within(self.release, row.since, row.until)
 
     @property
     def version(self) -> str:
         """The version that the server calls itself by."""
-        return "dev" if self.release == "head" else self.release
-
-    @property
-    def errors(self) -> str:
-        """Which server framework words the errors: "jersey", "micronaut", or "opaque" (an errorId and little more)."""
-        if self.since("2.0.0"):
-            return "opaque"
-        return "micronaut" if self.since("0.40.28") else "jersey"
-
-    @property
-    def tells_stacks(self) -> bool:
-        """Error bodies carry a Java stack trace."""
-        return self.before("1.3.0")
-
-    @property
-    def explicit_nulls(self) -> bool:
-        """Answers spell out null fields; later servers leave them out."""
-        return self.before("0.39.9")
-
-    @property
-    def old_scheduler(self) -> bool:
-        """A sync or reset of a busy connection answers with the job that runs already."""
-        return self.before("0.39.0")
-
-    @property
-    def backoff_is_idle(self) -> bool:
-        """Between two attempts nothing counts as running: a sync joins the job, a cancel is ignored."""
-        return self.before("0.50.12")
-
-    @property
-    def typed_state(self) -> bool:
-        """State has a type and rows for each stream; before, it was one blob."""
-        return self.since("0.39.21")
-
-    @property
-    def structured_logs(self) -> bool:
-        """Logs are events with a level and a source instead of lines."""
-        return self.since("1.2.0")
-
-    @property
-    def end_filters_are_starts(self) -> bool:
-        """The createdAtEnd and updatedAtEnd filters of job lists keep what is newer instead of older."""
-        return self.since("0.50.18") and self.before("0.50.35")
-
-
-ERAS = {
-    era.name: era
-    for era in (
-        Era("0.36", "0.36.0"),
-        Era("0.40", "0.40.32"),
-        Era("0.50", "0.50.31"),
-        Era("1.0", "1.0.0"),
-        Era("2.0", "2.0.0"),
-        Era("head", "head"),
-    )
-}
+        return "dev" if self.release == HEAD else self.release
 
 
 _OLDEST = "0.36.0"
+_PRESETS = (
+    Era("0.36", _OLDEST, "the oldest: the old scheduler, one blob of state, explicit nulls, no authentication"),
+    Era("0.40.6", "0.40.6", "the last release without `jobs/get_light`; updates replace everything"),
+    Era("0.40.20", "0.40.20", "undeclared fields are refused; a sync of an unknown connection never answers"),
+    Era("0.40.28", "0.40.28", "the first release with the new error bodies; deleting answers 200"),
+    Era("0.40", "0.40.32", "no `jobs/get_without_logs`, no streams to reset"),
+    Era("0.50.8", "0.50.8", "no `instance_configuration`, no logs of one attempt"),
+    Era("0.50", "0.50.31", "the release is not told; `End` filters act as starts"),
+    Era("0.57.4", "0.57.4", "the first release that tells its version; refreshes begin"),
+    Era("0.64.7", "0.64.7", "the last before 1.0: tokens in the community edition, 405 without a body"),
+    Era("1.0", "1.0.0", "offsets of job lists are rounded down to whole pages; error bodies name the root cause"),
+    Era("1.2", "1.2.0", "structured logs; the last error bodies with a stack"),
+    Era("1.8", "1.8.0", "lists have pages of 20; `workspaces/list` is gone"),
+    Era("2.0", "2.0.0", "an unknown id and a failure carry only an `errorId`"),
+    Era("2.2", "2.2.0", "status `queued`, locked connections, no HTTP Basic, the strict flag"),
+    Era("2.4", "2.4.0", "one workspace for each request; no Keycloak"),
+    Era("head", HEAD, 'a build of the newest source: newer than every number, and its version is "dev"'),
+)
+ERAS = {era.name: era for era in _PRESETS}
+
 _RELEASE = re.compile(r"\d+\.\d+\.\d+")
 
 

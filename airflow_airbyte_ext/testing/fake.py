@@ -29,10 +29,19 @@ if TYPE_CHECKING:
 class FakeAirbyte(Planting):
     """A fake Airbyte that serves the Config API on this machine: a context manager, or `start()` and `stop()`.
 
-    `era` chooses the Airbyte that it behaves like: "0.36", "0.40", "0.50", "1.0", "2.0", "head", or a whole release
-    such as "1.8.0". `auth` is "none", "basic", "bearer" or "client_credentials", with the credentials named alike;
-    `token_lifetime` is in seconds. `strict` (era "head") refuses properties that a request does not declare. `now`
-    gives epoch seconds, for job times, steps with `seconds`, and tokens. `certfile` and `keyfile` switch TLS on,
+    `era` chooses the Airbyte that it behaves like: a preset of `eras.ERAS` such as "0.50", "2.0" or "head", or a whole
+    release such as "1.8.0".
+
+    `auth` is "none", "basic" (a proxy that wants `username` and `password`), or a server that checks tokens: "bearer"
+    (`token`) or "client_credentials" (`client_id`, `client_secret`). `issuer` says whose tokens those are, "community",
+    "keycloak" or "database" (default: the community edition's from 0.63.9 on, Keycloak's before); `takes_basic` whether
+    such a server takes `username` and `password` as well, and `token_lifetime` (seconds) how long its tokens live
+    (default of both: as the release does). `one_workspace=False` lets a request name things of several workspaces
+    where the release would refuse it.
+
+    `strict` (from 2.2.0 on) refuses properties that a request does not declare. `proxy_limit` is the largest request,
+    in bytes, that a proxy in front lets through. `fresh_instance` is an Airbyte that nobody has set up yet.
+    `now` gives epoch seconds, for job times, steps with `seconds`, and tokens. `certfile` and `keyfile` switch TLS on,
     `path_prefix` ("/airbyte") puts everything under a path.
     """
 
@@ -47,23 +56,41 @@ class FakeAirbyte(Planting):
         token: str = "fake-bearer-token",
         client_id: str = CLIENT_ID,
         client_secret: str = "fake-client-secret",
-        token_lifetime: int = 900,
+        token_lifetime: int | None = None,
+        issuer: str | None = None,
+        takes_basic: bool | None = None,
+        one_workspace: bool = True,
         strict: bool = False,
+        proxy_limit: int | None = None,
+        fresh_instance: bool = False,
         host: str = "127.0.0.1",
         port: int = 0,
         path_prefix: str = "",
         certfile: str | None = None,
         keyfile: str | None = None,
     ) -> None:
-        guard = Guard(era_named(era), auth, now, username, password, token, client_id, client_secret, token_lifetime)
+        guard = Guard(
+            era_named(era),
+            auth,
+            now,
+            username,
+            password,
+            token,
+            client_id,
+            client_secret,
+            token_lifetime,
+            issuer,
+            takes_basic,
+        )
         self.era, self.auth = era, auth
         self.username, self.password, self.token = username, password, token
         self.client_id, self.client_secret = client_id, client_secret
-        if strict and guard.era.before("head"):
-            raise ValueError('only the era "head" can be strict: older servers ignore what they do not know')
+        if strict and not guard.era.has("can_refuse_undeclared_fields"):
+            raise ValueError(f"Airbyte {guard.era.release} cannot be strict: that flag came with 2.2.0")
         self._world = World(guard.era, now)
         prefix = "/" + path_prefix.strip("/") if path_prefix.strip("/") else ""
-        self._server = Server(self._world, guard, prefix, strict)
+        self._world.is_fresh = fresh_instance
+        self._server = Server(self._world, guard, prefix, strict, proxy_limit, one_workspace)
         self._address = (host, port)
         self._tls: dict[str, Any] = {"ssl_certfile": certfile, "ssl_keyfile": keyfile} if certfile else {}
         self._running: ThreadedServer | None = None
@@ -170,6 +197,15 @@ class FakeAirbyte(Planting):
             raise ValueError(f'unknown operation {operation_id!r}: choose "*" or one of {", ".join(known)}')
         with self._by_hand():
             self._server.faults.add(operation_id, fault, times)
+
+    @property
+    def fresh_instance(self) -> bool:
+        """Whether nobody has set this Airbyte up yet: then `instance_configuration` answers 500."""
+        return self._world.is_fresh
+
+    @fresh_instance.setter
+    def fresh_instance(self, is_fresh: bool) -> None:
+        self._world.is_fresh = is_fresh
 
     def revoke_tokens(self) -> None:
         """Every token that was issued is refused from now on."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.cursors import chosen, cursor_page, offset_page
-from airflow_airbyte_ext.testing.errors import Refusal
+from airflow_airbyte_ext.testing.errors import Refusal, uncaught
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.call import Call
@@ -21,8 +21,10 @@ def health(_: Call) -> Any:
 
 
 def instance(call: Call) -> Any:
-    """GET instance_configuration."""
-    return call.answers.instance(call.guard.mode, call.url)
+    """GET instance_configuration, which fails as long as the instance has no user and no organization."""
+    if call.world.is_fresh:
+        raise Refusal("illegal", "Default organization does not exist.")
+    return call.answers.instance(call.guard, call.url)
 
 
 def token(call: Call) -> Any:
@@ -32,7 +34,7 @@ def token(call: Call) -> Any:
 
 def public_token(call: Call) -> Any:
     """The same under the public API's path."""
-    return {"access_token": _issued(call), "token_type": "Bearer", "expires_in": call.guard.token_lifetime}
+    return {"access_token": _issued(call), "token_type": "Bearer", "expires_in": call.guard.expires_in}
 
 
 def _issued(call: Call) -> str:
@@ -125,10 +127,9 @@ def write_state_safe(call: Call) -> Any:
 
 
 def _upsert_state(call: Call, safe: bool) -> Any:
-    # These endpoints do not validate: what is missing is met as a null by the code behind them.
     state = call.body.get("connectionState")
-    if not call.body.get("connectionId") or not isinstance(state, dict):
-        raise Refusal("illegal", "null")
+    if not isinstance(state, dict):
+        raise Refusal("missing", subject="connectionState")
     connection_id = call.id("connectionId")
     return call.answers.state(connection_id, call.world.write_state(connection_id, state, safe))
 
@@ -143,7 +144,11 @@ def get_workspace(call: Call) -> Any:
 
 def get_workspace_of_connection(call: Call) -> Any:
     """workspaces/get_by_connection_id."""
-    connection = call.world.connection(call.id("connectionId"))
+    try:
+        connection = call.world.connection(call.id("connectionId"))
+    except Refusal as refusal:
+        fails = refusal.kind == "unknown_id" and call.world.era.has("workspace_of_unknown_connection_is_500")
+        raise (uncaught(refusal) if fails else refusal) from None
     return call.answers.workspace(call.world.workspace(connection.workspace_id))
 
 
@@ -177,7 +182,11 @@ def _workspaces(call: Call, found: list[Workspace]) -> Any:
 
 def get_source(call: Call) -> Any:
     """sources/get."""
-    return call.answers.actor(call.world.actor("source", call.id("sourceId")))
+    try:
+        return call.answers.actor(call.world.actor("source", call.id("sourceId")))
+    except Refusal as refusal:
+        fails = refusal.kind == "unknown_id" and call.world.era.has("unknown_source_is_500")
+        raise (uncaught(refusal) if fails else refusal) from None
 
 
 def get_destination(call: Call) -> Any:
@@ -196,10 +205,10 @@ def list_destinations(call: Call) -> Any:
 
 
 def _actors(call: Call, kind: str) -> Any:
-    """All of a workspace until 1.7, and pages since 1.8.0."""
+    """All of a workspace, or pages where the release has them."""
     workspace = call.world.workspace(call.id("workspaceId"))
     found = call.world.actors(kind, workspace.id)
-    if call.world.era.before("1.8.0"):
+    if not call.world.era.has("cursor_pages"):
         return {f"{kind}s": [call.answers.actor(each) for each in found]}
     asked = call.with_body(call.body.get("filters") or {})
     term = str(asked.body.get("searchTerm") or "").lower()

@@ -44,6 +44,7 @@ class Inventory:
         self.failing_discoveries: dict[str, Failure] = {}
         self.cached_catalogs: dict[str, tuple[str, list[Json]]] = {}
         self.events: list[Event] = []
+        self.is_fresh = False
 
     @property
     def organization_id(self) -> str:
@@ -106,6 +107,13 @@ class Inventory:
             if name in (actor.id, actor.name):
                 return actor
         return self.add_actor(kind, name, workspace_id=workspace_id)
+
+    def workspaces_named(self, body: Json) -> set[str]:
+        """The workspaces to which the things belong that a request names."""
+        connections = [self.connections.get(each) for each in _named(body, "connectionId", "connectionIds", "configId")]
+        actors = [self.actors_by_id.get(each) for each in _named(body, "sourceId", "destinationId")]
+        found = {each.workspace_id for each in (*connections, *actors) if each}
+        return found | {each for each in _named(body, "workspaceId", "workspaceIds") if each in self.workspaces}
 
     # Tags and operations
 
@@ -172,8 +180,8 @@ class Inventory:
         """Switch a connection; "deprecated" is Airbyte's word for a deleted one."""
         if status not in CONNECTION_STATUSES:
             raise ValueError(f"unknown status {status!r}: choose one of {', '.join(CONNECTION_STATUSES)}")
-        if status == "locked" and self.era.before("head"):
-            raise ValueError('connections can be locked only in the era "head"')
+        if status == "locked" and not self.era.declares("ConnectionStatus.locked"):
+            raise ValueError("connections can be locked from 2.1.0 on")
         self.connection(connection_id).status = status
 
     def connection(self, connection_id: str) -> Connection:
@@ -226,3 +234,10 @@ class Inventory:
                 raise Refusal("discovery", self.failing_discoveries[source_id].message, source_id)
             self.cached_catalogs[source_id] = (self.catalog_id(source_id), deepcopy(self.discovered(source_id)))
         return deepcopy(self.cached_catalogs[source_id])
+
+
+def _named(body: Json, *names: str) -> list[str]:
+    """The ids under these names of a request, in lists or alone."""
+    values = [body.get(name) for name in names]
+    flat = [each for value in values for each in (value if isinstance(value, list) else [value])]
+    return [each.lower() for each in flat if isinstance(each, str)]

@@ -14,8 +14,8 @@ Json = dict[str, Any]
 
 
 def without_nulls(era: Era, fields: Json) -> Json:
-    """Leave null fields out, as servers do since 0.39.9; never used on values that belong to a user."""
-    return fields if era.explicit_nulls else {name: value for name, value in fields.items() if value is not None}
+    """Leave null fields out, as all but the oldest servers do; never used on values that belong to a user."""
+    return fields if era.has("explicit_nulls") else {name: value for name, value in fields.items() if value is not None}
 
 
 def descriptor(stream: Stream) -> Json:
@@ -34,18 +34,18 @@ class JobAnswers:
         """JobRead; `stats` adds the totals, which the server reads only for lists and jobs/get_without_logs."""
         era = self._era
         fields: Json = {"id": job.id, "configType": job.kind, "configId": job.connection_id}
-        if era.since("0.42.1"):
+        if era.declares("JobRead.enabledStreams"):
             streams = self._connection(job).streams
             fields["enabledStreams"] = [descriptor(stream) for stream in streams]
         fields |= {"createdAt": int(job.created_at), "updatedAt": int(job.updated_at)}
-        if era.since("0.40.0"):
+        if era.declares("JobRead.startedAt"):
             fields["startedAt"] = None if job.started_at is None else int(job.started_at)
         fields["status"] = job.status
-        if era.since("0.39.24") and job.kind == "reset_connection":
+        if era.declares("JobRead.resetConfig") and job.kind == "reset_connection":
             fields["resetConfig"] = {"streamsToReset": [descriptor(stream) for stream in job.streams]}
-        if era.since("0.62.2") and job.kind == "refresh":
+        if era.declares("JobRead.refreshConfig") and job.kind == "refresh":
             fields["refreshConfig"] = {"streamsToRefresh": [descriptor(stream) for stream in job.streams]}
-        if era.since("0.50.45") and stats:
+        if era.declares("JobRead.aggregatedStats") and stats:
             fields |= self._aggregates(job)
         return without_nulls(era, fields)
 
@@ -79,7 +79,7 @@ class JobAnswers:
         }
         attempts = [self.attempt_info(job, attempt, logs=True) for attempt in job.attempts]
         answer: Json = {"job": fields, "attempts": attempts}
-        if self._era.since("0.40.0"):
+        if self._era.declares("JobDebugInfoRead.workflowState"):
             answer["workflowState"] = {"running": not job.terminal}
         return answer
 
@@ -93,7 +93,7 @@ class JobAnswers:
             "retryable": failure.retryable,
             "timestamp": int(when * 1000),
         }
-        if self._era.since("0.40.0"):
+        if self._era.declares("FailureReason.internalMessage"):
             fields["internalMessage"] = failure.internal
         return without_nulls(self._era, fields)
 
@@ -129,9 +129,9 @@ class JobAnswers:
             "stateMessagesEmitted": 1 if records else 0,
             "recordsCommitted": records,
         }
-        if self._era.since("0.50.0"):
+        if self._era.declares("AttemptStats.bytesCommitted"):
             fields["bytesCommitted"] = size
-        if self._era.since("1.8.0"):
+        if self._era.declares("AttemptStats.recordsRejected"):
             fields["recordsRejected"] = 0
         return fields
 
@@ -142,7 +142,7 @@ class JobAnswers:
         ]
 
     def _stream_name(self, stream: Stream) -> Json:
-        namespace = stream.namespace if self._era.since("0.40.0") else None
+        namespace = stream.namespace if self._era.declares("AttemptStreamStats.streamNamespace") else None
         return {"streamName": stream.name} | ({} if namespace is None else {"streamNamespace": namespace})
 
     def _aggregates(self, job: Job) -> Json:
@@ -162,16 +162,16 @@ class JobAnswers:
         """Records and bytes, as they left the source and as they arrived."""
         totals = {"recordsEmitted": records, "bytesEmitted": size}
         totals |= {"recordsCommitted": records, "bytesCommitted": size}
-        return totals | ({"recordsRejected": 0} if self._era.since("1.8.0") else {})
+        return totals | ({"recordsRejected": 0} if self._era.declares("AttemptStats.recordsRejected") else {})
 
     def _logs(self, job: Job, attempt: Attempt, logs: bool) -> Json:
-        if not logs and self._era.structured_logs:
+        if not logs and self._era.has("structured_logs"):
             return {}
         return self.log_fields(_log_messages(job, attempt) if logs else [], attempt.created_at)
 
     def log_fields(self, told: list[str], when: float) -> Json:
         """The properties that hold these lines of a log."""
-        if not self._era.structured_logs:
+        if not self._era.has("structured_logs"):
             return {"logs": {"logLines": told}}
         stamp = int(when * 1000)
         events = [{"timestamp": stamp, "message": line, "level": "info", "logSource": "platform"} for line in told]
@@ -187,7 +187,7 @@ class JobAnswers:
             "dockerImageTag": "1.0.0",
             "documentationUrl": f"https://docs.airbyte.com/integrations/{kind}s/{slug}",
         }
-        if kind == "destination" and self._era.since("0.40.32") and self._era.before("0.63.5"):
+        if kind == "destination" and self._era.declares("DestinationDefinitionRead.supportsDbt"):
             fields |= {"supportsDbt": False, "normalizationConfig": {"supported": False}}
         return fields
 

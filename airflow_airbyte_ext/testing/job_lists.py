@@ -22,18 +22,18 @@ _TIMES: dict[str, Callable[[Job], float]] = {
 
 
 def list_jobs(call: Call) -> Any:
-    """jobs/list, of one connection, or (since 0.50.46) of the whole instance."""
+    """jobs/list, of one connection, or where the release can, of the whole instance."""
     connection_id = call.body.get("configId")
-    if connection_id is None and call.world.era.before("0.50.46"):
+    if connection_id is None and not call.world.era.has("lists_the_whole_instance"):
         raise Refusal("missing", subject="configId")
     candidates = _candidates(call, None if connection_id is None else str(connection_id))
-    if call.world.era.since("0.40.6") and call.body.get("includingJobId") is not None:
+    can_include = call.world.era.declares("JobListRequestBody.includingJobId")
+    if can_include and call.body.get("includingJobId") is not None:
         page, total = _until(call, candidates), len(candidates)
     else:
         kept = _filtered(call, candidates)
         page = _page(call, kept)
-        # The filters came with 0.50.18 and were forgotten in the count.
-        total = len(kept if call.world.era.since("0.50.35") else candidates)
+        total = len(kept if call.world.era.has("counts_filtered_jobs") else candidates)
     return _answer(call, page, total)
 
 
@@ -49,11 +49,13 @@ def _answer(call: Call, page: list[Job], total: int) -> Any:
     for job in page:
         job.read()
     answer: dict[str, Any] = {"jobs": [call.answers.jobs.listed(job) for job in page]}
-    return answer | ({"totalJobCount": total} if call.world.era.since("0.40.6") else {})
+    return answer | ({"totalJobCount": total} if call.world.era.declares("JobReadList.totalJobCount") else {})
 
 
 def _candidates(call: Call, connection_id: str | None) -> list[Job]:
     """The jobs of the asked kinds, newest first."""
+    if call.body.get("configTypes") is None:
+        raise Refusal("missing", subject="configTypes")
     kinds = call.items("configTypes")
     if not kinds:
         raise Refusal("illegal", "Must include at least one configType in request")
@@ -68,8 +70,8 @@ def _candidates(call: Call, connection_id: str | None) -> list[Job]:
 def _kinds(call: Call) -> set[str]:
     kinds = {"check_connection_source", "check_connection_destination", "discover_schema", "get_spec"}
     kinds |= {"sync", "reset_connection"}
-    kinds |= {"refresh"} if call.world.era.since("0.57.2") else set()
-    return kinds | ({"clear"} if call.world.era.since("0.59.1") else set())
+    kinds |= {"refresh"} if call.world.era.declares("JobConfigType.refresh") else set()
+    return kinds | ({"clear"} if call.world.era.declares("JobConfigType.clear") else set())
 
 
 def _check_words(words: list[Any], known: set[str], name: str) -> None:
@@ -80,13 +82,13 @@ def _check_words(words: list[Any], known: set[str], name: str) -> None:
 
 def _filtered(call: Call, jobs: list[Job]) -> list[Job]:
     era, body = call.world.era, call.body
-    if era.since("0.50.46"):
+    if era.declares("JobListRequestBody.statuses"):
         statuses = call.items("statuses")
     else:
-        statuses = [body["status"]] if era.since("0.50.8") and body.get("status") else []
-    _check_words(statuses, _STATUSES | ({"queued"} if era.since("head") else set()), "JobStatus")
+        statuses = [body["status"]] if era.declares("JobListRequestBody.status") and body.get("status") else []
+    _check_words(statuses, _STATUSES | ({"queued"} if era.declares("JobStatus.queued") else set()), "JobStatus")
     kept = [job for job in jobs if not statuses or job.status in statuses]
-    return _ordered(call, _in_time(call, kept)) if era.since("0.50.18") else kept
+    return _ordered(call, _in_time(call, kept)) if era.declares("JobListRequestBody.createdAtStart") else kept
 
 
 def _in_time(call: Call, jobs: list[Job]) -> list[Job]:
@@ -95,7 +97,7 @@ def _in_time(call: Call, jobs: list[Job]) -> list[Job]:
         if start is not None:
             jobs = [job for job in jobs if time_of(job) >= start]
         if end is not None:
-            newer = call.world.era.end_filters_are_starts
+            newer = call.world.era.has("end_filters_are_starts")
             jobs = [job for job in jobs if (time_of(job) >= end if newer else time_of(job) <= end)]
     return jobs
 
@@ -129,7 +131,7 @@ def _pagination(call: Call) -> tuple[int, int]:
     offset = whole_number(asked.get("rowOffset") or 0)
     if min(size, offset) < 0:
         raise Refusal("illegal", "SQL: LIMIT and OFFSET must not be negative")
-    if call.world.era.since("0.64.2"):
+    if call.world.era.has("offsets_count_pages"):
         # The server turns the offset into a page number by integer division.
         offset = offset // size * size
     return size, offset

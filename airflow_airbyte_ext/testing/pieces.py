@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.catalogs import selected_streams
+from airflow_airbyte_ext.testing.releases import within
 from airflow_airbyte_ext.testing.states import StateRows
 
 if TYPE_CHECKING:
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.jobs import Step, Stream
 
 Json = dict[str, Any]
+# Why a locked connection is locked.
+LOCKED = "locked by the platform"
 NAMES = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
 
 
@@ -125,13 +128,14 @@ class Setting:
 
     name: str
     attribute: str = ""
-    since: str = "0.1.0"
-    gone: str = ""
+    since: str = ""
+    until: str = ""
     default: Any = None
+    evidence: str = "[SPEC ConnectionRead]"
 
     def known_to(self, era: Era) -> bool:
         """Whether servers of this era have it."""
-        return era.since(self.since) and not (self.gone and era.since(self.gone))
+        return within(era.release, self.since, self.until)
 
     def read(self, connection: Connection) -> Any:
         """The value now."""
@@ -156,13 +160,12 @@ SETTINGS = (
     Setting("resourceRequirements", "resource_requirements"),
     Setting("sourceCatalogId", "catalog_id", "0.36.9"),
     Setting("geography", "", "0.40.15", "1.7.0", "auto"),
-    Setting("notifySchemaChanges", "", "0.40.17", default=True),
+    Setting("notifySchemaChanges", "", "0.40.18", default=True),
     Setting("nonBreakingChangesPreference", "", "0.40.18", default="ignore"),
-    Setting("notifySchemaChangesByEmail", "", "0.50.31", default=False),
-    # 0.63.0 is the oldest document at hand that declares it.
-    Setting("backfillPreference", "", "0.63.0"),
+    Setting("notifySchemaChangesByEmail", "", "0.42.1", default=False),
+    Setting("backfillPreference", "", "0.50.45"),
     Setting("tags", "tags", "1.6.0"),
     Setting("dataplaneGroupId", "", "1.6.0"),
     Setting("destinationCatalogId", "", "1.7.0"),
-    Setting("onDemandEnabled", "", "head", default=False),
+    Setting("onDemandEnabled", "", "2.1.0", default=False, evidence="[SPEC ConnectionRead b3bd59d23b]"),
 )

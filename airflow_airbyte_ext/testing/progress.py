@@ -16,14 +16,14 @@ Json = dict[str, Any]
 
 
 def sync_progress(call: Call) -> Any:
-    """connections/sync_progress: nothing but the id unless a job runs."""
-    connection = call.world.connection(call.id("connectionId"))
-    answer: Json = {"connectionId": connection.connection_id, "streams": []}
-    job = call.world.active_job(connection.connection_id)
+    """connections/sync_progress: nothing but the id unless a job runs, and no error for an unknown one."""
+    connection_id = call.id("connectionId")
+    answer: Json = {"connectionId": connection_id, "streams": []}
+    job = call.world.active_job(connection_id)
     if job is None or job.status != "running" or not job.attempts:
         return answer
     attempt = job.attempts[-1]
-    kind: Json = {"configType": job.kind} if call.world.era.since("1.0.0") else {}
+    kind: Json = {"configType": job.kind} if call.world.era.declares("ConnectionSyncProgressRead.configType") else {}
     streams = call.answers.jobs.stream_totals(job, attempt.records, attempt.bytes)
     return {
         **answer,
@@ -39,7 +39,7 @@ def last_job_per_stream(call: Call) -> Any:
     """connections/last_job_per_stream: streams that no job has read are left out."""
     connection = call.world.connection(call.id("connectionId"))
     wanted = {stream.key for stream in connection.streams}
-    if call.world.era.before("0.64.0"):
+    if call.world.era.declares("ConnectionLastJobPerStreamRequestBody.streams"):
         if not isinstance(call.body.get("streams"), list):
             raise Refusal("missing", subject="streams")
         wanted &= {named_stream(each).key for each in call.items("streams")}

@@ -54,7 +54,7 @@ def plant_demo(airbyte: FakeAirbyte, seconds_per_step: float = 1.0) -> None:
     _add(airbyte, broken, ["users"], _broken_script(seconds_per_step))
     _add(airbyte, paused, ["invoices"], orders_script, "inactive", tags=["finance"])
     _add(airbyte, anew, ["orders", "clients"], orders_script, operations=operations)
-    if era_named(airbyte.era).typed_state:
+    if era_named(airbyte.era).has("typed_state"):
         rows = [("orders", "2041"), ("customers", "318")]
         airbyte.set_state(
             ORDERS_ID,
@@ -88,8 +88,8 @@ def _add(
 
 
 def _operations(airbyte: FakeAirbyte) -> list[str]:
-    """What followed a sync in the old days, before 0.63.5: normalization, and a dbt project of one's own."""
-    if era_named(airbyte.era).since("0.63.5"):
+    """What follows a sync in old releases: normalization, and a dbt project of one's own."""
+    if not era_named(airbyte.era).declares("OperatorConfiguration.dbt"):
         return []
     dbt = {"gitRepoUrl": "https://git.example.com/models.git", "dockerImage": "fishtownanalytics/dbt:1.0.0"}
     return [

@@ -31,7 +31,7 @@ class WebAnswers:
             entries = merged(era, connection.catalog, discovered)
         settings = self._answers.settings(connection)
         settings["catalogId"] = settings.pop("sourceCatalogId", None)
-        if discovered is not None and era.since("0.36.9"):
+        if discovered is not None and era.declares("WebBackendConnectionRead.catalogId"):
             settings["catalogId"] = self._world.catalog_id(connection.source.id)
         fields: Json = {
             "connectionId": connection.connection_id,
@@ -46,14 +46,14 @@ class WebAnswers:
         }
         fields |= settings | self._answers.schedule(connection) | self._syncing(connection)
         fields |= self._changes(connection, discovered) | self._versions(connection)
-        if era.since("0.63.0"):
+        if era.declares("WebBackendConnectionRead.createdAt"):
             fields["createdAt"] = int(connection.created_at)
         return without_nulls(era, fields | self._answers.status_reason(connection))
 
     def listed(self, connection: Connection) -> Json:
-        """An item of web_backend/connections/list: the whole connection before 0.40.10."""
+        """An item of web_backend/connections/list: a whole connection where the release has no items."""
         era = self._era
-        if era.before("0.40.10"):
+        if not era.has("lists_have_items"):
             return self.connection(connection)
         fields: Json = {
             "connectionId": connection.connection_id,
@@ -64,10 +64,12 @@ class WebAnswers:
             "source": _snippet(connection.source),
             "destination": _snippet(connection.destination),
         }
-        fields |= self._syncing(connection) | self._schema_change(connection) | self._versions(connection)
-        if era.since("1.6.0"):
+        fields |= self._syncing(connection) | self._versions(connection)
+        if era.declares("WebBackendConnectionListItem.schemaChange"):
+            fields |= self._schema_change(connection)
+        if era.declares("WebBackendConnectionListItem.tags"):
             fields["tags"] = connection.tags
-        if era.since("head"):
+        if era.declares("WebBackendConnectionListItem.onDemandEnabled"):
             fields["onDemandEnabled"] = connection.more.get("onDemandEnabled", False)
         return without_nulls(era, fields)
 
@@ -87,22 +89,21 @@ class WebAnswers:
         }
 
     def _changes(self, connection: Connection, discovered: list[Json] | None) -> Json:
-        fields = self._schema_change(connection)
-        if discovered is not None and self._era.since("0.40.0"):
-            fields["catalogDiff"] = {"transforms": difference(self._era, connection.catalog, discovered)}
+        era = self._era
+        fields = self._schema_change(connection) if era.declares("WebBackendConnectionRead.schemaChange") else {}
+        if discovered is not None and era.declares("WebBackendConnectionRead.catalogDiff"):
+            fields["catalogDiff"] = {"transforms": difference(era, connection.catalog, discovered)}
         return fields
 
     def _schema_change(self, connection: Connection) -> Json:
         """What is known of changes: of the last discovery, not of what the source has now."""
-        if self._era.before("0.40.10"):
-            return {}
         if connection.breaking_change:
             return {"schemaChange": "breaking"}
         newest, _ = self._world.cached_catalogs.get(connection.source.id, (connection.catalog_id, []))
         return {"schemaChange": "no_change" if newest == connection.catalog_id else "non_breaking"}
 
     def _versions(self, connection: Connection) -> Json:
-        if self._era.before("1.0.0"):
+        if not self._era.declares("WebBackendConnectionRead.sourceActorDefinitionVersion"):
             return {}
         return {
             f"{actor.kind}ActorDefinitionVersion": self._version(actor)
@@ -119,8 +120,10 @@ class WebAnswers:
             "supportLevel": "certified",
             "supportState": "supported",
         }
-        if self._era.since("1.8.0"):
-            fields |= {"supportsFileTransfer": False, "supportsDataActivation": False}
+        if self._era.declares("ActorDefinitionVersionRead.supportsFileTransfer"):
+            fields["supportsFileTransfer"] = False
+        if self._era.declares("ActorDefinitionVersionRead.supportsDataActivation"):
+            fields["supportsDataActivation"] = False
         return fields
 
 

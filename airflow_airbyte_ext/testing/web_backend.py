@@ -33,6 +33,8 @@ def get_connection(call: Call) -> Any:
     try:
         _, found = call.world.discover(connection.source.id)
     except Refusal as refusal:
+        if call.world.era.has("refreshed_catalog_is_optional"):
+            return _answers(call).connection(connection)
         raise Refusal("illegal", refusal.message) from refusal
     return _answers(call).connection(connection, found)
 
@@ -48,9 +50,8 @@ def update_connection(call: Call) -> Any:
     """web_backend/connections/update: resets the streams that changed unless `skipReset` is true."""
     connection = call.world.connection(call.id("connectionId"))
     old = deepcopy(connection.catalog)
-    body = {
-        name: value for name, value in call.body.items() if name != "operationIds" or call.world.era.before("0.40.8")
-    }
+    keeps_ids = call.world.era.declares("WebBackendConnectionUpdate.operationIds")
+    body = {name: value for name, value in call.body.items() if name != "operationIds" or keeps_ids}
     if call.body.get("operations") is not None:
         body["operationIds"] = [_store_operation(call, each) for each in call.items("operations")]
     writes.update(call, body)
@@ -59,9 +60,9 @@ def update_connection(call: Call) -> Any:
 
 
 def _reset_changed(call: Call, connection: Connection, changed: tuple[Stream, ...]) -> None:
-    """Start the reset, and until 0.58 the sync that follows it."""
+    """Start the reset, and where the release has one, the sync that follows it."""
     era, world = call.world.era, call.world
-    if era.before("0.39.36"):
+    if era.has("resets_are_whole"):
         # Nothing could be reset but the whole connection.
         if changed or call.flag("withRefreshedCatalog"):
             job = world.reset(connection.connection_id)
@@ -69,7 +70,7 @@ def _reset_changed(call: Call, connection: Connection, changed: tuple[Stream, ..
         return
     if changed and not call.flag("skipReset") and connection.status != "deprecated":
         job = world.reset(connection.connection_id, changed)
-        job.then_sync = era.before("0.58.0") and connection.status == "active"
+        job.then_sync = era.has("sync_follows_reset") and connection.status == "active"
 
 
 def _make_operation(call: Call, given: Any) -> str:
@@ -93,10 +94,10 @@ def _store_operation(call: Call, given: Any) -> str:
 
 
 def list_connections(call: Call) -> Any:
-    """web_backend/connections/list: everything until 1.7, pages since 1.8.0."""
+    """web_backend/connections/list: everything, or pages where the release has them."""
     shown = _filtered(call, call.world.connections_of(call.id("workspaceId")))
     answers = _answers(call)
-    if call.world.era.before("1.8.0"):
+    if not call.world.era.has("cursor_pages"):
         return {"connections": [answers.listed(each) for each in shown]}
     order, descending = chosen(call, "sortKey", _orders(call))
     ids = [each.connection_id for each in shown]
@@ -131,13 +132,14 @@ def _orders(call: Call) -> dict[str, Callable[[Connection], Any]]:
 
 
 def _filtered(call: Call, connections: list[Connection]) -> list[Connection]:
-    """The filters of the request: sources and destinations since 0.40.27, the others since 1.8.0."""
+    """The filters of the request, as far as the release has them."""
     tests: list[Callable[[Connection], bool]] = []
-    if call.world.era.since("0.40.27"):
+    if call.world.era.declares("WebBackendConnectionListRequestBody.sourceId"):
         sources, destinations = call.ids("sourceId"), call.ids("destinationId")
         tests += [lambda each: each.source.id in sources] if sources else []
         tests += [lambda each: each.destination.id in destinations] if destinations else []
-    if call.world.era.since("1.8.0") and call.body.get("filters") is not None:
+    has_filters = call.world.era.declares("WebBackendConnectionListRequestBody.filters")
+    if has_filters and call.body.get("filters") is not None:
         tests += _more_filters(call, call.with_body(call.body["filters"]))
     return [each for each in connections if all(test(each) for test in tests)]
 

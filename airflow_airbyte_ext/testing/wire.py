@@ -66,6 +66,15 @@ class Dropped(Response):
             pass
 
 
+class Hanging(Response):
+    """No answer, while the connection stays open until the client closes it."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
+        """Wait for the client to go."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+
+
 class Truncated(Response):
     """The first half of an answer, under the Content-Length of the whole."""
 

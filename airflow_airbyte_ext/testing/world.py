@@ -94,13 +94,15 @@ class World(Inventory):
 
     def sync(self, connection_id: str) -> Job:
         """connections/sync."""
+        if connection_id not in self.connections and self.era.has("sync_of_unknown_never_answers"):
+            raise Refusal("never_answers")
         connection = self.connection(connection_id)
         active = self.active_job(connection_id)
-        if active and self.era.old_scheduler:
+        if active and self.era.has("old_scheduler"):
             return active
-        if self.era.since("0.43.2") and connection.status != "active":
+        if self.era.has("only_active_connections_sync") and connection.status != "active":
             raise Refusal("illegal", "Can only sync an active connection")
-        if connection.status == "deprecated" and not self.era.old_scheduler:
+        if connection.status == "deprecated" and not self.era.has("old_scheduler"):
             raise Refusal(
                 "conflict",
                 f"The connection manager workflow for connection {connection_id} is deleted, "
@@ -108,12 +110,13 @@ class World(Inventory):
             )
         if active is None:
             return self.start_job(connection)
-        if active.status == "incomplete" and self.era.backoff_is_idle:
+        if active.status == "incomplete" and self.era.has("backoff_is_idle"):
             active.move_on(self.now())
             return active
         if active.status == "queued":
             return active
-        raise Refusal("conflict", f"A sync is already running for: {connection_id}")
+        kind = "illegal" if self.era.has("running_is_a_failure") else "conflict"
+        raise Refusal(kind, f"A sync is already running for: {connection_id}")
 
     def refresh(self, connection_id: str, streams: tuple[Stream, ...]) -> Job | None:
         """connections/refresh, of all streams when none are named; None when no job comes of it."""
@@ -128,27 +131,30 @@ class World(Inventory):
         """connections/reset and clear, of all streams or of these: a running job is cancelled first."""
         connection = self.connection(connection_id)
         active = self.active_job(connection_id)
-        if active and self.era.old_scheduler:
+        if active and self.era.has("old_scheduler"):
             return active
-        if connection.status == "deprecated" and not self.era.old_scheduler:
+        if connection.status == "deprecated" and not self.era.has("old_scheduler"):
             raise Refusal("illegal", f"Failed to reset connection {connection_id}: its workflow is deleted")
         if active:
             active.force(Step("cancelled"))
         if streams == ():
-            # An empty list meant nothing to reset until 0.63.2, and the workflow went on with a plain sync.
-            return self.start_job(connection, "reset_connection" if self.era.since("0.63.2") else "sync")
+            return self.start_job(
+                connection, "reset_connection" if self.era.has("no_streams_are_all_streams") else "sync"
+            )
         return self.start_job(connection, "reset_connection", streams)
 
     def cancel(self, job_id: int) -> Job:
         """jobs/cancel: cancels whatever runs on that job's connection, and answers with the job that was named."""
         named = self.job(job_id)
-        if self.era.old_scheduler:
+        if self.era.has("old_scheduler"):
             target = None if named.terminal else named
         else:
             if self.connection(named.connection_id).status == "deprecated":
                 raise Refusal("illegal", "Failed to cancel job: the connection manager workflow is deleted")
             target = self.active_job(named.connection_id)
-        if target and not (target.status == "incomplete" and self.era.backoff_is_idle and not self.era.old_scheduler):
+        if target and not (
+            target.status == "incomplete" and self.era.has("backoff_is_idle") and not self.era.has("old_scheduler")
+        ):
             target.cancel_requested = True
             target.force(Step("cancelled"))
         return named
@@ -168,7 +174,7 @@ class World(Inventory):
     def _before_status(self, job: Job, step: Step) -> Step:
         connection = self.connections[job.connection_id]
         if job.kind == "reset_connection":
-            begins = step.status == "running" and self.era.since("0.57.4")
+            begins = step.status == "running" and self.era.has("reset_forgets_at_first_attempt")
             if begins or step.status == "succeeded":
                 self._forget_state(connection, job)
             if step.status == "succeeded" and job.then_sync:
@@ -188,6 +194,6 @@ class World(Inventory):
             return failing_instead(step, NULL_STATE)
         records = step.records if step.records is not None else job.attempts[-1].records
         streams = connection.streams
-        default_kind = "stream" if self.era.typed_state else "legacy"
+        default_kind = "stream" if self.era.has("typed_state") else "legacy"
         connection.state.advance(list(zip(streams, share(records, len(streams)), strict=True)), default_kind)
         return step

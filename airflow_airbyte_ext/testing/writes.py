@@ -9,7 +9,7 @@ from zoneinfo import available_timezones
 
 from airflow_airbyte_ext.testing.call import uuid_of, whole_number
 from airflow_airbyte_ext.testing.errors import Refusal
-from airflow_airbyte_ext.testing.pieces import SETTINGS, Connection, Event
+from airflow_airbyte_ext.testing.pieces import LOCKED, SETTINGS, Connection, Event
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.call import Call
@@ -49,11 +49,13 @@ def create(call: Call) -> Connection:
 
 
 def update(call: Call, body: Json, reason: str | None = None) -> Connection:
-    """Change the connection as a ConnectionUpdate says: since 0.40.8 only what it names, before that everything."""
+    """Change the connection as a ConnectionUpdate says: what it names, or everything where the release replaces."""
     call = call.with_body(body)
     connection = call.world.connection(call.id("connectionId"))
     before = connection.status
-    if call.world.era.before("0.40.8"):
+    if before == "locked" and call.world.era.has("locked_refuses_updates"):
+        raise Refusal("locked", LOCKED, connection.connection_id)
+    if call.world.era.has("updates_replace"):
         _replace(call, connection)
     else:
         _patch(call, connection)
@@ -116,7 +118,7 @@ def _patch(call: Call, connection: Connection) -> None:
     _check_schedule(call)
     _write_schedule(call, changed, legacy=False)
     _write_settings(call, changed)
-    if call.world.era.since("1.8.0"):
+    if call.world.era.has("changed_modes_forget_state"):
         _forget_changed_modes(connection, changed)
     kept = {"scripts", "every_script"}
     connection.__dict__.update({name: value for name, value in changed.__dict__.items() if name not in kept})
@@ -140,10 +142,10 @@ def _checked(call: Call, name: str, value: Any) -> Any:
     if name == "namespaceDefinition":
         return _word(call, name, _NAMESPACES)
     if name == "nonBreakingChangesPreference":
-        later = ("propagate_columns", "propagate_fully") if call.world.era.since("0.50.0") else ()
-        return _word(call, name, ("ignore", "disable", *later))
+        later = call.world.era.declares("NonBreakingChangesPreference.propagate_columns")
+        return _word(call, name, ("ignore", "disable", *(("propagate_columns", "propagate_fully") if later else ())))
     if name == "geography":
-        return _word(call, name, ("auto", "us", "eu")) if call.world.era.before("1.6.0") else str(value)
+        return _word(call, name, ("auto", "us", "eu")) if call.world.era.has("geography_is_an_enum") else str(value)
     if name == "operationIds":
         return [call.world.operation(uuid_of(each))["operationId"] for each in call.items(name)]
     if name == "tags":
@@ -164,15 +166,20 @@ def _tag(call: Call, given: Any) -> Json:
 
 
 def _statuses(call: Call) -> tuple[str, ...]:
-    return ("active", "inactive", "deprecated", *(("locked",) if call.world.era.since("head") else ()))
+    return (
+        "active",
+        "inactive",
+        "deprecated",
+        *(("locked",) if call.world.era.declares("ConnectionStatus.locked") else ()),
+    )
 
 
 def _word(call: Call, name: str, known: tuple[str, ...], required: bool = False) -> str:
-    """One word of an enum; upper case is understood since 0.59.1."""
+    """One word of an enum."""
     value = call.body.get(name)
     if value is None and required:
         raise Refusal("missing", subject=name)
-    word: Any = str(value).lower() if call.world.era.since("0.59.1") else value
+    word: Any = str(value).lower() if call.world.era.has("enums_ignore_case") else value
     if word not in known:
         raise Refusal("malformed", f'Cannot construct instance of `{name}`, problem: Unexpected value "{value}"')
     return str(word)
@@ -210,7 +217,7 @@ def _check_schedule(call: Call) -> None:
 
 def _write_schedule(call: Call, connection: Connection, legacy: bool) -> None:
     """The schedule in the new words, or (for a whole connection only: a patch never reads them) in the old ones."""
-    if call.world.era.since("0.40.0") and call.body.get("scheduleType") is not None:
+    if call.world.era.declares("ConnectionUpdate.scheduleType") and call.body.get("scheduleType") is not None:
         kind = _word(call, "scheduleType", ("manual", "basic", "cron"))
         connection.schedule_type, connection.schedule_data = kind, _schedule_data(call, kind)
     elif legacy and call.body.get("schedule") is not None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import shlex
 import signal
 import ssl
@@ -53,29 +54,140 @@ def post(airbyte, path, session=requests, **body):
 
 
 def test_basic_is_asked_by_the_proxy_on_every_path():
-    """nginx answers 401 with its own page, for health and the web app, too."""
+    """Docker compose's nginx answers 401 with Airbyte's page, for health and the web app, and for a POST too."""
     with FakeAirbyte("0.50", "basic") as airbyte:
-        for path in ("/api/v1/health", "/", "/api/v1/nothing"):
-            answer = requests.get(airbyte.url + path, timeout=10)
+        for method, path in (("GET", "/api/v1/health"), ("GET", "/"), ("POST", "/api/v1/nothing")):
+            answer = requests.request(method, airbyte.url + path, timeout=10)
             assert answer.status_code == 401
-            assert answer.headers["content-type"].startswith("text/html")
-            assert answer.headers["www-authenticate"].startswith("Basic")
+            assert answer.headers["content-type"] == "text/html"
+            assert answer.headers["www-authenticate"] == 'Basic realm="Welcome to Airbyte"'
+            for text in ("<title>Airbyte - Access Denied</title>", "Nope.", "HTTP Error Code: 401"):
+                assert text in answer.text
         right = requests.get(airbyte.base_url + "/v1/health", auth=("airbyte", "password"), timeout=10)
         wrong = requests.get(airbyte.base_url + "/v1/health", auth=("airbyte", "no"), timeout=10)
         assert (right.status_code, wrong.status_code) == (200, 401)
 
 
+def test_basic_before_a_newer_airbyte_is_some_proxy_of_its_owner():
+    """Docker compose's proxy ended with 0.63; nginx has a page of its own."""
+    with FakeAirbyte(auth="basic") as airbyte:
+        answer = requests.get(airbyte.base_url + "/v1/health", timeout=10)
+    assert answer.headers["www-authenticate"] == 'Basic realm="Restricted"'
+    assert "<title>401 Authorization Required</title>" in answer.text
+
+
+def told(airbyte, path="/v1/connections/get", **headers):
+    return requests.post(airbyte.base_url + path, json={"connectionId": UNKNOWN}, headers=headers, timeout=10)
+
+
 @pytest.mark.parametrize("auth", ["bearer", "client_credentials"])
-def test_a_server_that_wants_a_token_answers_401_without_a_body(auth):
-    """Only health and instance_configuration are for everybody."""
-    with FakeAirbyte(auth=auth) as airbyte:
+@pytest.mark.parametrize("era", ["0.64.7", "1.0", "2.0", "head"])
+def test_a_server_that_wants_a_token_answers_401(era, auth):
+    """Only health, instance_configuration and (tested elsewhere) the token endpoints are for everybody."""
+    with FakeAirbyte(era, auth) as airbyte:
         for headers in ({}, {"Authorization": "Bearer wrong"}):
-            answer = requests.post(airbyte.base_url + "/v1/connections/get", json={}, headers=headers, timeout=10)
-            assert (answer.status_code, answer.content) == (401, b"")
+            answer = told(airbyte, **headers)
+            assert (answer.status_code, answer.json()["message"]) == (401, "Unauthorized")
         for path in ("health", "instance_configuration"):
             assert requests.get(f"{airbyte.base_url}/v1/{path}", timeout=10).status_code == 200
+            assert requests.post(f"{airbyte.base_url}/v1/{path}", json={}, timeout=10).status_code == 401
         mode = requests.get(airbyte.base_url + "/v1/instance_configuration", timeout=10).json()["auth"]["mode"]
         assert mode == "simple"
+
+
+@pytest.mark.parametrize(
+    ("era", "issuer", "challenge"),
+    [
+        ("0.50", "keycloak", None),
+        ("0.64.7", "community", None),
+        ("1.2", "community", None),
+        ("1.3.0", "community", 'Basic realm="Micronaut Application"'),
+        ("1.5.0", "database", 'Basic realm="Micronaut Application"'),
+        ("2.0", "community", 'Basic realm="Micronaut Application"'),
+        ("2.0", "keycloak", None),
+        ("2.2", "community", None),
+        ("head", "community", None),
+    ],
+)
+def test_the_challenge_of_a_401(era, issuer, challenge):
+    """The community edition asked for Basic in some releases, and takes none of it since 2.2."""
+    with FakeAirbyte(era, "bearer", issuer=issuer) as airbyte:
+        assert told(airbyte).headers.get("www-authenticate") == challenge
+
+
+@pytest.mark.parametrize(
+    ("era", "options", "status"),
+    [
+        ("0.63.9", {}, 404),
+        ("2.0", {}, 404),
+        ("2.1.0", {}, 404),
+        ("2.2", {}, 401),
+        ("head", {}, 401),
+        ("2.0", {"takes_basic": False}, 401),
+        ("2.0", {"issuer": "keycloak"}, 401),
+        ("2.2", {"takes_basic": True}, 404),
+    ],
+)
+def test_the_password_of_the_admin(era, options, status):
+    """The community edition took it as HTTP Basic until 2.1; a test may say otherwise."""
+    with FakeAirbyte(era, "client_credentials", **options) as airbyte:
+        url, body = airbyte.base_url + "/v1/connections/get", {"connectionId": UNKNOWN}
+        answer = requests.post(url, json=body, auth=(airbyte.username, airbyte.password), timeout=10)
+        assert answer.status_code == status
+        assert requests.post(url, json=body, auth=(airbyte.username, "wrong"), timeout=10).status_code == 401
+
+
+@pytest.mark.parametrize(("era", "body"), [("0.50", b""), ("0.51.0", b""), ("0.52.0", None), ("2.0", None)])
+def test_a_missing_path_behind_a_token_check_is_forbidden(era, body):
+    """So is a wrong method: reject-not-found. Without a good token both are 401."""
+    with FakeAirbyte(era, "bearer", issuer="keycloak") as airbyte:
+        good, bad = {"Authorization": f"Bearer {airbyte.token}"}, {"Authorization": "Bearer wrong"}
+        missing = told(airbyte, "/v1/jobs/get_status", **good)
+        method = requests.get(airbyte.base_url + "/v1/jobs/get", headers=good, timeout=10)
+        for answer in (missing, method):
+            assert answer.status_code == 403
+            assert answer.content == body if body is not None else answer.json()["message"] == "Forbidden"
+        assert told(airbyte, "/v1/jobs/get_status", **bad).status_code == 401
+        assert requests.get(airbyte.base_url + "/v1/jobs/get", headers=bad, timeout=10).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("era", "path", "status"),
+    [("0.40", "/v1", 404), ("0.50.38", "/v1", 404), ("2.0", "/v1", 404), ("2.0", "/public/v1", 404)],
+)
+def test_without_authentication_there_is_no_token_endpoint(era, path, status):
+    """The controller does not exist, so the path is missing; the proxy's Basic is no authentication to the server."""
+    for auth in ({}, {"auth": "basic"}):
+        with FakeAirbyte(era, **auth) as airbyte:
+            url = f"{airbyte.base_url}{path}/applications/token"
+            answer = requests.post(url, json={"client_id": "x"}, auth=("airbyte", "password"), timeout=10)
+            assert (answer.status_code, answer.content) == (status, b"Object not found.")
+
+
+@pytest.mark.parametrize(
+    ("era", "issuer", "lifetime", "expires_in"),
+    [
+        ("0.57.4", "keycloak", 180, None),
+        ("0.64.7", "community", 180, 180),
+        ("1.4.0", "community", 180, 180),
+        ("1.5.0", "community", 86_400, 180),
+        ("1.5.0", "database", 86_400, 180),
+        ("1.5.0", "keycloak", 180, 180),
+        ("1.6.0", "community", 900, 900),
+        ("head", "database", 900, 900),
+    ],
+)
+def test_how_long_a_token_lives(era, issuer, lifetime, expires_in):
+    """The Config API's endpoint does not say; the public one said 180 whatever the truth was, until 1.6.0."""
+    with FakeAirbyte(era, "client_credentials", issuer=issuer) as airbyte:
+        credentials = {"client_id": airbyte.client_id, "client_secret": airbyte.client_secret}
+        answer = post(airbyte, "applications/token", **credentials).json()
+        assert set(answer) == {"access_token"}
+        claims = json.loads(base64.urlsafe_b64decode(answer["access_token"].split(".")[1] + "=="))
+        assert claims["exp"] - claims["iat"] == lifetime
+        if expires_in:
+            url = airbyte.base_url + "/public/v1/applications/token"
+            assert requests.post(url, json=credentials, timeout=10).json()["expires_in"] == expires_in
 
 
 def test_a_token_lives_as_long_as_it_says():
@@ -105,16 +217,125 @@ def test_a_token_lives_as_long_as_it_says():
         assert status(public["access_token"]) == 401
 
 
-@pytest.mark.parametrize(("era", "status"), [("1.0", 400), ("2.0", 400), ("head", 401)])
-def test_a_wrong_client_secret(era, status):
-    """400 in the community edition, which Airbyte's head turned into 401."""
-    with FakeAirbyte(era, "client_credentials") as airbyte:
+@pytest.mark.parametrize(
+    ("era", "issuer", "status", "words"),
+    [
+        ("0.63.9", "community", 400, "Invalid client id or token"),
+        ("2.0", "community", 400, "Invalid client id or token"),
+        ("head", "community", 400, "Invalid client id or token"),
+        ("0.57.4", "keycloak", 401, "HTTP 401 Unauthorized"),
+        ("0.64.1", "keycloak", 401, "HTTP 401 Unauthorized"),
+        ("0.64.2", "keycloak", 500, "java.lang.ClassCastException"),
+        ("2.0", "keycloak", 500, "errorId"),
+        ("2.2", "keycloak", 401, "errorId"),
+        ("1.5.0", "database", 500, "java.lang.IllegalArgumentException"),
+        ("head", "database", 500, "errorId"),
+    ],
+)
+def test_wrong_credentials(era, issuer, status, words):
+    """A wrong id or secret, as each kind of server refuses it."""
+    with FakeAirbyte(era, "client_credentials", issuer=issuer) as airbyte:
         answer = post(airbyte, "applications/token", client_id=airbyte.client_id, client_secret="no")
-        assert answer.status_code == status
-        if status == 400:
-            assert answer.json()["_embedded"]["errors"][0]["message"] == "Invalid client id or token"
-        else:
-            assert set(answer.json()) == {"errorId"}
+        assert (answer.status_code, words in answer.text) == (status, True)
+
+
+@pytest.mark.parametrize(
+    ("era", "path", "status"),
+    [
+        ("1.5.0", "/v1", 200),
+        ("1.6.0", "/v1", 408),
+        ("1.8", "/public/v1", 200),
+        ("2.0", "/public/v1", 408),
+    ],
+)
+def test_a_token_endpoint_that_takes_longer_than_a_second(era, path, status):
+    """Newer servers give up."""
+    with FakeAirbyte(era, "client_credentials") as airbyte:
+        operation = "publicCreateAccessToken" if path.startswith("/public") else "applicationTokenRequest"
+        airbyte.fail_next(operation, Fault.delay(1.01))
+        credentials = {"client_id": airbyte.client_id, "client_secret": airbyte.client_secret}
+        answer = requests.post(f"{airbyte.base_url}{path}/applications/token", json=credentials, timeout=10)
+    assert answer.status_code == status
+    if status == 408:
+        assert (answer.json()["status"], answer.json()["type"]) == (408, "error:request-timeout-exceeded")
+
+
+@pytest.mark.parametrize(
+    ("era", "options", "status"),
+    [
+        ("2.3.0", {"auth": "bearer"}, 200),
+        ("2.4", {"auth": "bearer"}, 403),
+        ("head", {"auth": "bearer"}, 403),
+        ("2.4", {"auth": "bearer", "one_workspace": False}, 200),
+        ("2.4", {}, 200),
+    ],
+)
+def test_a_request_over_two_workspaces(era, options, status):
+    """2.4 refuses it where it checks tokens."""
+    with FakeAirbyte(era, **options) as airbyte:
+        here, there = airbyte.workspace_id, airbyte.add_workspace("Elsewhere")
+        connections = [airbyte.add_connection("a"), airbyte.add_connection("b", workspace_id=there)]
+        headers = {"Authorization": f"Bearer {airbyte.token}"}
+        for path, name, ids in (
+            ("jobs/list_for_workspaces", "workspaceIds", [here, there]),
+            ("connections/status", "connectionIds", connections),
+        ):
+            for body, expected in (({name: ids}, status), ({name: ids[:1]}, 200)):
+                asked = {"configTypes": ["sync"], **body}
+                url = f"{airbyte.base_url}/v1/{path}"
+                assert requests.post(url, json=asked, headers=headers, timeout=10).status_code == expected
+
+
+INSTANCE = {"edition", "initialSetupComplete", "defaultUserId", "defaultOrganizationId", "defaultWorkspaceId"}
+TOLD = INSTANCE | {"version", "airbyteUrl", "trackingStrategy"}
+
+
+@pytest.mark.parametrize(
+    ("era", "options", "fields", "auth"),
+    [
+        ("0.50.9", {}, {"edition", "webappUrl"}, None),
+        ("0.50", {}, INSTANCE | {"webappUrl"}, None),
+        ("0.50", {"auth": "bearer"}, INSTANCE | {"webappUrl", "auth"}, {"clientId", "defaultRealm"}),
+        ("0.57.4", {}, TOLD, None),
+        ("0.60.0", {}, TOLD | {"auth"}, {"mode"}),
+        ("1.0", {"auth": "bearer"}, TOLD | {"auth", "defaultOrganizationEmail"}, {"mode"}),
+        ("head", {}, TOLD | {"auth", "defaultOrganizationEmail"}, {"mode"}),
+    ],
+)
+def test_what_the_instance_tells(era, options, fields, auth):
+    """To everybody; the version since 0.57.4, the kind of authentication since 0.60.0."""
+    with FakeAirbyte(era, **options) as airbyte:
+        answer = requests.get(airbyte.base_url + "/v1/instance_configuration", timeout=10).json()
+    assert set(answer) == fields
+    assert set(answer.get("auth", {})) == (auth or set())
+    assert answer.get("version") == (
+        None if "version" not in fields else "dev" if era == "head" else airbyte_release(era)
+    )
+
+
+def airbyte_release(era):
+    return {"1.0": "1.0.0"}.get(era, era)
+
+
+def test_editions():
+    for era, issuer, edition, mode in (
+        ("1.0", "keycloak", "pro", "oidc"),
+        ("1.8", "keycloak", "enterprise", "oidc"),
+        ("1.8", "database", "community", "simple"),
+    ):
+        with FakeAirbyte(era, "bearer", issuer=issuer) as airbyte:
+            answer = requests.get(airbyte.base_url + "/v1/instance_configuration", timeout=10).json()
+        assert (answer["edition"], answer["auth"]["mode"]) == (edition, mode)
+
+
+@pytest.mark.parametrize("era", ["0.50", "2.0"])
+def test_a_fresh_instance_cannot_tell(era):
+    """500, until somebody has set it up."""
+    with FakeAirbyte(era, fresh_instance=True) as airbyte:
+        url = airbyte.base_url + "/v1/instance_configuration"
+        assert requests.get(url, timeout=10).status_code == 500
+        airbyte.fresh_instance = False
+        assert requests.get(url, timeout=10).status_code == 200
 
 
 def test_a_form_is_no_token_request():
@@ -124,11 +345,24 @@ def test_a_form_is_no_token_request():
         assert requests.post(url, data={"client_id": "x"}, timeout=10).status_code == 415
 
 
-def test_what_cannot_be_is_refused():
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ({"auth": "oauth"}, "choose one of"),
+        ({"era": "3"}, "choose one of"),
+        ({"auth": "bearer", "issuer": "somebody"}, "choose one of"),
+        ({"era": "0.40", "auth": "bearer"}, "0.50.0"),
+        ({"era": "0.50", "auth": "client_credentials"}, "0.50.38"),
+        ({"era": "0.57.4", "auth": "client_credentials", "issuer": "community"}, "0.63.9"),
+        ({"era": "1.4.0", "auth": "client_credentials", "issuer": "database"}, "1.5.0"),
+        ({"era": "2.4", "auth": "bearer", "issuer": "keycloak"}, "2.4.0"),
+        ({"era": "2.0", "strict": True}, "2.2.0"),
+    ],
+)
+def test_what_cannot_be_is_refused(arguments, told):
     """Old servers issue no tokens, and words are checked at once."""
-    for arguments in ({"era": "0.50", "auth": "client_credentials"}, {"auth": "oauth"}, {"era": "3"}):
-        with pytest.raises(ValueError, match=r"0\.63\.9|choose one of"):
-            FakeAirbyte(**arguments)
+    with pytest.raises(ValueError, match=re.escape(told)):
+        FakeAirbyte(**arguments)
 
 
 # What can go wrong
@@ -172,7 +406,7 @@ def test_a_status_may_stand_for_a_call_that_worked_or_not(airbyte):
     for _ in range(2):
         answer = post(airbyte, "connections/sync", connectionId=connection_id)
         assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        assert "503 Service Unavailable" in answer.text
+        assert "503 Service Temporarily Unavailable" in answer.text
     assert airbyte.jobs() == []
     airbyte.fail_next("syncConnection", Fault.status(502, body={"message": "bad"}, effect=True))
     answer = post(airbyte, "connections/sync", connectionId=connection_id)
@@ -186,7 +420,7 @@ def test_pages_and_redirects(airbyte):
     airbyte.fail_next("getHealthCheck", Fault.redirect("https://login.example.com/"))
     url = airbyte.base_url + "/v1/health"
     page = requests.get(url, timeout=10)
-    assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
+    assert (page.status_code, page.headers["content-type"]) == (200, "text/html")
     moved = requests.get(url, timeout=10, allow_redirects=False)
     assert (moved.status_code, moved.headers["location"]) == (302, "https://login.example.com/")
 
@@ -262,14 +496,92 @@ def test_a_trailing_slash_is_accepted(airbyte):
     assert post(airbyte, "connections/get/", connectionId=airbyte.add_connection()).ok
 
 
-@pytest.mark.parametrize(("era", "keys"), [("0.36", "message"), ("1.0", "_embedded"), ("2.0", "errorId")])
-def test_an_unknown_api_path_is_answered_as_the_era_does(era, keys):
-    """So is an operation that came later; a wrong method is a 405."""
+@pytest.mark.parametrize(
+    ("era", "method", "kind", "body"),
+    [
+        ("0.36", 500, 500, True),
+        ("0.40.20", 500, 500, True),
+        ("0.40.28", 405, 415, True),
+        ("0.64.1", 405, 415, True),
+        ("0.64.2", 405, 415, False),
+        ("head", 405, 415, False),
+    ],
+)
+def test_a_wrong_method_and_a_wrong_content_type(era, method, kind, body):
+    """500 at first, then the framework's own answer, with a body until 0.64.1."""
     with FakeAirbyte(era) as airbyte:
-        answer = post(airbyte, "jobs/get_status", id=1)
-        assert (answer.status_code, keys in answer.json()) == (404, True)
-        assert requests.get(airbyte.base_url + "/v1/jobs/get", timeout=10).status_code == 405
-        assert post(airbyte, "jobs/get_light", id=1).status_code == (404 if era == "0.36" else 500)
+        url = airbyte.base_url + "/v1/jobs/get"
+        wrong_method, wrong_kind = requests.get(url, timeout=10), requests.post(url, data={"id": 1}, timeout=10)
+        health = requests.post(airbyte.base_url + "/v1/health", json={}, timeout=10)
+    assert (wrong_method.status_code, wrong_kind.status_code, health.status_code) == (method, kind, method)
+    assert [bool(answer.content) for answer in (wrong_method, wrong_kind, health)] == [body] * 3
+    allowed = [answer.headers.get("allow") for answer in (wrong_method, health)]
+    assert allowed == (["POST", "GET"] if method == 405 else [None, None])
+    if method == 405 and body:
+        told = "Method [GET] not allowed for URI [/api/v1/jobs/get]. Allowed methods: [POST]"
+        assert wrong_method.json()["_embedded"]["errors"][0]["message"] == told
+        told = "Content Type [application/x-www-form-urlencoded] not allowed. Allowed types: [application/json]"
+        assert wrong_kind.json()["_embedded"]["errors"][0]["message"] == told
+
+
+@pytest.mark.parametrize(("era", "inner"), [("0.59.1", {"message"}), ("0.60.0", {"message", "_links", "_embedded"})])
+def test_the_framework_s_errors_have_links_since_0_60(era, inner):
+    with FakeAirbyte(era) as airbyte:
+        (error,) = requests.get(airbyte.base_url + "/v1/jobs/get", timeout=10).json()["_embedded"]["errors"]
+    assert set(error) == inner
+
+
+@pytest.mark.parametrize(
+    ("era", "own", "cause"),
+    [
+        ("0.36", "io.airbyte.server.errors", "java.lang.Class"),
+        ("0.40.29", "io.airbyte.server.errors", "java.lang.Class"),
+        ("0.40.30", "io.airbyte.commons.server.errors", "java.lang.Class"),
+        ("0.64.4", "io.airbyte.commons.server.errors", "java.lang.Class"),
+        ("1.2", "io.airbyte.commons.server.errors", "io.airbyte.config.persistence.ConfigNotFoundException"),
+        ("1.3.0", "io.airbyte.commons.server.errors", None),
+    ],
+)
+def test_what_an_error_says_of_its_cause(era, own, cause):
+    with FakeAirbyte(era) as airbyte:
+        body = post(airbyte, "connections/get", connectionId=UNKNOWN).json()
+    assert body["exceptionClassName"] == f"{own}.IdNotFoundKnownException"
+    assert body.get("rootCauseExceptionClassName") == cause
+    assert ("exceptionStack" in body) == ("rootCauseExceptionStack" in body) == (cause is not None)
+
+
+@pytest.mark.parametrize(("era", "get", "posted"), [("0.36", 200, 405), ("1.7.0", 200, 405), ("1.8", 200, 200)])
+def test_paths_outside_of_the_api_are_the_web_app_s(era, get, posted):
+    """nginx shows its page for any GET and refuses a POST; since 1.8.0 the server shows it for everything."""
+    with FakeAirbyte(era) as airbyte:
+        page = requests.get(airbyte.url + "/v1/health", timeout=10)
+        answer = requests.post(airbyte.url + "/v1/health", json={}, timeout=10)
+        asset = requests.get(airbyte.url + "/assets/none.js", timeout=10)
+    assert (page.status_code, answer.status_code) == (get, posted)
+    assert "<title>Airbyte" in page.text
+    assert "405 Not Allowed" in answer.text if posted == 405 else answer.text == page.text
+    assert asset.status_code == (200 if posted == 405 else 404)
+
+
+@pytest.mark.parametrize(("era", "status"), [("0.40.27", 422), ("0.40.28", 413), ("head", 413)])
+def test_the_server_takes_10_mb(era, status):
+    """Since 0.40.28; the framework says how much came and how much may."""
+    with FakeAirbyte(era) as airbyte:
+        answer = post(airbyte, "connections/get", connectionId=UNKNOWN, x="x" * 10 * 1024 * 1024)
+    assert answer.status_code == status
+    if status == 413:
+        assert answer.json()["message"] == "Request Entity Too Large"
+        assert "exceeds the maximum allowed content length [10485760]" in answer.text
+
+
+@pytest.mark.parametrize(("era", "status"), [("0.40.16", 413), ("0.40.25", 413), ("0.40.26", 422)])
+def test_the_first_proxy_with_basic_took_1_mb(era, status):
+    """It says so before it asks who calls."""
+    with FakeAirbyte(era, "basic") as airbyte:
+        url, body = airbyte.base_url + "/v1/connections/get", {"x": "x" * 1024 * 1024}
+        answer = requests.post(url, json=body, auth=("airbyte", "password"), timeout=10)
+        assert answer.status_code == status
+        assert requests.post(url, json=body, timeout=10).status_code == (413 if status == 413 else 401)
 
 
 def test_everything_may_be_served_under_a_prefix():
@@ -280,20 +592,41 @@ def test_everything_may_be_served_under_a_prefix():
         assert "<title>Airbyte" in requests.get(airbyte.url + "/workspaces/x", timeout=10).text
         root = airbyte.url.removesuffix("/airbyte")
         assert requests.get(root + "/api/v1/health", timeout=10).status_code == 404
-        assert requests.post(airbyte.url + "/v1/health", json={}, timeout=10).status_code == 405
+        assert "<title>Airbyte" in requests.post(airbyte.url + "/v1/health", json={}, timeout=10).text
 
 
-def test_missing_and_malformed_properties():
-    """Missing is 400; malformed is 422 until 0.40.27 and 400 since; state writes validate nothing."""
-    for era, malformed in (("0.36", 422), ("0.40", 400), ("2.0", 400)):
+@pytest.mark.parametrize(
+    ("era", "missing", "malformed", "nothing"),
+    [("0.36", 400, 422, 500), ("0.40.27", 400, 422, 500), ("0.40.28", 500, 400, 400), ("2.0", 500, 400, 400)],
+)
+def test_missing_and_malformed_properties(era, missing, malformed, nothing):
+    """Validated with 400 and 422 until 0.40.27; since then the code behind fails on a null, and 400 is malformed."""
+    with FakeAirbyte(era) as airbyte:
+        lacking = post(airbyte, "connections/get")
+        assert lacking.status_code == missing
+        assert post(airbyte, "connections/get", connectionId="").status_code == missing
+        assert post(airbyte, "connections/get", connectionId="x").status_code == malformed
+        assert post(airbyte, "jobs/get", id="x").status_code == malformed
+        assert post(airbyte, "jobs/list", configTypes=["nonsense"], configId=UNKNOWN).status_code == malformed
+        url, kind = airbyte.base_url + "/v1/jobs/get", {"Content-Type": "application/json"}
+        assert requests.post(url, json=[1], timeout=10).status_code == malformed
+        assert requests.post(url, data="{", headers=kind, timeout=10).status_code == malformed
+        empty = requests.post(url, headers=kind, timeout=10)
+        assert empty.status_code == nothing
+    if missing == 400:
+        wrong = {"propertyPath": "connectionId", "message": "must not be null", "invalidValue": "null"}
+        assert lacking.json()["validationErrors"] == [wrong]
+    if nothing == 400:
+        (error,) = empty.json()["_embedded"]["errors"]
+        assert error["message"] == "Required argument [jobIdRequestBody] not specified"
+
+
+def test_0_40_28_deletes_with_200():
+    """And with neither body nor content type; before and after it is 204."""
+    for era, status in (("0.40.27", 204), ("0.40.28", 200), ("0.40.29", 204)):
         with FakeAirbyte(era) as airbyte:
-            assert post(airbyte, "connections/get").status_code == 400
-            assert post(airbyte, "connections/get", connectionId="").status_code == 400
-            assert post(airbyte, "connections/get", connectionId="x").status_code == malformed
-            assert post(airbyte, "jobs/get", id="x").status_code == malformed
-            assert requests.post(airbyte.base_url + "/v1/jobs/get", json=[1], timeout=10).status_code == malformed
-            if era != "0.36":
-                assert post(airbyte, "state/create_or_update").status_code == 500
+            answer = post(airbyte, "connections/delete", connectionId=airbyte.add_connection())
+        assert (answer.status_code, answer.content, answer.headers.get("content-type")) == (status, b"", None)
 
 
 def test_deleted_connections_are_hidden_from_the_list_only():
@@ -375,7 +708,8 @@ def test_whatever_is_sent_the_fake_answers_as_airbyte(airbyte, session):
     @given(st.sampled_from(OPERATIONS), BODIES)
     def ask(operation, body):
         answer = session.request(operation.method, airbyte.base_url + operation.path, json=body, timeout=10)
-        assert answer.headers["content-type"] == "application/json"
+        assert answer.headers.get("content-type", "application/json") == "application/json"
+        assert b"Traceback" not in answer.content
 
     ask()
 
@@ -435,7 +769,7 @@ def test_a_row_offset_is_rounded_down_to_a_page(history):
 def test_config_id_was_required(history):
     """Since 0.50.46 a list without it is of the whole instance."""
     airbyte, _, _ = history("0.50")
-    assert post(airbyte, "jobs/list", configTypes=["sync"]).status_code == 400
+    assert post(airbyte, "jobs/list", configTypes=["sync"]).status_code == 500
     airbyte, _, _ = history("2.0")
     assert jobs_of(airbyte) == ([5, 4, 3, 2, 1], 5)
     assert post(airbyte, "jobs/list").status_code == 500

@@ -1,0 +1,502 @@
+"""What Airbyte does, release by release: one table that the fake asks by the names of its rows.
+
+`docs/airbyte-behaviour.md` is made of it. [CODE file or commit] was read in Airbyte's source, [PUBLIC #n] is a public
+issue, [DOC n] are the notes of release n, [SPEC] is the OpenAPI document of each release, [INFER] is concluded.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """One thing that some releases do and others do not.
+
+    `name` is what the code asks for (`era.has("structured_logs")`) and `does` what a user reads. It holds from the
+    release `since` until the release `until`, which is the first without it; "" is no bound. `setup` is the
+    authentication for which it holds ("" for any), `client` what this package does about it.
+    """
+
+    name: str
+    does: str
+    since: str = ""
+    until: str = ""
+    evidence: str = ""
+    setup: str = ""
+    client: str = ""
+
+
+BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
+    "Paths, methods and sizes": (
+        Behaviour(
+            "missing_path_is_json",
+            "A path that the release lacks is a 404 with JSON, `Object not found. HTTP 404 Not Found`, without `id`.",
+            until="0.40.28",
+            evidence="[CODE NotFoundExceptionMapper.java:22 0.36.0, 0.40.27]",
+        ),
+        Behaviour(
+            "missing_path_is_text",
+            "A path that the release lacks is a 404 with the raw text `Object not found.`, labelled as JSON.",
+            since="0.40.28",
+            evidence="[CODE NotFoundController 02e0258948:26, v1.0.0:29, v2.0.0:28; "
+            "PUBLIC airbytehq/airbyte-api-python-sdk#89]",
+            setup="no token check",
+        ),
+        Behaviour(
+            "missing_path_is_forbidden",
+            "A path or method that the release lacks is a 403 for a valid token, and a 401 without one.",
+            since="0.50.0",
+            evidence="[CODE micronaut-security SecurityFilter:178; PUBLIC open-metadata/OpenMetadata#24855]",
+            setup="token check",
+        ),
+        Behaviour(
+            "wrong_method_is_405",
+            "A wrong HTTP method is a 405 with `Allow`; before, a 500.",
+            since="0.40.28",
+            evidence="[CODE UncaughtExceptionMapper 0.40.27; micronaut-core 3.8.0 onRouteMiss]",
+            setup="no token check",
+        ),
+        Behaviour(
+            "wrong_content_type_is_415",
+            "A content type other than JSON is a 415; before, a 500.",
+            since="0.40.28",
+            evidence="[INFER before; CODE micronaut-core 3.8.0 onRouteMiss]",
+        ),
+        Behaviour(
+            "routing_errors_are_empty",
+            "405 and 415 have no body.",
+            since="0.64.2",
+            evidence="[CODE micronaut-jaxrs 4.6.1]",
+        ),
+        Behaviour(
+            "server_limits_requests",
+            "The server refuses requests of more than 10 MB with a 413.",
+            since="0.40.28",
+            evidence="[CODE application.yml max-request-size; micronaut-core 3.8.0 RoutingInBoundHandler:241]",
+        ),
+        Behaviour(
+            "web_app_has_its_own_nginx",
+            "The web app stands behind nginx: it takes 200 MB, shows the app for a GET of any path outside /api, and "
+            "answers 405 to a POST there. Later the server itself shows the app.",
+            until="1.8.0",
+            evidence="[CODE WebappFilter.kt:63 v1.8.0]",
+        ),
+        Behaviour(
+            "basic_proxy_takes_1_mb",
+            "The proxy refuses requests of more than 1 MB with a 413.",
+            since="0.40.16",
+            until="0.40.26",
+            evidence="[CODE c9fb128056; PUBLIC #18822]",
+            setup="Basic proxy",
+        ),
+    ),
+    "Requests": (
+        Behaviour(
+            "undeclared_fields_are_refused",
+            "A field that the release does not declare is refused with a 422.",
+            until="0.40.28",
+            evidence="[CODE ServerApp.java:134 0.40.27; PUBLIC #6160]",
+        ),
+        Behaviour(
+            "can_refuse_undeclared_fields",
+            "A server with `platform.enable-strict-json-deserialization` refuses undeclared fields of connections, "
+            "web_backend and workspaces with a 400.",
+            since="2.2.0",
+            evidence="[CODE 9b0e32f065; TEST StrictJsonDeserializationTest.kt]",
+        ),
+        Behaviour(
+            "malformed_is_422",
+            "A malformed id, an unknown word or broken JSON is a 422 of Airbyte's own; later a 400 of the framework.",
+            until="0.40.28",
+            evidence="[PUBLIC #20107; TEST StrictJsonDeserializationTest.kt]",
+        ),
+        Behaviour(
+            "required_fields_are_validated",
+            "A required field that is missing is a 400 with `validationErrors`; later the server fails on it: 500.",
+            until="0.40.28",
+            evidence="[CODE InvalidInputExceptionMapper.java; TEST ConnectionApiTest:112 v0.42.0; INFER the 500]",
+        ),
+        Behaviour(
+            "enums_ignore_case",
+            "The words of enums are understood in any case.",
+            since="0.59.1",
+            evidence="[CODE MoreMappers.java:39 v0.59.1]",
+        ),
+        Behaviour(
+            "geography_is_an_enum",
+            "`geography` is one of auto, us and eu.",
+            until="1.6.0",
+            evidence="[SPEC ConnectionUpdate.geography]",
+        ),
+        Behaviour(
+            "updates_replace",
+            "An update replaces the whole connection; later it changes what it names.",
+            until="0.40.8",
+            evidence="[SPEC ConnectionUpdate]",
+        ),
+    ),
+    "Errors": (
+        Behaviour(
+            "unknown_id_is_named",
+            "The 404 of an unknown id has the id in `id`.",
+            until="0.40.28",
+            evidence="[CODE IdNotFoundKnownException.java 0.40.27; PUBLIC #20107]",
+        ),
+        Behaviour(
+            "unknown_id_is_called_an_error",
+            "The message of an unknown id begins with `Internal Server Error: `, although the status is 404.",
+            since="0.40.28",
+            until="2.0.0",
+            evidence="[CODE IdNotFoundExceptionHandler v0.40.32, v1.8.0; PUBLIC #28616]",
+        ),
+        Behaviour(
+            "error_stacks",
+            "Errors carry the server's stack trace, and that of their cause.",
+            until="1.3.0",
+            evidence="[CODE d4a4ebaaf3]",
+        ),
+        Behaviour(
+            "error_stacks_are_empty",
+            "A 500 has empty lists where the stack traces were.",
+            since="1.3.0",
+            until="2.0.0",
+            evidence="[PUBLIC #54058, #65592]",
+        ),
+        Behaviour(
+            "root_cause_is_class",
+            "The cause of an error is called `java.lang.Class`, whatever it was.",
+            until="0.64.5",
+            evidence="[CODE KnownException.java v0.64.4, v0.64.5]",
+        ),
+        Behaviour(
+            "errors_are_in_commons",
+            "The classes of Airbyte's errors are in `io.airbyte.commons.server.errors`.",
+            since="0.40.30",
+            evidence="[CODE 0b97ce3d6c]",
+        ),
+        Behaviour(
+            "errors_are_opaque",
+            "An unknown id (404) and a failure of the server (500) carry an `errorId` and nothing else.",
+            since="2.0.0",
+            evidence="[CODE IdNotFoundExceptionHandler.kt, UncaughtExceptionHandler.kt v2.0.0]",
+        ),
+        Behaviour(
+            "json_errors_have_links",
+            "In the framework's errors each inner message has an empty `_links` and `_embedded`.",
+            since="0.60.0",
+            evidence="[CODE application.yml serialization-inclusion; PUBLIC #65592]",
+        ),
+        Behaviour(
+            "constraints_are_conflicts",
+            "A broken constraint of the database, such as state for an unknown connection, is a 409; before, a 500.",
+            since="1.3.0",
+            evidence="[CODE ApiHelper.kt v1.3.0]",
+        ),
+        Behaviour(
+            "explicit_nulls",
+            "Responses spell out null fields; later they leave them out.",
+            until="0.39.9",
+            evidence="[CODE airbyte-api/build.gradle c3170f9240; INFER in errors]",
+        ),
+        Behaviour(
+            "unknown_source_is_500",
+            "`sources/get` answers 500 for an unknown id.",
+            until="0.40.18",
+            evidence="[PUBLIC #19417; CODE 066f19b84c]",
+        ),
+        Behaviour(
+            "workspace_of_unknown_connection_is_500",
+            "`workspaces/get_by_connection_id` answers 500 for an unknown id.",
+            until="0.50.30",
+            evidence="[CODE 45f32bfaab]",
+        ),
+        Behaviour(
+            "locked_refuses_updates",
+            "An update of a locked connection is refused with a 409.",
+            since="2.1.0",
+            evidence="[CODE api-problems.yaml]",
+        ),
+        Behaviour(
+            "delete_answers_200",
+            "`connections/delete` answers 200 without a body instead of 204.",
+            since="0.40.28",
+            until="0.40.29",
+            evidence="[CODE 02e0258948; b9de100058:94]",
+        ),
+    ),
+    "Authentication": (
+        Behaviour(
+            "basic_proxy",
+            "Docker compose puts a proxy with HTTP Basic before everything, `health` included.",
+            since="0.40.16",
+            until="0.64.0",
+            evidence="[CODE airbyte-proxy/nginx-auth.conf.template:12; PUBLIC #19414]",
+            setup="Basic proxy",
+        ),
+        Behaviour(
+            "community_checks_tokens",
+            "The community edition can check tokens, and issues them for the client id and secret of its admin.",
+            since="0.63.9",
+            evidence="[CODE b072cfeae6]",
+            setup="community",
+        ),
+        Behaviour(
+            "keycloak",
+            "Pro and Enterprise check tokens of Keycloak.",
+            since="0.50.0",
+            until="2.4.0",
+            evidence="[CODE v0.50.31; DOC 2.4]",
+            setup="Keycloak",
+        ),
+        Behaviour(
+            "keycloak_applications",
+            "Pro and Enterprise issue tokens for the client id and secret of an application.",
+            since="0.50.38",
+            until="2.4.0",
+            evidence="[SPEC applications/token; DOC 2.4]",
+            setup="Keycloak",
+        ),
+        Behaviour(
+            "database_applications",
+            "With `airbyte.applications.type=database` applications and their secrets are in the database.",
+            since="1.5.0",
+            evidence="[CODE ApplicationServiceDataImpl.kt v1.5.0]",
+            setup="database",
+        ),
+        Behaviour(
+            "security_errors_are_empty",
+            "401 and 403 have no body; later they have the framework's own.",
+            until="0.52.0",
+            evidence="[CODE micronaut-security 3.11.1, v4.6.9:103]",
+            setup="token check",
+        ),
+        Behaviour(
+            "challenges_with_basic",
+            "A 401 has `WWW-Authenticate: Basic`, although tokens are wanted.",
+            since="1.3.0",
+            until="2.2.0",
+            evidence="[CODE bb5b27d741; INFER the first release]",
+            setup="community",
+        ),
+        Behaviour(
+            "community_takes_basic",
+            "The e-mail and password of the admin are accepted as HTTP Basic.",
+            since="0.63.9",
+            until="2.2.0",
+            evidence="[INFER the range; DOC 2.2]",
+            setup="community",
+        ),
+        Behaviour(
+            "tokens_live_a_day",
+            "Tokens live 24 hours; before, 3 minutes.",
+            since="1.5.0",
+            until="1.6.0",
+            evidence="[CODE ApplicationServiceDataImpl.kt v1.5.0]",
+            setup="community, database",
+        ),
+        Behaviour(
+            "tokens_live_15_minutes",
+            "Tokens live 15 minutes unless `AB_AIRBYTE_AUTH_TOKEN_EXPIRATION_APPLICATION` says otherwise.",
+            since="1.6.0",
+            evidence="[CODE application.yml v1.8.0]",
+            setup="token check",
+        ),
+        Behaviour(
+            "expires_in_is_180",
+            "The public token endpoint says `expires_in: 180`, however long the token lives.",
+            until="1.6.0",
+            evidence="[CODE ApplicationServiceDataImpl.kt v1.5.0]",
+            setup="token check",
+        ),
+        Behaviour(
+            "token_endpoint_times_out",
+            "`/api/v1/applications/token` gives up after a second, with a 408.",
+            since="1.6.0",
+            evidence="[CODE api-problems.yaml]",
+            setup="token check",
+        ),
+        Behaviour(
+            "public_token_endpoint_times_out",
+            "`/api/public/v1/applications/token` gives up after a second, with a 408.",
+            since="2.0.0",
+            evidence="[CODE api-problems.yaml]",
+            setup="token check",
+        ),
+        Behaviour(
+            "keycloak_refusal_breaks",
+            "Wrong client credentials are a 500; before, a 401.",
+            since="0.64.2",
+            until="2.2.0",
+            evidence="[CODE d97fc2a986; INFER the 401]",
+            setup="Keycloak",
+        ),
+        Behaviour(
+            "keycloak_refusal_is_opaque",
+            "Wrong client credentials are a 401 with an `errorId` alone.",
+            since="2.2.0",
+            until="2.4.0",
+            evidence="[CODE InvalidClientCredentialsExceptionHandler.kt]",
+            setup="Keycloak",
+        ),
+        Behaviour(
+            "edition_is_enterprise",
+            "`instance_configuration` calls the edition `enterprise`; before, `pro`.",
+            since="1.6.0",
+            evidence="[CODE AuthConfigs.kt v1.5.0, v1.6.0]",
+            setup="Keycloak",
+        ),
+        Behaviour(
+            "one_workspace_per_request",
+            "A request that names things of several workspaces is refused with a 403.",
+            since="2.4.0",
+            evidence="[DOC 2.4; UNPROVEN for whom and for which ids]",
+            setup="token check",
+        ),
+    ),
+    "Starting and cancelling jobs": (
+        Behaviour(
+            "old_scheduler",
+            "A sync or reset of a busy connection answers with the job that runs already.",
+            until="0.39.0",
+            evidence="[CODE DefaultSchedulerJobClient.createOrGetActiveSyncJob 0.35.0]",
+        ),
+        Behaviour(
+            "running_is_a_failure",
+            "A sync of a connection that runs already is a 500; later, a 409.",
+            since="0.39.0",
+            until="0.39.38",
+            evidence="[CODE SchedulerHandler.java 0.39.0; PUBLIC #10215]",
+        ),
+        Behaviour(
+            "sync_of_unknown_never_answers",
+            "A sync of an unknown connection never answers; later it is a 404.",
+            since="0.39.0",
+            until="0.40.24",
+            evidence="[PUBLIC #19639]",
+        ),
+        Behaviour(
+            "only_active_connections_sync",
+            "A sync of a connection that is not active is a 500.",
+            since="0.43.2",
+            evidence="[CODE 275fb43fe1]",
+        ),
+        Behaviour(
+            "backoff_is_idle",
+            "Between two attempts nothing counts as running: a sync joins the job, a cancel is ignored.",
+            until="0.50.12",
+            evidence="[CODE 2dd1037794]",
+        ),
+        Behaviour(
+            "no_streams_are_all_streams",
+            "A reset of an empty list of streams resets all of them; before, nothing was reset and a sync ran.",
+            since="0.63.2",
+            evidence="[CODE 402e699f69; INFER before]",
+        ),
+        Behaviour(
+            "resets_are_whole",
+            "`web_backend/connections/update` resets the whole connection and syncs it; later, what changed.",
+            until="0.39.36",
+            evidence="[SPEC WebBackendConnectionUpdate.skipReset]",
+        ),
+        Behaviour(
+            "sync_follows_reset",
+            "The reset of an update is followed by a sync.",
+            until="0.58.0",
+            evidence="[CODE runSyncImmediately v0.57.4]",
+        ),
+        Behaviour(
+            "refresh_answers_a_job",
+            "`connections/refresh` answers `{job}`; before, `{value}`.",
+            since="1.2.0",
+            evidence="[SPEC connections/refresh]",
+        ),
+    ),
+    "State": (
+        Behaviour(
+            "typed_state",
+            "State has a type and rows for each stream; before, it was one blob.",
+            since="0.39.21",
+            evidence="[SPEC ConnectionState]",
+        ),
+        Behaviour(
+            "reset_forgets_at_first_attempt",
+            "A reset deletes the state of its streams when its first attempt begins; before, while it runs.",
+            since="0.62.0",
+            evidence="[CODE AttemptHandler.kt:154-190]",
+        ),
+        Behaviour(
+            "changed_modes_forget_state",
+            "An update that changes a stream's sync mode deletes its state.",
+            since="1.8.0",
+            evidence="[CODE ConnectionsHandler v1.8.0]",
+        ),
+    ),
+    "Lists and logs": (
+        Behaviour(
+            "lists_the_whole_instance",
+            "`jobs/list` without `configId` lists the jobs of the whole instance.",
+            since="0.50.46",
+            evidence="[SPEC JobListRequestBody]",
+        ),
+        Behaviour(
+            "counts_filtered_jobs",
+            "`totalJobCount` honours the filters.",
+            since="0.50.35",
+            evidence="[CODE DefaultJobPersistence]",
+        ),
+        Behaviour(
+            "end_filters_are_starts",
+            "The `End` filters of job lists keep what is newer instead of older.",
+            since="0.50.18",
+            until="0.50.35",
+            evidence="[CODE DefaultJobPersistence v0.50.31]",
+        ),
+        Behaviour(
+            "offsets_count_pages",
+            "`rowOffset` of job lists is rounded down to a whole page.",
+            since="0.64.2",
+            evidence="[CODE 805247b37a]",
+        ),
+        Behaviour(
+            "cursor_pages",
+            "Lists of connections, sources and destinations have pages of 20 and a cursor.",
+            since="1.8.0",
+            evidence="[SPEC WebBackendConnectionListRequestBody, ActorListCursorPaginatedRequestBody]",
+        ),
+        Behaviour(
+            "lists_have_items",
+            "`web_backend/connections/list` has short items; before, whole connections.",
+            since="0.40.10",
+            evidence="[SPEC WebBackendConnectionReadList]",
+        ),
+        Behaviour(
+            "structured_logs",
+            "Logs are events with a level and a source instead of lines.",
+            since="1.2.0",
+            evidence="[SPEC AttemptInfoRead]",
+        ),
+    ),
+    "Catalogs and discovery": (
+        Behaviour(
+            "stream_updates_are_objects",
+            "`updateStream` of a catalog's differences is an object with changes of fields and attributes; before, a "
+            "list of changes of fields.",
+            since="0.59.0",
+            evidence="[SPEC StreamTransform]",
+        ),
+        Behaviour(
+            "new_streams_are_selected",
+            "A stream that is discovered is offered as selected.",
+            until="0.40.0",
+            evidence="[INFER]",
+        ),
+        Behaviour(
+            "refreshed_catalog_is_optional",
+            "`web_backend/connections/get` with a refreshed catalog answers although the discovery failed.",
+            since="2.2.0",
+            evidence="[DOC 2.2]",
+        ),
+    ),
+}
+BEHAVIOUR_BY_NAME = {row.name: row for rows in BEHAVIOURS.values() for row in rows}
