@@ -106,13 +106,13 @@ class JobReader:
                 return self._checked(self.client.get_job_info_light(id=self.job_id).job)
             except AirbyteOperationMissingError:
                 self._has_light_read = False
-            except AirbyteNotFoundError:
-                return None
+            except AirbyteNotFoundError as error:
+                return _none_if_unknown(error)
         if self.connection_id is None:
             try:
                 job = self.client.get_job_info(id=self.job_id).job
-            except AirbyteNotFoundError:
-                return None
+            except AirbyteNotFoundError as error:
+                return _none_if_unknown(error)
             self.connection_id = job.config_id
             return job
         found = self.listed()
@@ -146,6 +146,12 @@ class JobReader:
             if self.connection_id is not None:
                 return self.listed()
             info = self.client.get_job_info(id=self.job_id)
-        except AirbyteNotFoundError:
-            return None
+        except AirbyteNotFoundError as error:
+            return _none_if_unknown(error)
         return self._checked(info.job), [entry.attempt for entry in info.attempts]
+
+
+def _none_if_unknown(error: AirbyteNotFoundError) -> None:
+    """Airbyte says 500 of a job that it does not have, in all releases: any other answer is not its own."""
+    if error.http_status != 500:
+        raise error

@@ -12,6 +12,7 @@ import pytest
 from pydantic.alias_generators import to_camel
 
 from airflow_airbyte_ext.api import AirbyteClient
+from airflow_airbyte_ext.api.bodies import released_fields
 from airflow_airbyte_ext.api.methods import connections, instance, jobs, web_backend
 from airflow_airbyte_ext.api.methods.base import Sender
 from airflow_airbyte_ext.api.operations import OPERATIONS
@@ -80,6 +81,8 @@ def server_of(stub):
             said = schemas.make(schemas.answer_schema("getInstanceConfiguration"), LEAST)
             told = {"version": "dev" if release == "head" else release} if "version" in said else {}
             stub.answer("/v1/instance_configuration", {**said, **told})
+        elif Release(release).is_before("0.40.28"):  # after it a missing path is told in plain text
+            stub.answer("/v1/instance_configuration", {"message": "Object not found. HTTP 404 Not Found"}, status=404)
         for operation_id in operation_ids:
             schema = schemas.answer_schema(operation_id)
             stub.answer(OPERATIONS[operation_id].path, schemas.make(schema, MOST) if schema else b"")
@@ -95,6 +98,11 @@ def test_a_request_is_as_documented(server_of, connect_to, release, operation_id
     document = load(release)
     operation = OPERATIONS[operation_id]
     wanted = body_like(operation, release, full=full)
+    if wanted and Release(release).is_before("0.40.28") and operation_id not in READ_FIRST:
+        # Such a server does not say which release it is, refuses what it does not declare, and so gets only what is sure.
+        for name, mark in released_fields(operation.request).items():
+            if mark.lacking(Release.UP_TO_0_40_27):
+                wanted.pop(to_camel(name), None)
     arguments = arguments_of(operation, wanted)
     if operation_id == "webBackendUpdateConnection":
         arguments.setdefault("skip_reset", False)

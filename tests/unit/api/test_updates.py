@@ -9,8 +9,9 @@ from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 ID = "11111111-1111-4111-8111-111111111111"
 OTHER = "22222222-2222-4222-8222-222222222222"
-PATCHING = ["0.50", "1.0", "1.8.0", "2.0", "head"]
-REPLACING = ["0.36", "0.39.0", "0.40.7", "0.40"]  # 0.40 patches, and cannot tell that it does
+PATCHING = ["0.40.28", "0.40", "0.50", "1.0", "1.8.0", "2.0", "head"]
+# 0.40.20 patches, and does not say which of the releases up to 0.40.27 it is.
+REPLACING = ["0.36", "0.39.0", "0.40.7", "0.40.20"]
 CRON = {"cron": {"cronExpression": "0 0 4 * * ?", "cronTimeZone": "UTC"}}
 HOURLY = {"basicSchedule": {"units": 1, "timeUnit": "hours"}}
 NEEDS = {"cpu_request": "0.5", "memory_limit": "2Gi"}
@@ -122,12 +123,25 @@ def test_whether_streams_are_reset_is_always_said(start_fake, connect, era, skip
     assert body_of(airbyte, "web_backend_update_connection")["skipReset"] is skip_reset
 
 
+@pytest.mark.parametrize("skip_reset", [True, False])
 @pytest.mark.parametrize("era", REPLACING)
-def test_where_the_release_is_unknown_only_a_wish_to_skip_is_said(start_fake, connect, era):
-    """Releases before 0.39.36 do not declare it, and False is what the others take for granted."""
+def test_skip_reset_goes_only_where_it_is_surely_declared(start_fake, connect, era, skip_reset):
+    """Since 0.40.0, where the connection has the new schedule. Before 0.39.36 it is refused with 422."""
     airbyte, connection_id = planted(start_fake, era)
-    connect(airbyte).web_backend_update_connection(connection_id=connection_id, skip_reset=False, name="New")
-    assert "skipReset" not in body_of(airbyte, "web_backend_update_connection")
+    connect(airbyte).web_backend_update_connection(connection_id=connection_id, skip_reset=skip_reset, name="New")
+    sent = body_of(airbyte, "web_backend_update_connection").get("skipReset")
+    assert sent is (skip_reset if era.startswith("0.40") else None)
+
+
+@pytest.mark.parametrize("era", ["0.36", "0.39.0"])
+def test_a_catalog_is_not_sent_where_a_reset_cannot_be_ruled_out(start_fake, connect, era):
+    """Such a release may reset what the catalog changes: the other operation resets nothing."""
+    airbyte, connection_id = planted(start_fake, era)
+    client = connect(airbyte)
+    catalog = client.get_connection(connection_id=connection_id).sync_catalog
+    with pytest.raises(AirbyteConfigurationError, match=r"skip_reset came with Airbyte 0\.39\.36.*update_connection"):
+        client.web_backend_update_connection(connection_id=connection_id, skip_reset=True, sync_catalog=catalog)
+    assert airbyte.calls("webBackendUpdateConnection") == []
 
 
 def test_skip_reset_has_no_default(client):
