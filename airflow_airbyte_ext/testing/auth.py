@@ -60,21 +60,21 @@ class Guard:
             self.takes_basic = self.issuer == "community" and self.era.has("community_takes_basic")
 
     def _check_issuer(self) -> None:
-        era, applications = self.era, self.kind == "client_credentials"
-        needs = {
-            "community": ("community_checks_tokens", "the community edition checks tokens from 0.63.9 on"),
-            "database": ("database_applications", "applications are in the database from 1.5.0 on"),
-            "keycloak": ("keycloak", "Pro and Enterprise check tokens of Keycloak from 0.50.0 on, and before 2.4.0"),
-        }
-        behaviour, told = needs[str(self.issuer)]
-        if self.issuer == "keycloak" and applications:
-            behaviour, told = "keycloak_applications", "Keycloak has applications from 0.50.38 on, and before 2.4.0"
-        if not era.has(behaviour):
-            raise ValueError(f"Airbyte {era.release} has no auth {self.kind!r} of the issuer {self.issuer!r}: {told}")
+        era, reason = self.era, ""
+        if self.issuer == "community" and not era.has("community_checks_tokens"):
+            reason = "the community edition checks tokens from 0.63.9 on"
+        elif self.issuer == "database" and not era.has("database_applications"):
+            reason = "applications are in the database from 1.5.0 on"
+        elif self.issuer == "keycloak" and not era.has("keycloak"):
+            reason = "Pro and Enterprise check tokens of Keycloak from 0.50.0 on, and before 2.4.0"
+        elif self.issuer == "keycloak" and self.kind != "bearer" and not era.has("keycloak_applications"):
+            reason = "Keycloak issues tokens to applications from 0.50.38 on"
+        if reason:
+            raise ValueError(f"Airbyte {era.release} has no auth {self.kind!r} of the issuer {self.issuer!r}: {reason}")
 
     @property
     def checks_tokens(self) -> bool:
-        """Whether the server itself asks who calls."""
+        """Whether the server itself checks who calls."""
         return self.kind in ("bearer", "client_credentials")
 
     @property

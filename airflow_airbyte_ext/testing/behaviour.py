@@ -1,4 +1,4 @@
-"""What Airbyte does, release by release: one table that the fake asks by the names of its rows.
+"""What Airbyte does, release by release: one table that the fake reads by the names of its rows.
 
 `docs/airbyte-behaviour.md` is made of it. [CODE file or commit] was read in Airbyte's source, [PUBLIC #n] is a public
 issue, [DOC n] are the notes of release n, [SPEC] is the OpenAPI document of each release, [INFER] is concluded.
@@ -13,7 +13,7 @@ from dataclasses import dataclass
 class Behaviour:
     """One thing that some releases do and others do not.
 
-    `name` is what the code asks for (`era.has("structured_logs")`) and `does` what a user reads. It holds from the
+    `name` is what the code uses (`era.has("structured_logs")`) and `does` what a user reads. It holds from the
     release `since` until the release `until`, which is the first without it; "" is no bound. `setup` is the
     authentication for which it holds ("" for any), `client` what this package does about it.
     """
@@ -30,17 +30,12 @@ class Behaviour:
 BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     "Paths, methods and sizes": (
         Behaviour(
-            "missing_path_is_json",
-            "A path that the release lacks is a 404 with JSON, `Object not found. HTTP 404 Not Found`, without `id`.",
-            until="0.40.28",
-            evidence="[CODE NotFoundExceptionMapper.java:22 0.36.0, 0.40.27]",
-        ),
-        Behaviour(
             "missing_path_is_text",
-            "A path that the release lacks is a 404 with the raw text `Object not found.`, labelled as JSON.",
+            "A path that the release lacks is a 404 with the raw text `Object not found.`, labelled as JSON; before, "
+            "with JSON whose message is `Object not found. HTTP 404 Not Found` and which has no `id`.",
             since="0.40.28",
-            evidence="[CODE NotFoundController 02e0258948:26, v1.0.0:29, v2.0.0:28; "
-            "PUBLIC airbytehq/airbyte-api-python-sdk#89]",
+            evidence="[CODE NotFoundExceptionMapper.java:22 0.40.27; NotFoundController 02e0258948:26, v1.0.0:29, "
+            "v2.0.0:28; PUBLIC airbytehq/airbyte-api-python-sdk#89]",
             setup="no token check",
         ),
         Behaviour(
@@ -78,7 +73,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour(
             "web_app_has_its_own_nginx",
             "The web app stands behind nginx: it takes 200 MB, shows the app for a GET of any path outside /api, and "
-            "answers 405 to a POST there. Later the server itself shows the app.",
+            "refuses a POST there with a 405. Later the server itself shows the app.",
             until="1.8.0",
             evidence="[CODE WebappFilter.kt:63 v1.8.0]",
         ),
@@ -201,13 +196,13 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour(
             "unknown_source_is_500",
-            "`sources/get` answers 500 for an unknown id.",
+            "An unknown id on `sources/get` is a 500.",
             until="0.40.18",
             evidence="[PUBLIC #19417; CODE 066f19b84c]",
         ),
         Behaviour(
             "workspace_of_unknown_connection_is_500",
-            "`workspaces/get_by_connection_id` answers 500 for an unknown id.",
+            "An unknown id on `workspaces/get_by_connection_id` is a 500.",
             until="0.50.30",
             evidence="[CODE 45f32bfaab]",
         ),
@@ -218,8 +213,8 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             evidence="[CODE api-problems.yaml]",
         ),
         Behaviour(
-            "delete_answers_200",
-            "`connections/delete` answers 200 without a body instead of 204.",
+            "delete_returns_200",
+            "`connections/delete` returns 200 without a body instead of 204.",
             since="0.40.28",
             until="0.40.29",
             evidence="[CODE 02e0258948; b9de100058:94]",
@@ -277,7 +272,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="1.3.0",
             until="2.2.0",
             evidence="[CODE bb5b27d741; INFER the first release]",
-            setup="community",
+            setup="community, database",
         ),
         Behaviour(
             "community_takes_basic",
@@ -357,7 +352,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
     "Starting and cancelling jobs": (
         Behaviour(
             "old_scheduler",
-            "A sync or reset of a busy connection answers with the job that runs already.",
+            "A sync or reset of a busy connection returns the job that runs already.",
             until="0.39.0",
             evidence="[CODE DefaultSchedulerJobClient.createOrGetActiveSyncJob 0.35.0]",
         ),
@@ -369,8 +364,8 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             evidence="[CODE SchedulerHandler.java 0.39.0; PUBLIC #10215]",
         ),
         Behaviour(
-            "sync_of_unknown_never_answers",
-            "A sync of an unknown connection never answers; later it is a 404.",
+            "sync_of_unknown_hangs",
+            "A sync of an unknown connection never gets a response; later it is a 404.",
             since="0.39.0",
             until="0.40.24",
             evidence="[PUBLIC #19639]",
@@ -406,8 +401,8 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             evidence="[CODE runSyncImmediately v0.57.4]",
         ),
         Behaviour(
-            "refresh_answers_a_job",
-            "`connections/refresh` answers `{job}`; before, `{value}`.",
+            "refresh_returns_a_job",
+            "`connections/refresh` returns `{job}`; before, `{value}`.",
             since="1.2.0",
             evidence="[SPEC connections/refresh]",
         ),
@@ -493,7 +488,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour(
             "refreshed_catalog_is_optional",
-            "`web_backend/connections/get` with a refreshed catalog answers although the discovery failed.",
+            "`web_backend/connections/get` with a refreshed catalog succeeds although the discovery failed.",
             since="2.2.0",
             evidence="[DOC 2.2]",
         ),

@@ -114,7 +114,7 @@ def refresh(call: Call) -> Any:
         _check_mode(call, call.text("refreshMode"))
     streams: tuple[Stream, ...] = tuple(named_stream(entry) for entry in call.items("streams"))
     job = call.world.refresh(connection.connection_id, streams)
-    if era.has("refresh_answers_a_job"):
+    if era.has("refresh_returns_a_job"):
         return {"job": call.answers.jobs.job_read(job)} if job else {}
     # The old answer said whether the destination can be refreshed, and nothing about a job.
     return {"value": connection.destination.supports_refreshes}

@@ -1,6 +1,6 @@
-"""The releases that the fake can stand for, and the one place where anything asks what a release does.
+"""The releases that the fake can stand for, and the one place that knows what a release does.
 
-`Era.has` and `Era.declares` look into the tables (`behaviour.py`, `fields.py`, `request_fields.py`); nothing else in
+`Era.has` and `Era.declares` read the tables (`behaviour.py`, `fields.py`, `request_fields.py`); nothing else in
 the fake compares releases.
 """
 
@@ -47,12 +47,12 @@ _OLDEST = "0.36.0"
 _PRESETS = (
     Era("0.36", _OLDEST, "the oldest: the old scheduler, one blob of state, explicit nulls, no authentication"),
     Era("0.40.6", "0.40.6", "the last release without `jobs/get_light`; updates replace everything"),
-    Era("0.40.20", "0.40.20", "undeclared fields are refused; a sync of an unknown connection never answers"),
-    Era("0.40.28", "0.40.28", "the first release with the new error bodies; deleting answers 200"),
+    Era("0.40.20", "0.40.20", "undeclared fields are refused; a sync of an unknown connection hangs"),
+    Era("0.40.28", "0.40.28", "the first release with the new error bodies; deleting returns 200"),
     Era("0.40", "0.40.32", "no `jobs/get_without_logs`, no streams to reset"),
     Era("0.50.8", "0.50.8", "no `instance_configuration`, no logs of one attempt"),
-    Era("0.50", "0.50.31", "the release is not told; `End` filters act as starts"),
-    Era("0.57.4", "0.57.4", "the first release that tells its version; refreshes begin"),
+    Era("0.50", "0.50.31", "`instance_configuration` has no version; `End` filters act as starts"),
+    Era("0.57.4", "0.57.4", "the first whose `instance_configuration` has a version; refreshes begin"),
     Era("0.64.7", "0.64.7", "the last before 1.0: tokens in the community edition, 405 without a body"),
     Era("1.0", "1.0.0", "offsets of job lists are rounded down to whole pages; error bodies name the root cause"),
     Era("1.2", "1.2.0", "structured logs; the last error bodies with a stack"),

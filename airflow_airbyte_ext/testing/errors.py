@@ -106,17 +106,17 @@ def _cause_of(refusal: Refusal) -> str:
 def _unknown_id(era: Era, refusal: Refusal, _: str) -> Reply:
     if era.has("errors_are_opaque"):
         return Reply(404, _error_id())
-    told = _FAILURE if era.has("unknown_id_is_called_an_error") else ""
+    text = _FAILURE if era.has("unknown_id_is_called_an_error") else ""
     cause = f"io.airbyte.config.persistence.ConfigNotFoundException: {refusal.message}"
-    body = _exception(era, told + refusal.message, _own(era, "IdNotFoundKnownException"), cause)
+    body = _exception(era, text + refusal.message, _own(era, "IdNotFoundKnownException"), cause)
     return Reply(404, body | ({"id": refusal.subject} if era.has("unknown_id_is_named") else {}))
 
 
 def _constraint(era: Era, _: Refusal, __: str) -> Reply:
     if not era.has("constraints_are_conflicts"):
-        told = "SQL: violates foreign key constraint"
+        text = "SQL: violates foreign key constraint"
         return _failure(
-            era, told, "org.jooq.exception.DataAccessException", f"org.postgresql.util.PSQLException: {told}"
+            era, text, "org.jooq.exception.DataAccessException", f"org.postgresql.util.PSQLException: {text}"
         )
     message = "Failed to access database. Check the server logs for more information"
     if era.has("errors_are_opaque"):
@@ -158,8 +158,8 @@ def _wrong_method(era: Era, refusal: Refusal, path: str) -> Reply:
     """`subject` is the method that the path has, `message` the one that came."""
     if not era.has("wrong_method_is_405"):
         return _failure(era, "HTTP 405 Method Not Allowed", "javax.ws.rs.NotAllowedException")
-    told = f"Method [{refusal.message}] not allowed for URI [{path}]. Allowed methods: [{refusal.subject}]"
-    body = None if era.has("routing_errors_are_empty") else _json_error(era, 405, told, path)
+    text = f"Method [{refusal.message}] not allowed for URI [{path}]. Allowed methods: [{refusal.subject}]"
+    body = None if era.has("routing_errors_are_empty") else _json_error(era, 405, text, path)
     return Reply(405, body, {"Allow": refusal.subject or ""})
 
 
@@ -168,8 +168,8 @@ def _wrong_content_type(era: Era, refusal: Refusal, path: str) -> Reply:
         return _failure(era, "HTTP 415 Unsupported Media Type", "javax.ws.rs.NotSupportedException")
     if era.has("routing_errors_are_empty"):
         return Reply(415)
-    told = f"Content Type [{refusal.subject}] not allowed. Allowed types: [application/json]"
-    return Reply(415, _json_error(era, 415, told, path))
+    text = f"Content Type [{refusal.subject}] not allowed. Allowed types: [application/json]"
+    return Reply(415, _json_error(era, 415, text, path))
 
 
 def _too_large(era: Era, refusal: Refusal, path: str) -> Reply:
@@ -186,12 +186,12 @@ def _unreadable(era: Era, refusal: Refusal, path: str, argument: str) -> Reply:
         return Reply(400, _json_error(era, 400, f"Required argument [{argument}] not specified", path))
     if era.has("malformed_is_422"):
         if refusal.kind == "undeclared":
-            name, told = "UnrecognizedPropertyException", refusal.message
+            name, text = "UnrecognizedPropertyException", refusal.message
         else:
-            name, told = "InvalidFormatException", f"{refusal.message}\n at [Source: line: 1] {refusal.message}"
-        return Reply(422, _exception(era, f"Invalid json input. {told}", f"{_JACKSON}.{name}"))
-    told = f"Failed to convert argument [{argument}] for value [null] due to: {refusal.message}"
-    return Reply(400, _json_error(era, 400, told, path))
+            name, text = "InvalidFormatException", f"{refusal.message}\n at [Source: line: 1] {refusal.message}"
+        return Reply(422, _exception(era, f"Invalid json input. {text}", f"{_JACKSON}.{name}"))
+    text = f"Failed to convert argument [{argument}] for value [null] due to: {refusal.message}"
+    return Reply(400, _json_error(era, 400, text, path))
 
 
 def _missing(era: Era, refusal: Refusal) -> Reply:
@@ -220,8 +220,8 @@ def _wrong_credentials(era: Era, _: Refusal, path: str) -> Reply:
 
 def _refused_by_keycloak(era: Era, _: Refusal, path: str) -> Reply:
     if era.has("keycloak_refusal_breaks"):
-        told = "class java.lang.String cannot be cast to class javax.ws.rs.core.Response"
-        return _failure(era, told, _UNCAUGHT["class_cast"])
+        text = "class java.lang.String cannot be cast to class javax.ws.rs.core.Response"
+        return _failure(era, text, _UNCAUGHT["class_cast"])
     if era.has("keycloak_refusal_is_opaque"):
         return Reply(401, _error_id())
     return Reply(401, _json_error(era, 401, "HTTP 401 Unauthorized", path))

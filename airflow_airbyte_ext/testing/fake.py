@@ -200,7 +200,7 @@ class FakeAirbyte(Planting):
 
     @property
     def fresh_instance(self) -> bool:
-        """Whether nobody has set this Airbyte up yet: then `instance_configuration` answers 500."""
+        """Whether nobody has set this Airbyte up yet: then `instance_configuration` is a 500."""
         return self._world.is_fresh
 
     @fresh_instance.setter

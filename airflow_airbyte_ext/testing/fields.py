@@ -45,9 +45,7 @@ FIELDS = (
     Field("ConnectionStatusRead.lastSyncJobId", "0.50.39"),
     Field("ConnectionStatusRead.connectionSyncStatus", "1.2.0"),
     Field("JobRead.resetConfig", "0.39.24"),
-    Field(
-        "JobRead.startedAt", "0.40.29", evidence="[SPEC]: real servers never fill it [CODE v0.40.32, v0.50.31, HEAD]"
-    ),
+    Field("JobRead.startedAt", "0.40.29", evidence="[SPEC; CODE: real servers never fill it]"),
     Field("JobRead.enabledStreams", "0.42.1"),
     Field("JobRead.aggregatedStats", "0.50.45"),
     Field("JobRead.refreshConfig", "0.62.2"),
@@ -64,9 +62,7 @@ FIELDS = (
     Field("SynchronousJobRead.failureReason", "0.42.0"),
     Field("ConnectionSyncProgressRead.configType", "0.63.1"),
     Field("WebBackendConnectionRead.catalogId", "0.36.9"),
-    Field(
-        "WebBackendConnectionRead.catalogDiff", "0.39.25", evidence="[SPEC]: 0.39.21-0.39.24 name the streams otherwise"
-    ),
+    Field("WebBackendConnectionRead.catalogDiff", "0.39.25", evidence="[SPEC; another shape before]"),
     Field("WebBackendConnectionRead.schemaChange", "0.40.17"),
     Field("WebBackendConnectionRead.createdAt", "0.50.46"),
     Field("WebBackendConnectionRead.sourceActorDefinitionVersion", "0.63.2"),

@@ -27,7 +27,7 @@ class Operation:
     """One row of the table: the operationId and path of Airbyte's document, and the releases that have it.
 
     `since` is the first of them, `until` the first that has it no more. `request` names the schema of its body, ""
-    when it takes none; `status` is that of a good answer.
+    when it takes none; `status` is that of a success.
     """
 
     operation_id: str

@@ -32,7 +32,7 @@ _MEGABYTE = 1024 * 1024
 _SERVER_LIMIT = 10 * _MEGABYTE
 # The paths that newer servers do not take for pages of the web app.
 _NO_PAGES = ("/api/", "/assets/", "/fonts/", "/routes/")
-# What a server can be told to read strictly.
+# What a server can be text to read strictly.
 _STRICT = ("/v1/connections/", "/v1/web_backend/", "/v1/workspaces/")
 
 
@@ -125,7 +125,7 @@ class Server:
             return self._refused(refusal, request, operation)
         request.effect = True
         if operation and operation.status == 204:
-            return Response(status_code=200 if self._era.has("delete_answers_200") else 204)
+            return Response(status_code=200 if self._era.has("delete_returns_200") else 204)
         return _json(result, 200)
 
     def _stopped_by_proxy(self, request: Request, raw: bytes) -> Response | None:
@@ -137,11 +137,11 @@ class Server:
         return None
 
     def _refused(self, refusal: Refusal, request: Request, operation: Operation | None) -> Response:
-        if refusal.kind == "never_answers":
+        if refusal.kind == "hangs":
             return Hanging()
-        answer = reply(self._era, refusal, request.path, operation.argument if operation else "body")
+        refused = reply(self._era, refusal, request.path, operation.argument if operation else "body")
         challenge = self.guard.challenge() if refusal.kind == "unauthorized" else {}
-        return _sent(answer, challenge)
+        return _sent(refused, challenge)
 
     def _handle(self, request: Request, operation: Operation | None, raw: bytes) -> Any:
         self._check_size(raw)
@@ -161,8 +161,8 @@ class Server:
 
     def _check_size(self, raw: bytes) -> None:
         if len(raw) > _SERVER_LIMIT and self._era.has("server_limits_requests"):
-            told = f"The content length [{len(raw)}] exceeds the maximum allowed content length [{_SERVER_LIMIT}]"
-            raise Refusal("too_large", told)
+            text = f"The content length [{len(raw)}] exceeds the maximum allowed content length [{_SERVER_LIMIT}]"
+            raise Refusal("too_large", text)
 
     def _check_caller(self, request: Request, route: Operation | None) -> None:
         """What the token check refuses: a missing path and a wrong method, too, whoever calls."""
@@ -239,13 +239,13 @@ def _parsed(raw: bytes) -> Any:
         raise Refusal("malformed", f"Unexpected character: {error}") from error
 
 
-def _sent(answer: Reply, headers: dict[str, str] | None = None) -> Response:
-    all_headers = {**answer.headers, **(headers or {})}
-    if answer.body is None:
-        return Response(status_code=answer.status, headers=all_headers)
-    if isinstance(answer.body, str):
-        return Response(answer.body, answer.status, all_headers, media_type="application/json")
-    return _json(answer.body, answer.status, all_headers)
+def _sent(refused: Reply, headers: dict[str, str] | None = None) -> Response:
+    all_headers = {**refused.headers, **(headers or {})}
+    if refused.body is None:
+        return Response(status_code=refused.status, headers=all_headers)
+    if isinstance(refused.body, str):
+        return Response(refused.body, refused.status, all_headers, media_type="application/json")
+    return _json(refused.body, refused.status, all_headers)
 
 
 def _json(body: Any, status: int, headers: dict[str, str] | None = None) -> Response:

@@ -67,7 +67,7 @@ class Dropped(Response):
 
 
 class Hanging(Response):
-    """No answer, while the connection stays open until the client closes it."""
+    """No response, while the connection stays open until the client closes it."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:  # noqa: ARG002
         """Wait for the client to go."""

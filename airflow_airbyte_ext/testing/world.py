@@ -94,8 +94,8 @@ class World(Inventory):
 
     def sync(self, connection_id: str) -> Job:
         """connections/sync."""
-        if connection_id not in self.connections and self.era.has("sync_of_unknown_never_answers"):
-            raise Refusal("never_answers")
+        if connection_id not in self.connections and self.era.has("sync_of_unknown_hangs"):
+            raise Refusal("hangs")
         connection = self.connection(connection_id)
         active = self.active_job(connection_id)
         if active and self.era.has("old_scheduler"):

@@ -253,7 +253,7 @@ def without_links(body: Any) -> Any:
 
 
 def without_what_is_not_recorded(era: Era, file: str, real: Any, mine: Any) -> Any:
-    """Explicit nulls, and (of errors.json, which tells them of a few errors alone) stack traces and causes."""
+    """Explicit nulls, and (of errors.json, which has them for a few errors alone) stack traces and causes."""
     if not isinstance(mine, dict):
         return mine
     stacks = {"exceptionStack", "rootCauseExceptionClassName", "rootCauseExceptionStack"}
@@ -282,22 +282,22 @@ def test_a_refusal_is_the_recorded_one(recorded, key, end):
     ends, arguments, provoke = REACHED[key]
     era = era_named((ends or ends_of(key[1]))[end])
     with FakeAirbyte(era.release, **arguments) as airbyte:
-        answer = provoke(airbyte)
-    assert str(answer.status_code) in str(sample["status"]).split("/")
+        response = provoke(airbyte)
+    assert str(response.status_code) in str(sample["status"]).split("/")
     real = sample["body"]
     for name, value in sample.get("headers", {}).items():
         if name != "Content-Type" or real != "":
-            assert answer.headers[name] == value
+            assert response.headers[name] == value
     if isinstance(real, str) and real.startswith("<html> page"):
-        assert answer.headers["content-type"] == "text/html"
-        assert answer.text.startswith("<html>")
+        assert response.headers["content-type"] == "text/html"
+        assert response.text.startswith("<html>")
     elif isinstance(real, str):
-        assert answer.content == real.encode()
+        assert response.content == real.encode()
     else:
-        assert answer.headers["content-type"] == "application/json"
-        mine = without_what_is_not_recorded(era, file, real, answer.json())
+        assert response.headers["content-type"] == "application/json"
+        mine = without_what_is_not_recorded(era, file, real, response.json())
         if "_links" in real:
-            real["_links"]["self"]["href"] = requests.utils.urlparse(answer.url).path
+            real["_links"]["self"]["href"] = requests.utils.urlparse(response.url).path
         assert same(without_links(real), without_links(mine)), mine
 
 

@@ -1,5 +1,5 @@
 """
-The tables of operations in the documentation, made of the client's own table and of Airbyte's documents.
+The tables in the documentation that are made: of the client's operations, of Airbyte's documents, of the fake's tables.
 
 python -m tests.docs.tables --write
 """
@@ -28,6 +28,13 @@ from airflow_airbyte_ext.api.methods.jobs import JobMethods, StateMethods
 from airflow_airbyte_ext.api.methods.web_backend import WebBackendMethods
 from airflow_airbyte_ext.api.operations import OPERATIONS, Operation
 from airflow_airbyte_ext.api.releases import Release
+from airflow_airbyte_ext.testing.behaviour import BEHAVIOUR_BY_NAME, BEHAVIOURS
+from airflow_airbyte_ext.testing.eras import ERAS
+from airflow_airbyte_ext.testing.fields import FIELDS
+from airflow_airbyte_ext.testing.operations import OPERATIONS as SERVED
+from airflow_airbyte_ext.testing.pieces import SETTINGS
+from airflow_airbyte_ext.testing.releases import release_key
+from airflow_airbyte_ext.testing.request_fields import PROPERTY_BY_NAME
 
 OLDEST = "0.36.0"
 GROUPS = {
@@ -123,11 +130,80 @@ def releases(operation: Operation[Any]) -> str:
     return f"since {first}" if first else "all"
 
 
+def span(row: Any) -> str:
+    """The releases of a row of the fake's tables."""
+    parts = [f"since {row.since}"] if row.since else []
+    return ", ".join([*parts, *([f"before {row.until}"] if row.until else [])]) or "all"
+
+
+def presets() -> str:
+    """The releases that the fake has a name for."""
+    lines = [[f"`{era.name}`", era.release, era.about] for era in ERAS.values()]
+    return table(["era", "release", "what is special about it"], lines)
+
+
+def signing_in() -> str:
+    """The kinds of authentication that the fake can play, and where real servers have them."""
+    kinds = {
+        ("basic", ""): "basic_proxy",
+        ("bearer", "keycloak"): "keycloak",
+        ("client_credentials", "keycloak"): "keycloak_applications",
+        ("bearer", "community"): "community_checks_tokens",
+        ("client_credentials", "community"): "community_checks_tokens",
+        ("bearer", "database"): "database_applications",
+        ("client_credentials", "database"): "database_applications",
+    }
+    lines = [["`none`", "", "all", "Everybody may call."]]
+    for (auth, issuer), name in kinds.items():
+        row = BEHAVIOUR_BY_NAME[name]
+        lines.append([f"`{auth}`", f"`{issuer}`" if issuer else "", span(row), row.does])
+    return table(["`auth`", "`issuer`", "releases", "the server"], lines)
+
+
+def behaviours() -> str:
+    """What Airbyte does in some releases and not in others, by topic."""
+    head = ["what Airbyte does", "releases", "set-up", "evidence", "what this package does about it"]
+    parts = []
+    for topic, found in BEHAVIOURS.items():
+        lines = [[row.does, span(row), row.setup, row.evidence.strip("[]"), row.client] for row in found]
+        parts.append(f"### {topic}\n\n{table(head, lines)}")
+    return "\n\n".join(parts)
+
+
+def response_fields() -> str:
+    """The fields and words of responses that not every release has."""
+    bounded = [(f"ConnectionRead.{each.name}", each) for each in SETTINGS if each.since or each.until]
+    found = sorted([*((field.name, field) for field in FIELDS), *bounded], key=lambda item: item[0])
+    lines = [[f"`{name}`", span(row), row.evidence.strip("[]")] for name, row in found]
+    return table(["field or word", "releases", "evidence"], lines)
+
+
+def request_properties() -> str:
+    """The fields of requests that not every release declares."""
+    found = [(name, row) for name, row in sorted(PROPERTY_BY_NAME.items()) if row.since or row.until]
+    return table(["field", "releases"], [[f"`{name}`", span(row)] for name, row in found])
+
+
+def served_operations() -> str:
+    """The operations that not every release has."""
+    found = [each for each in SERVED if each.since or each.until]
+    found.sort(key=lambda each: release_key(each.since or OLDEST))
+    lines = [[f"`{each.path}`", span(each), each.evidence.strip("[]")] for each in found]
+    return table(["path", "releases", "evidence"], lines)
+
+
 SECTIONS = {
     "docs/compatibility.md": {"operations": operations, "arguments": fields},
     "docs/client.md": {"methods": methods},
+    "docs/testing.md": {"presets": presets, "authentication": signing_in},
+    "docs/airbyte-behaviour.md": {
+        "behaviours": behaviours,
+        "operations": served_operations,
+        "responses": response_fields,
+        "requests": request_properties,
+    },
 }
-NEEDS_DOCUMENTS = {"operations"}
+NEEDS_DOCUMENTS = {("docs/compatibility.md", "operations")}
 
 
 def renewed(page: str) -> str:
@@ -144,7 +220,7 @@ def renewed(page: str) -> str:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description="Compare the tables of operations in the documentation with the code.")
+    parser = argparse.ArgumentParser(description="Compare the tables in the documentation with the code.")
     parser.add_argument("--write", action="store_true", help="write them anew")
     arguments = parser.parse_args()
     if not SPEC_DIR.is_dir():

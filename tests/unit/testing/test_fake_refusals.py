@@ -54,7 +54,7 @@ ASKED = {
 }
 # Where an unknown id is no 404, by the facts: the releases and the status; None is a request that never ends.
 OTHERWISE = {
-    "syncConnection": ("sync_of_unknown_never_answers", None),
+    "syncConnection": ("sync_of_unknown_hangs", None),
     "getSource": ("unknown_source_is_500", 500),
     "getWorkspaceByConnectionId": ("workspace_of_unknown_connection_is_500", 500),
 }

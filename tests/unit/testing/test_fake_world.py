@@ -197,7 +197,7 @@ def test_unknown_ids_are_404_and_unknown_jobs_500(any_era):
     """An unknown job is an exception nobody catches, in every release."""
     unknown = "00000000-0000-4000-8000-00000000dead"
     acts = [any_era.world.reset, any_era.world.connection]
-    if not any_era.world.era.has("sync_of_unknown_never_answers"):
+    if not any_era.world.era.has("sync_of_unknown_hangs"):
         acts.append(any_era.world.sync)
     for act in acts:
         assert any_era.refusal(act, unknown)[0] == 404
