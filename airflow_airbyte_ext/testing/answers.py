@@ -204,6 +204,8 @@ def _sync_status(connection: Connection, active: Job | None, last: Job | None) -
 
 def named_stream(entry: Any) -> Stream:
     """A ConnectionStream of a request; null and absent namespaces are the same."""
-    if not isinstance(entry, dict) or not isinstance(entry.get("streamName"), str):
+    if not isinstance(entry, dict):
+        raise Refusal("malformed", "Cannot construct instance of `ConnectionStream`")
+    if not isinstance(entry.get("streamName"), str):
         raise Refusal("missing", subject="streams.streamName")
     return Stream(entry["streamName"], entry.get("streamNamespace"))

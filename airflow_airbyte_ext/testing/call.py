@@ -48,6 +48,12 @@ class Call:
             raise Refusal("malformed", f'Cannot deserialize value of type `java.util.ArrayList` for "{name}"')
         return value or []
 
+    def required_items(self, name: str) -> list[Any]:
+        """A required array, which may be empty."""
+        if self.body.get(name) is None:
+            raise Refusal("missing", subject=name)
+        return self.items(name)
+
     def ids(self, name: str) -> list[str]:
         """An optional array of UUIDs."""
         return [uuid_of(each) for each in self.items(name)]

@@ -34,10 +34,7 @@ def list_all_connections(call: Call) -> Any:
 
 def list_paginated(call: Call) -> Any:
     """connections/list_paginated: pages by offset, over several workspaces."""
-    workspaces = call.body.get("workspaceIds")
-    if not isinstance(workspaces, list):
-        raise Refusal("missing", subject="workspaceIds")
-    wanted = [uuid_of(each) for each in workspaces]
+    wanted = [uuid_of(each) for each in call.required_items("workspaceIds")]
     tags = call.ids("tagIds") if call.world.era.declares("ListConnectionsForWorkspacesRequestBody.tagIds") else []
     shown = [
         each
@@ -99,10 +96,7 @@ def reset(call: Call) -> Any:
 def reset_streams(call: Call) -> Any:
     """connections/reset/stream and connections/clear/stream."""
     connection_id = call.id("connectionId")
-    entries = call.body.get("streams")
-    if not isinstance(entries, list):
-        raise Refusal("missing", subject="streams")
-    streams = tuple(named_stream(entry) for entry in entries)
+    streams = tuple(named_stream(entry) for entry in call.required_items("streams"))
     return call.answers.jobs.info(call.world.reset(connection_id, streams))
 
 
@@ -127,7 +121,5 @@ def _check_mode(call: Call, mode: str) -> None:
 
 def statuses(call: Call) -> Any:
     """connections/status."""
-    ids = call.body.get("connectionIds")
-    if not isinstance(ids, list):
-        raise Refusal("missing", subject="connectionIds")
-    return [call.answers.connection_status(call.world.connection(uuid_of(each))) for each in ids]
+    ids = [uuid_of(each) for each in call.required_items("connectionIds")]
+    return [call.answers.connection_status(call.world.connection(each)) for each in ids]

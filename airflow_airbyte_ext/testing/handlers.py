@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from airflow_airbyte_ext.testing.call import uuid_of
 from airflow_airbyte_ext.testing.cursors import chosen, cursor_page, offset_page
 from airflow_airbyte_ext.testing.errors import Refusal, uncaught
 
@@ -127,10 +128,10 @@ def write_state_safe(call: Call) -> Any:
 
 
 def _upsert_state(call: Call, safe: bool) -> Any:
-    state = call.body.get("connectionState")
-    if not isinstance(state, dict):
-        raise Refusal("missing", subject="connectionState")
     connection_id = call.id("connectionId")
+    if call.body.get("connectionState") is None:
+        raise Refusal("missing", subject="connectionState")
+    state = call.with_body(call.body["connectionState"]).body
     return call.answers.state(connection_id, call.world.write_state(connection_id, state, safe))
 
 
@@ -159,9 +160,7 @@ def list_workspaces(call: Call) -> Any:
 
 def list_workspaces_paginated(call: Call) -> Any:
     """workspaces/list_paginated: of the named ones, those that exist."""
-    if not isinstance(call.body.get("workspaceIds"), list):
-        raise Refusal("missing", subject="workspaceIds")
-    named = [call.world.workspaces.get(each) for each in call.ids("workspaceIds")]
+    named = [call.world.workspaces.get(uuid_of(each)) for each in call.required_items("workspaceIds")]
     return _workspaces(call, offset_page(call, [each for each in named if each], default=_ALL))
 
 

@@ -54,9 +54,7 @@ def _answer(call: Call, page: list[Job], total: int) -> Any:
 
 def _candidates(call: Call, connection_id: str | None) -> list[Job]:
     """The jobs of the asked kinds, newest first."""
-    if call.body.get("configTypes") is None:
-        raise Refusal("missing", subject="configTypes")
-    kinds = call.items("configTypes")
+    kinds = call.required_items("configTypes")
     if not kinds:
         raise Refusal("illegal", "Must include at least one configType in request")
     _check_words(kinds, _kinds(call), "JobConfigType")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.answers import named_stream
-from airflow_airbyte_ext.testing.errors import Refusal
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.call import Call
@@ -40,9 +39,7 @@ def last_job_per_stream(call: Call) -> Any:
     connection = call.world.connection(call.id("connectionId"))
     wanted = {stream.key for stream in connection.streams}
     if call.world.era.declares("ConnectionLastJobPerStreamRequestBody.streams"):
-        if not isinstance(call.body.get("streams"), list):
-            raise Refusal("missing", subject="streams")
-        wanted &= {named_stream(each).key for each in call.items("streams")}
+        wanted &= {named_stream(each).key for each in call.required_items("streams")}
     last: dict[StreamKey, Job] = {}
     for job in call.world.jobs(connection.connection_id):
         if job.terminal and job.attempts:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import inspect
 import json
 import os
 import re
@@ -20,6 +21,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_airbyte_ext.testing import Failure, FakeAirbyte, Fault, Step
+from airflow_airbyte_ext.testing.__main__ import command_line
 from airflow_airbyte_ext.testing.operations import OPERATIONS
 from airflow_airbyte_ext.testing.seeds import BROKEN_API_ID, EVENTS_ID, ORDERS_ID, PAUSED_ID, plant_demo
 
@@ -608,6 +610,7 @@ def test_missing_and_malformed_properties(era, missing, malformed, nothing):
         assert post(airbyte, "connections/get", connectionId="x").status_code == malformed
         assert post(airbyte, "jobs/get", id="x").status_code == malformed
         assert post(airbyte, "jobs/list", configTypes=["nonsense"], configId=UNKNOWN).status_code == malformed
+        assert post(airbyte, "jobs/list", configTypes="sync", configId=UNKNOWN).status_code == malformed
         url, kind = airbyte.base_url + "/v1/jobs/get", {"Content-Type": "application/json"}
         assert requests.post(url, json=[1], timeout=10).status_code == malformed
         assert requests.post(url, data="{", headers=kind, timeout=10).status_code == malformed
@@ -903,6 +906,28 @@ def test_the_command_line_serves_until_it_is_stopped(number):
     assert name == "AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT"
     told = {"conn_type": "airbyteconfig", "host": url, "login": "airbyte", "password": "password"}
     assert json.loads(shlex.split(value)[0]) == told
+
+
+def test_the_command_line_has_every_argument_but_the_clock():
+    """Under the same name, with dashes."""
+    options = vars(command_line().parse_args([]))
+    arguments = inspect.signature(FakeAirbyte).parameters
+    assert arguments.keys() - {"now"} == options.keys() - {"seed", "seconds_per_step"}
+    assert {name: arguments[name].default for name in arguments.keys() - {"now", "port"}} == {
+        name: options[name] for name in options.keys() - {"seed", "seconds_per_step", "port"}
+    }
+
+
+def test_the_command_line_plays_other_kinds_of_sign_in():
+    command = [sys.executable, "-m", "airflow_airbyte_ext.testing", "--port", "0", "--era", "0.57.4"]
+    command += ["--auth", "client_credentials", "--issuer", "keycloak", "--fresh-instance"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        url = process.stdout.readline().split()[3]
+        instance = requests.get(url + "/api/v1/instance_configuration", timeout=10)
+        token = requests.post(url + "/api/v1/applications/token", json={"client_id": "x"}, timeout=10)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(timeout=30) == 0
+    assert (instance.status_code, token.status_code) == (500, 500)
 
 
 def test_a_port_that_is_taken_is_told_with_a_way_out(airbyte):
