@@ -21,7 +21,7 @@ from airflow_airbyte_ext.api.releases import IGNORES_UNKNOWN_FIELDS_SINCE
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import TypeAdapter
 
@@ -45,10 +45,6 @@ class Released:
     gone: str | None = None
     instead: str = ""
 
-    def is_in(self, release: Release) -> bool | None:
-        """Whether a release declares the field; None where that is not sure."""
-        return release.is_within(self.since, self.gone)
-
     def lacking(self, release: Release) -> str | None:
         """
         Say why this release does not declare the field, or None.
@@ -64,10 +60,7 @@ class Released:
 
 
 def body_of(
-    operation: Operation[Any],
-    arguments: Mapping[str, Any],
-    release: Callable[[], Release],
-    declared: Collection[str] = (),
+    operation: Operation[Any], arguments: Mapping[str, Any], release: Callable[[], Release]
 ) -> dict[str, Any] | None:
     """
     Return the JSON body of a request.
@@ -75,7 +68,6 @@ def body_of(
     :param operation: Whose request.
     :param arguments: By their names in snake case.
     :param release: Returns the server's release; called only where a field is not in all of them.
-    :param declared: Fields that this server surely declares, whatever its release: they were in its own response.
     :raises AirbyteConfigurationError: Names the argument that is missing, unknown, of the wrong type, or not of this
         release.
     """
@@ -88,7 +80,7 @@ def body_of(
             f"{operation.operation_id}: "
             f"{'; '.join(_complaint(detail, operation.request) for detail in error.errors()[:5])}."
         ) from None
-    _check_release(operation, request.keys() - set(declared), release)
+    _check_release(operation, request, release)
     body: dict[str, Any] = _adapter(operation.request).dump_python(
         request, mode="json", by_alias=True, exclude_unset=True
     )
@@ -111,9 +103,9 @@ def _mark(hint: Any) -> Released | None:
     return None
 
 
-def _check_release(operation: Operation[Any], names: Collection[str], release: Callable[[], Release]) -> None:
+def _check_release(operation: Operation[Any], request: Mapping[str, Any], release: Callable[[], Release]) -> None:
     for name, mark in released_fields(operation.request).items() if operation.request else ():
-        if name not in names:
+        if name not in request:
             continue
         if lacking := mark.lacking(release()):
             instead = f" {mark.instead}" if mark.instead else " Leave it out."

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import ClassVar
 
 OLDEST_RELEASE = "0.36.0"
@@ -57,6 +57,10 @@ class Release:
         if self.is_before(since) or (gone is not None and self.is_at_least(gone)):
             return False
         return True if self.is_at_least(since) and (gone is None or self.is_before(gone)) else None
+
+    def at_least(self, first: str) -> Release:
+        """Return what is known of this release once it has shown something that came with `first`."""
+        return self if self.text or self.is_at_least(first) else replace(self, not_before=first)
 
     @property
     def words(self) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.bodies import body_of
 from airflow_airbyte_ext.api.known import existing_connection
+from airflow_airbyte_ext.api.methods.whole import release_of
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
 from airflow_airbyte_ext.api.models.connections import ConnectionRead
 from airflow_airbyte_ext.api.operations import UPDATE_CONNECTION
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.catalog import AirbyteStreamAndConfiguration
+    from airflow_airbyte_ext.api.releases import Release
 
 LONGEST = 100
 
@@ -89,7 +91,7 @@ def apply_changes(
         asked["tags"] = _tags(client, connection, asked["tags"])
     if schedule is not None:
         asked |= schedule_fields(connection, schedule, time_zone=schedule_time_zone, release=client.release())
-    wanted = _checked(client, connection_id, asked)
+    wanted = _checked(connection, asked, client.release())
     differing = changed_fields(connection, wanted)
     if dry_run or not differing:
         return ConnectionUpdateResult(connection_id, connection.name, tuple(differing), applied=False)
@@ -120,14 +122,15 @@ def changed_fields(connection: ConnectionRead, changes: Mapping[str, Any]) -> li
     return found
 
 
-def _checked(client: AirbyteClient, connection_id: str, asked: Mapping[str, Any]) -> dict[str, Any]:
+def _checked(connection: ConnectionRead, asked: Mapping[str, Any], release: Release) -> dict[str, Any]:
     """Return the changes as they would be sent, by their names in snake case."""
-    known = ConnectionChanges.__annotations__
-    if unknown := sorted(set(asked) - known.keys()):
+    settings = ConnectionChanges.__annotations__
+    if unknown := sorted(set(asked) - settings.keys()):
         raise AirbyteConfigurationError(
-            f"A connection has no setting {', '.join(map(repr, unknown))}. There are: {', '.join(sorted(known))}."
+            f"A connection has no setting {', '.join(map(repr, unknown))}. There are: {', '.join(sorted(settings))}."
         )
-    body = body_of(UPDATE_CONNECTION, {"connection_id": connection_id, **asked}, client.release)
+    known = release_of(connection, ConnectionChanges, release)
+    body = body_of(UPDATE_CONNECTION, {"connection_id": connection.connection_id, **asked}, lambda: known)
     sent = ConnectionRead.model_validate(body)
     if sent.sync_catalog and not sent.sync_catalog.streams:
         raise AirbyteConfigurationError(

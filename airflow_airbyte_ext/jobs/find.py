@@ -107,12 +107,14 @@ class JobReader:
             except AirbyteOperationMissingError:
                 self._has_light_read = False
             except AirbyteNotFoundError as error:
-                return _none_if_unknown(error)
+                _check_is_airbytes_own(error)
+                return None
         if self.connection_id is None:
             try:
                 job = self.client.get_job_info(id=self.job_id).job
             except AirbyteNotFoundError as error:
-                return _none_if_unknown(error)
+                _check_is_airbytes_own(error)
+                return None
             self.connection_id = job.config_id
             return job
         found = self.listed()
@@ -147,11 +149,12 @@ class JobReader:
                 return self.listed()
             info = self.client.get_job_info(id=self.job_id)
         except AirbyteNotFoundError as error:
-            return _none_if_unknown(error)
+            _check_is_airbytes_own(error)
+            return None
         return self._checked(info.job), [entry.attempt for entry in info.attempts]
 
 
-def _none_if_unknown(error: AirbyteNotFoundError) -> None:
+def _check_is_airbytes_own(error: AirbyteNotFoundError) -> None:
     """Airbyte says 500 of a job that it does not have, in all releases: any other answer is not its own."""
     if error.http_status != 500:
         raise error

@@ -99,7 +99,7 @@ def test_a_request_is_as_documented(server_of, connect_to, release, operation_id
     operation = OPERATIONS[operation_id]
     wanted = body_like(operation, release, full=full)
     if wanted and Release(release).is_before("0.40.28") and operation_id not in READ_FIRST:
-        # Such a server does not say which release it is, refuses what it does not declare, and so gets only what is sure.
+        # Such a server does not say which release it is, and refuses what it does not declare.
         for name, mark in released_fields(operation.request).items():
             if mark.lacking(Release.UP_TO_0_40_27):
                 wanted.pop(to_camel(name), None)

@@ -15,6 +15,7 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
 sys.path.insert(0, str(Path(__file__).parent))
+import capabilities
 from asking import NOT_IN_THE_DOCUMENTS, RENAMED, SPREAD, fields_of, method_of
 from making import schemas_of
 from openapi import RELEASES, SPEC_DIR
@@ -192,8 +193,17 @@ def served_operations() -> str:
     return table(["path", "releases", "evidence"], lines)
 
 
+def what_works() -> str:
+    """What users do, with each release that a test does it with."""
+    rows = [
+        [row.what, *("yes" if row.is_in(release) else "no" for release in capabilities.RELEASES)]
+        for row in capabilities.CAPABILITIES
+    ]
+    return table(["", *capabilities.RELEASES], rows)
+
+
 SECTIONS = {
-    "docs/compatibility.md": {"operations": operations, "arguments": fields},
+    "docs/compatibility.md": {"capabilities": what_works, "operations": operations, "arguments": fields},
     "docs/client.md": {"methods": methods},
     "docs/testing.md": {"presets": presets, "authentication": signing_in},
     "docs/airbyte-behaviour.md": {

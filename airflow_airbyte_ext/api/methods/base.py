@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext.api.bodies import body_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
     from airflow_airbyte_ext.api.models.instance import InstanceConfigurationResponse
     from airflow_airbyte_ext.api.operations import Answer, Operation
     from airflow_airbyte_ext.api.releases import Release
@@ -33,5 +31,5 @@ class Sender:
         """Return what the instance says of itself, read once with the release; None where it says nothing."""
         return self._transport.instance()
 
-    def _send(self, operation: Operation[Answer], declared: Collection[str] = (), /, **arguments: Any) -> Answer:
-        return self._transport.send(operation, body_of(operation, arguments, self.release, declared))
+    def _send(self, operation: Operation[Answer], release: Release | None = None, /, **arguments: Any) -> Answer:
+        return self._transport.send(operation, body_of(operation, arguments, lambda: release or self.release()))

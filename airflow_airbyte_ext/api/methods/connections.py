@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_airbyte_ext.api import operations as op
 from airflow_airbyte_ext.api.methods.base import Sender
-from airflow_airbyte_ext.api.methods.whole import PATCHES_SINCE, whole_connection
+from airflow_airbyte_ext.api.methods.whole import PATCHES_SINCE, release_of, whole_connection
 from airflow_airbyte_ext.api.requests.base import given, page
 from airflow_airbyte_ext.api.requests.connections import ConnectionChanges
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow_airbyte_ext.api.models.connections import (
         ConnectionEventList,
@@ -55,12 +55,12 @@ class ConnectionMethods(Sender):
         :param changes: See `requests.connections.ConnectionChanges`.
         """
         fields: Mapping[str, Any] = changes
-        declared: Collection[str] = ()
-        if not self.release().is_at_least(PATCHES_SINCE):
+        release = self.release()
+        if not release.is_at_least(PATCHES_SINCE):
             connection = self.get_connection(connection_id=connection_id)
-            fields = whole_connection(connection, changes, ConnectionChanges, self.release())
-            declared = connection.model_fields_set
-        return self._send(op.UPDATE_CONNECTION, declared, connection_id=connection_id, **fields)
+            release = release_of(connection, ConnectionChanges, release)
+            fields = whole_connection(connection, changes, ConnectionChanges, release)
+        return self._send(op.UPDATE_CONNECTION, release, connection_id=connection_id, **fields)
 
     def update_connection_with_reason(
         self, *, connection_id: str, reason: str, **changes: Unpack[ConnectionChanges]

@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 from airflow_airbyte_ext.api import operations as op
 from airflow_airbyte_ext.api.methods.base import Sender
-from airflow_airbyte_ext.api.methods.whole import PATCHES_SINCE, whole_connection
+from airflow_airbyte_ext.api.methods.whole import PATCHES_SINCE, release_of, whole_connection
 from airflow_airbyte_ext.api.requests.base import given
 from airflow_airbyte_ext.api.requests.web_backend import SKIPS_RESET_SINCE, WebBackendConnectionChanges
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Sequence
+    from collections.abc import Sequence
 
     from airflow_airbyte_ext.api.models.web_backend import (
         WebappConfigResponse,
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
         WebBackendGeographiesListResult,
         WebBackendWorkspaceStateResult,
     )
-    from airflow_airbyte_ext.api.releases import Release
     from airflow_airbyte_ext.api.requests.base import ConnectionStatus
     from airflow_airbyte_ext.api.requests.connections import ConnectionSearch
     from airflow_airbyte_ext.api.requests.web_backend import (
@@ -141,27 +140,20 @@ class WebBackendMethods(Sender):
         :raises AirbyteConfigurationError: Also where the catalog changes, and the server may be too old for skip_reset.
         """
         fields: dict[str, Any] = {**changes}
-        declared: Collection[str] = ()
         release = self.release()
         if not release.is_at_least(PATCHES_SINCE):
             connection = self.web_backend_get_connection(connection_id=connection_id)
+            release = release_of(connection, WebBackendConnectionChanges, release)
             fields = whole_connection(connection, changes, WebBackendConnectionChanges, release)
-            declared = connection.model_fields_set
-        if skips_reset := _declares_skip_reset(release, declared):
+        if release.is_at_least(SKIPS_RESET_SINCE):
             fields["skip_reset"] = skip_reset
         elif skip_reset and "sync_catalog" in changes:
             raise AirbyteConfigurationError(
                 f"webBackendUpdateConnection: skip_reset came with Airbyte {SKIPS_RESET_SINCE}, and this Airbyte is "
                 f"{release.words}: it might reset the changed streams. Use update_connection, which resets nothing."
             )
-        declared = {*declared, "skip_reset"} if skips_reset else declared
-        return self._send(op.WEB_BACKEND_UPDATE_CONNECTION, declared, connection_id=connection_id, **fields)
+        return self._send(op.WEB_BACKEND_UPDATE_CONNECTION, release, connection_id=connection_id, **fields)
 
     def get_webapp_config(self) -> WebappConfigResponse:
         """Return release and edition (anonymous; since 1.7.0)."""
         return self._send(op.GET_WEBAPP_CONFIG)
-
-
-def _declares_skip_reset(release: Release, declared: Collection[str]) -> bool:
-    """Whether the server surely knows the field: by its release, or since it answers with the schedule of 0.40.0."""
-    return release.is_at_least(SKIPS_RESET_SINCE) or "schedule_type" in declared

@@ -32,7 +32,7 @@ def whole_connection(
     :param connection: As it is.
     :param changes: What is to be another.
     :param request: The `TypedDict` of the changes.
-    :param release: The server's; what it does not declare is left out. What its own response holds it declares.
+    :param release: The server's; what it does not declare is left out.
     """
     replaced = {other for name in changes for other in _OTHER_FORMS.get(name, ())}
     if connection.schedule_type is not None:
@@ -41,7 +41,15 @@ def whole_connection(
     kept = {
         name: value
         for name in request.__annotations__
-        if name not in replaced and not (name in marks and marks[name].is_in(release) is False)
+        if name not in replaced and not (name in marks and marks[name].lacking(release))
         if (value := getattr(connection, name, None)) is not None and name in connection.model_fields_set
     }
     return {**kept, **changes}
+
+
+def release_of(connection: ConnectionRead, request: type, release: Release) -> Release:
+    """Return what is known of a release once a connection has been read: it has what its own response has."""
+    for name, mark in released_fields(request).items():
+        if name in connection.model_fields_set:
+            release = release.at_least(mark.since)
+    return release
