@@ -193,7 +193,21 @@ class Restorer:
             if not problem.worth_retrying:
                 break
         may_pass = problem is not None and problem.worth_retrying
+        if not may_pass:
+            self._go_back(before, undo)
         raise self._failed(f"The state could not be written ({problem})", undo, may_pass=may_pass) from problem
+
+    def _go_back(self, now: StateContent, undo: _Undo) -> None:
+        """Write the state from before again, where an earlier write has changed it and a later one was refused."""
+        if now.digest() == undo.content.digest():
+            return
+        for write in plan_writes(self._connection_id, now, undo.content).writes:
+            try:
+                self._send(write.state)
+            except AirbyteApiError as error:
+                log.warning("It is unclear whether the state from before was written again; reading it. %s", error)
+                return
+        log.info("The state from before was written again")
 
     def _send(self, state: dict[str, Any]) -> None:
         try:
@@ -219,7 +233,7 @@ class Restorer:
         facts = {"connection_id": self._connection_id, "safety_snapshot": undo.ref.path}
         if found.is_equal:
             refused = AirbyteRestoreRefusedError(
-                f"{what}. Airbyte still has the state from before: nothing was changed.", **facts
+                f"{what}. Airbyte has the state from before: in the end nothing was changed.", **facts
             )
             refused.worth_retrying = may_pass
             return refused
