@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import platform
 from collections.abc import Mapping
+from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import requests
@@ -86,6 +87,8 @@ class Transport:
         )
         self._auth = authentication(settings, buy_token=self._buy_token, clock=self._clock)
         self._instance = Instance(self._clock)
+        self.server_time: float | None = None
+        """The server's clock at its last response, in epoch seconds; None where it does not say."""
 
     def single(self) -> Transport:
         """Return a transport with the same session and credentials that tries everything only once."""
@@ -152,7 +155,7 @@ class Transport:
         """Send one request, and turn the network's errors into ours."""
         settings = self.settings
         try:
-            return self._session.request(
+            response = self._session.request(
                 operation.method,
                 url,
                 json=None if operation.method == "GET" else dict(body or {}),
@@ -169,6 +172,8 @@ class Transport:
             )
         except OSError as error:  # which `requests` makes its own errors of
             raise network_error(operation, url, error, settings) from None
+        self.server_time = _date_of(response)
+        return response
 
     def _buy_token(self) -> AccessToken:
         settings = self.settings
@@ -211,6 +216,13 @@ class Transport:
         )
         refused.worth_retrying = error.http_status >= 500
         return refused
+
+
+def _date_of(response: Response) -> float | None:
+    try:
+        return parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
+    except ValueError:
+        return None
 
 
 def _no_token_endpoint(settings: ClientSettings, error: AirbyteApiError | None) -> str:

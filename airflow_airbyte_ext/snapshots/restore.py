@@ -24,6 +24,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRestoreUnverifiedError,
 )
 from airflow_airbyte_ext.jobs.find import newest_job
+from airflow_airbyte_ext.jobs.late_state import wait_for_late_state
 from airflow_airbyte_ext.jobs.running import make_way
 from airflow_airbyte_ext.snapshots.content import StateContent, content_of
 from airflow_airbyte_ext.snapshots.diff import diff
@@ -59,6 +60,8 @@ class RestoreResult:
 class Restorer:
     """
     Makes one connection's state what it is to be, and nothing else.
+
+    A job that was cancelled or failed shortly before is waited for in any case; see `jobs.late_state`.
 
     :param client: Speaks to Airbyte.
     :param store: Where the state before is kept.
@@ -97,6 +100,7 @@ class Restorer:
 
         :param dry_run: Plan and check, and write nothing.
         :raises AirbyteJobRunningError: A job runs; nothing was written.
+        :raises AirbyteJobTimeoutError: A job still runs, or may still write state, when `wait_timeout` has passed.
         :raises AirbyteRestoreRefusedError: A check failed, or Airbyte refused; nothing was changed.
         :raises AirbyteRestoreUnverifiedError: The state is not what was wanted; says what it is, and how to go back.
         :raises AirbyteApiError: Airbyte could not be asked, before anything was written.
@@ -116,10 +120,16 @@ class Restorer:
         return RestoreResult(plan, ref, dry_run)
 
     def _settled_job(self) -> int:
-        """Return the id of the connection's newest job (0 for none), when none runs."""
-        deadline = None if self._wait_timeout is None else self._clock.time() + self._wait_timeout
-        job = make_way(self._client, self._connection_id, how=self._if_running, clock=self._clock, deadline=deadline)
-        return job.id if job else 0
+        """Return the id of the connection's newest job (0 for none), when none runs or may write state any more."""
+        client, connection_id, clock = self._client, self._connection_id, self._clock
+        deadline = None if self._wait_timeout is None else clock.time() + self._wait_timeout
+        settled = None
+        while job := make_way(client, connection_id, how=self._if_running, clock=clock, deadline=deadline):
+            # Once for each job: a server that names no time would have us wait for ever.
+            if job.id == settled or not wait_for_late_state(client, connection_id, clock=clock, deadline=deadline):
+                return job.id
+            settled = job.id
+        return 0
 
     def _check_unmoved(self, newest: int, content: StateContent, ref: SnapshotRef) -> None:
         """Look once more: keeping the state took time, in which a job may have moved it on."""

@@ -6,6 +6,7 @@ import asyncio
 import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
@@ -109,6 +110,8 @@ class Server:
             if fault and fault.effect:
                 response = self._spoilt(fault, response, request.operation_id)
             request.status = None if isinstance(response, (Dropped, Hanging)) else response.status_code
+            if request.status is not None:
+                response.headers.setdefault("Date", formatdate(self.world.now(), usegmt=True))
         if fault and fault.kind == "delay":
             await asyncio.sleep(fault.seconds)
         return response

@@ -5,7 +5,22 @@ from __future__ import annotations
 import logging
 
 import pytest
-from restoring import CONNECTION, GLOBAL, NOT_SET, ONE_STEP, OTHER_STREAM, STREAM, TWO_STEPS, WRITES, Scene, said_by
+from raw_server import RawServer
+from restoring import (
+    CONNECTION,
+    GLOBAL,
+    NOT_SET,
+    ONE_STEP,
+    OTHER_STREAM,
+    STREAM,
+    TWO_STEPS,
+    WRITES,
+    Scene,
+    row,
+    said_by,
+)
+from true_airbyte import Job, TrueAirbyte
+from true_bytes import CONNECTION as RAW_CONNECTION
 
 from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionUnknownError,
@@ -15,12 +30,14 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRestoreRefusedError,
     AirbyteSnapshotStoreError,
 )
+from airflow_airbyte_ext.snapshots.content import StateContent
 from airflow_airbyte_ext.snapshots.plan import target_of
 from airflow_airbyte_ext.snapshots.restore import Restorer
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
 from airflow_airbyte_ext.testing import Fault, Step
 
+LATE = {**STREAM, "streamState": [row("a", {"cursor": "late"})]}
 ERAS = ("0.40", "0.50", "1.0", "2.0", "head")
 ACTIVE = ("pending", "queued", "running", "incomplete", "a word from the future")
 KINDS = {era: ("sync", "reset_connection", *(["refresh"] if era in ("1.0", "2.0", "head") else [])) for era in ERAS}
@@ -100,6 +117,79 @@ def test_a_wait_that_is_too_long_ends(scene_of, clock):
         scene.restore(if_running="wait", wait_timeout=90)
     assert 90 <= clock.now - begin < 120
     nothing_was_written(scene)
+
+
+@pytest.mark.parametrize("dry_run", [True, False])
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+@pytest.mark.parametrize("era", ERAS)
+def test_what_an_ended_job_still_writes_is_waited_for(scene_of, clock, caplog, era, end, dry_run):
+    """Its pod writes state once more, up to a minute later (3.6): that is the state before, and does not win."""
+    scene = scene_of(era)
+    job_id = scene.airbyte.start_job(CONNECTION)
+    scene.airbyte.advance(job_id, end)
+    ended, sleep = clock.now, clock.sleep
+
+    def sleep_and_flush(seconds: float) -> None:
+        flushes = clock.now < ended + 60 <= clock.now + seconds
+        sleep(seconds)
+        if flushes:
+            scene.airbyte.set_state(CONNECTION, GLOBAL if end == "failed" else LATE)
+
+    clock.sleep = sleep_and_flush
+    with caplog.at_level(logging.INFO):
+        scene.restore(dry_run=dry_run)
+    assert f"Job {job_id}" in caplog.text
+    clock.sleep(100)
+    if dry_run:
+        assert scene.sent == []
+    else:
+        assert scene.now == scene.target
+        assert scene.kept == [said_by(GLOBAL if end == "failed" else LATE)]
+
+
+def test_a_job_that_starts_in_that_time_is_seen(scene_of, clock):
+    """It is refused, or waited for and its late state too, as any other."""
+    scene = scene_of()
+    scene.airbyte.advance(scene.airbyte.start_job(CONNECTION), "cancelled")
+    sleep = clock.sleep
+
+    def sleep_and_start(seconds: float) -> None:
+        sleep(seconds)
+        if len(scene.airbyte.jobs()) == 1:
+            scene.airbyte.script(CONNECTION, [Step("running", seconds=60), Step("failed")])
+            scene.airbyte.start_job(CONNECTION)
+
+    clock.sleep = sleep_and_start
+    begin = clock.now
+    with pytest.raises(AirbyteJobRunningError):
+        scene.restore()
+    nothing_was_written(scene)
+    scene.restore(if_running="wait")
+    assert clock.now - begin >= 90 + 60 + 90
+    assert scene.now == scene.target
+
+
+def test_a_wait_timeout_is_kept_for_late_state_too(scene_of, clock):
+    scene = scene_of()
+    scene.airbyte.advance(scene.airbyte.start_job(CONNECTION), "cancelled")
+    begin = clock.now
+    with pytest.raises(AirbyteJobTimeoutError, match="may write state"):
+        scene.restore(wait_timeout=30)
+    assert clock.now == begin
+    nothing_was_written(scene)
+
+
+def test_a_server_without_a_clock_is_waited_for_once(clock, connect_to, tmp_path):
+    """Nothing says how long ago the job was cancelled."""
+    airbyte = TrueAirbyte("2.0.0", token_check=False, jobs=[Job(statuses=["cancelled"])])
+    airbyte.state = {**STREAM, "connectionId": RAW_CONNECTION}
+    server = RawServer(airbyte)
+    restorer = Restorer(connect_to(server.url), SnapshotStore(tmp_path), RAW_CONNECTION, clock=clock)
+    try:
+        restorer.restore(lambda _: StateContent(), dry_run=True)
+    finally:
+        server.close()
+    assert clock.sleeps == [90]
 
 
 @pytest.mark.parametrize("end", ["succeeded", "failed", "cancelled"])

@@ -31,5 +31,9 @@ class Sender:
         """Return what the instance says of itself, read once with the release; None where it says nothing."""
         return self._transport.instance()
 
+    def server_time(self) -> float | None:
+        """Return the server's clock at its last response, in epoch seconds; None where it does not say."""
+        return self._transport.server_time
+
     def _send(self, operation: Operation[Answer], release: Release | None = None, /, **arguments: Any) -> Answer:
         return self._transport.send(operation, body_of(operation, arguments, lambda: release or self.release()))
