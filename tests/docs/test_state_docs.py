@@ -408,10 +408,10 @@ def test_the_documented_refusals_are_those_of_a_restore(demo: FakeAirbyte, tmp_p
     known = snapshot(DOCUMENT["state"])
     unknown = snapshot(stream_state(gone="1")).content
     shared = {"connectionId": ORDERS_ID, "stateType": "global", "globalState": {"shared_state": 1, "streamStates": []}}
-    before = demo.state(ORDERS_ID)
     words: list[str] = []
 
     def refused(call: Any) -> None:
+        before = demo.state(ORDERS_ID)
         with pytest.raises(AirbyteError) as error:
             call()
         words.append(str(error.value))
@@ -421,6 +421,8 @@ def test_the_documented_refusals_are_those_of_a_restore(demo: FakeAirbyte, tmp_p
         job_id = demo.start_job(ORDERS_ID)
         refused(lambda: restorer(client, tmp_path).restore(lambda _: known.content))
         demo.advance(job_id, "cancelled")
+        refused(lambda: restorer(client, tmp_path, wait_timeout=1).restore(lambda _: known.content))
+        demo.advance(job_id, "succeeded")
         refused(lambda: check_origin(known, EVENTS_ID))
         refused(lambda: restorer(client, tmp_path, if_stream_missing="fail").restore(lambda _: unknown))
         merged = snapshot(shared).content
