@@ -141,8 +141,8 @@ class AirbyteRestoreStateOperator(BaseOperator):
     :param backup_to: Where the safety snapshot goes; `store` when not given. (templated)
     :param if_running: What to do while a job of the connection runs: "fail", or "wait" for its end. (templated)
     :param wait_timeout: Seconds, or a timedelta, to wait for it at most; None waits as long as it runs. (templated)
-    :param if_stream_missing: What to do about streams that the connection's catalog lacks: "warn" or "fail".
-        (templated)
+    :param if_stream_missing: What to do about streams that get a state which no sync would use, since they are not in
+        the connection's catalog, not selected, or read with full refresh: "warn" or "fail". (templated)
     :param encryption_key: Where the key lies that snapshots are encrypted with: "variable:NAME" or "connection:ID".
         (templated)
     """

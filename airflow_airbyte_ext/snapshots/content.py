@@ -2,7 +2,8 @@
 What a state says, whatever its form: the one notion of equality that digest, diff, restore and verification share.
 
 Airbyte returns streams in no order, and keeps one row a stream. So a state's content is its type and its rows; an entry
-without `streamState`, or with null, is no row: Airbyte deletes the one, and breaks the next sync with the other.
+without `streamState`, or with null, is no row: Airbyte deletes the one, and breaks the next sync with the other. Rows
+without a namespace may be there twice (no unique key holds them back): equal ones count once, others are a conflict.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ class StateContent:
     :param legacy: The whole of a legacy state; None where there is none.
     :param null_streams: Streams that have a row without a state: nothing is lost with them, and a sync would break.
     :param null_rest: Whether the shared part, or the legacy state, is such a row.
+    :param conflicts: The states of streams that have several rows which differ; these are not in `streams`.
     """
 
     type: str = NOT_SET
@@ -43,16 +45,30 @@ class StateContent:
     legacy: Any = field(default=None, repr=False)
     null_streams: frozenset[StreamKey] = frozenset()
     null_rest: bool = False
+    conflicts: Mapping[StreamKey, tuple[Any, ...]] = field(default_factory=dict, repr=False)
 
     @property
     def is_empty(self) -> bool:
         """Whether there is no state at all, whatever the type says."""
-        return not self.streams and self.shared is None and self.legacy is None
+        return not self.streams and not self.conflicts and self.shared is None and self.legacy is None
 
     @property
     def has_nulls(self) -> bool:
         """Whether there are rows without a state."""
         return bool(self.null_streams) or self.null_rest
+
+    def stream_rows(self) -> dict[StreamKey, tuple[Any, ...]]:
+        """Return the rows of each stream in a fixed order: one as a rule; None is a null row."""
+        nulls = self.null_streams
+        values = {key: (value, None) if key in nulls else (value,) for key, value in self.streams.items()}
+        rows = {**dict.fromkeys(nulls, (None,)), **values, **self.conflicts}
+        return {key: rows[key] for key in sorted_keys(rows)}
+
+    def other_rows(self) -> dict[str, tuple[Any, ...]]:
+        """Return the shared and the legacy row, by the names that people see; those that are there."""
+        rows = {"(shared)": self.shared, "(legacy)": self.legacy}
+        null = {GLOBAL: "(shared)", LEGACY: "(legacy)"}.get(self.type) if self.null_rest else None
+        return {name: (value,) for name, value in rows.items() if value is not None or name == null}
 
     def digest(self) -> str:
         """
@@ -68,6 +84,11 @@ class StateContent:
                 "Airbyte answers such a one: look at what stands between."
             ) from None
 
+    def with_streams(self, streams: Mapping[StreamKey, Any]) -> StateContent:
+        """Return the content with these streams instead, without null rows, and without the conflicts that they end."""
+        conflicts = {key: rows for key, rows in self.conflicts.items() if key not in streams}
+        return replace(self, streams=streams, conflicts=conflicts, null_streams=frozenset(), null_rest=False)
+
     def as_state(self, connection_id: str) -> dict[str, Any]:
         """Return the content as the ConnectionState that Airbyte takes."""
         state: dict[str, Any] = {"stateType": self.type, "connectionId": connection_id}
@@ -80,7 +101,7 @@ class StateContent:
         return {**state, "state": self.legacy} if self.type == LEGACY else state
 
     def _canonical(self) -> dict[str, Any]:
-        streams = [[namespace, name, self.streams[namespace, name]] for namespace, name in sorted_keys(self.streams)]
+        streams = [[*key, row] for key, rows in self.stream_rows().items() for row in rows if row is not None]
         kind = NOT_SET if self.is_empty else self.type
         return {"type": kind, "streams": streams, "shared": self.shared, "legacy": self.legacy}
 
@@ -118,10 +139,23 @@ def canonical_json(value: Any) -> bytes:
 
 
 def _with_rows(kind: str, entries: Any) -> StateContent:
-    states: dict[StreamKey, Any] = {}
+    states: dict[StreamKey, list[Any]] = {}
     for item in entries or []:
         descriptor = item["streamDescriptor"]
-        states[descriptor.get("namespace"), descriptor["name"]] = item.get("streamState")
-    nulls = frozenset(key for key, value in states.items() if value is None)
-    streams = {key: value for key, value in states.items() if value is not None}
-    return StateContent(kind, streams, null_streams=nulls)
+        states.setdefault((descriptor.get("namespace"), descriptor["name"]), []).append(item.get("streamState"))
+    nulls = frozenset(key for key, rows in states.items() if None in rows)
+    distinct = {key: _distinct([row for row in rows if row is not None]) for key, rows in states.items()}
+    return StateContent(
+        kind,
+        {key: rows[0] for key, rows in distinct.items() if len(rows) == 1},
+        null_streams=nulls - {key for key, rows in distinct.items() if len(rows) > 1},
+        conflicts={key: rows for key, rows in distinct.items() if len(rows) > 1},
+    )
+
+
+def _distinct(rows: list[Any]) -> tuple[Any, ...]:
+    if len(rows) < 2:
+        return tuple(rows)
+    # Not `canonical_json`: a number that it refuses is reported by `digest`.
+    texts = {json.dumps(row, sort_keys=True, separators=(",", ":")): row for row in rows}
+    return tuple(texts[text] for text in sorted(texts))

@@ -25,7 +25,8 @@ class PartDiff:
     :param name: The stream's name for people; "(shared)" or "(legacy)" for those parts.
     :param key: The stream's namespace and name; None for those parts.
     :param change: What became of it from the first state to the second.
-    :param keys: Paths of the keys that differ, such as "cursor" or "state.end_date"; none where all of it does.
+    :param keys: Paths of the keys that differ, such as "cursor" or "state.end_date"; none where all of it does. What is
+        odd about its rows, such as "(null)", stands in their place.
     :param before: Its state in the first; only where values were asked for.
     :param after: Its state in the second; only where values were asked for.
     """
@@ -74,24 +75,44 @@ def diff(before: StateContent, after: StateContent, *, values: bool = False) -> 
 
     :param values: Include each part's state, which may hold secrets.
     """
-    keys: list[tuple[str, StreamKey | None, Any, Any]] = [
-        (stream_name(key), key, before.streams.get(key), after.streams.get(key))
-        for key in sorted_keys({**before.streams, **after.streams})
+    old, new = before.stream_rows(), after.stream_rows()
+    parts = [
+        _part(stream_name(key), key, old.get(key, ()), new.get(key, ()), values=values)
+        for key in sorted_keys({**old, **new})
     ]
-    keys += [("(shared)", None, before.shared, after.shared), ("(legacy)", None, before.legacy, after.legacy)]
-    parts = [_part(*part, values=values) for part in keys if part[2] is not None or part[3] is not None]
+    others = (before.other_rows(), after.other_rows())
+    parts += [
+        _part(name, None, *(rows.get(name, ()) for rows in others), values=values)
+        for name in ("(shared)", "(legacy)")
+        if any(name in rows for rows in others)
+    ]
     return StateDiff(before.type, after.type, tuple(parts))
 
 
-def _part(name: str, key: StreamKey | None, old: Any, new: Any, *, values: bool) -> PartDiff:
-    shown = {"before": old, "after": new} if values else {}
-    if old is None:
-        return PartDiff(name, key, "added", **shown)
-    if new is None:
-        return PartDiff(name, key, "removed", **shown)
-    if canonical_json(old) == canonical_json(new):
-        return PartDiff(name, key, "equal", **shown)
-    return PartDiff(name, key, "changed", tuple(_paths(old, new, ())), **shown)
+def odd_rows(rows: tuple[Any, ...]) -> str | None:
+    """Return what is odd about one stream's rows, for people: they are null, or there are several; None as a rule."""
+    if rows == (None,):
+        return "(null)"
+    return f"({len(rows)} rows)" if len(rows) > 1 else None
+
+
+def _part(name: str, key: StreamKey | None, old: tuple[Any, ...], new: tuple[Any, ...], *, values: bool) -> PartDiff:
+    shown = {"before": _shown(old), "after": _shown(new)} if values else {}
+    odd = tuple(sorted({*filter(None, map(odd_rows, (old, new)))}))
+    if _weight(old) != _weight(new):
+        return PartDiff(name, key, "added" if _weight(old) < _weight(new) else "removed", odd, **shown)
+    if [canonical_json(row) for row in old] == [canonical_json(row) for row in new]:
+        return PartDiff(name, key, "equal", odd, **shown)
+    return PartDiff(name, key, "changed", odd or tuple(_paths(old[0], new[0], ())), **shown)
+
+
+def _weight(rows: tuple[Any, ...]) -> int:
+    """0 for no row, 1 for one that is null, which holds no state either, 2 for a state."""
+    return bool(rows) + any(row is not None for row in rows)
+
+
+def _shown(rows: tuple[Any, ...]) -> Any:
+    return list(rows) if len(rows) > 1 else next(iter(rows), None)
 
 
 def _paths(old: Any, new: Any, path: tuple[str, ...]) -> Iterator[str]:

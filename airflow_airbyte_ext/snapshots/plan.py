@@ -63,7 +63,7 @@ def plan_writes(connection_id: str, current: StateContent, target: StateContent)
     Airbyte writes by upsert: what is left out stays, and an entry without state deletes its row. It changes the type of
     a state only where there is none, or a legacy one; so another change of type deletes every row first.
     """
-    if current.digest() == target.digest() and not current.has_nulls:
+    if current.digest() == target.digest() and not current.has_nulls:  # a conflict that stays is no reason to write
         return RestorePlan(connection_id, current, target, ())
     empty = StateContent()
     if target.is_empty:
@@ -102,6 +102,11 @@ def target_of(
     if len(streams_wanted) < len(snapshot.streams):
         raise AirbyteRestoreRefusedError("Two streams of the snapshot would have one name. Rename them apart.")
     wanted = StateContent(snapshot.type, streams_wanted, snapshot.shared, snapshot.legacy)
+    if conflicts := snapshot.conflicts.keys() & (snapshot.conflicts.keys() if streams is None else set(streams)):
+        raise AirbyteRestoreRefusedError(
+            f"The snapshot has several rows, which differ, of {', '.join(map(stream_name, sorted_keys(conflicts)))}, "
+            'and Airbyte takes one for a stream. Restore the others, by name, with mode="merge".'
+        )
     if mode == "exact":
         if streams is not None:
             raise AirbyteRestoreRefusedError('Single streams can be restored with mode="merge" only.')
@@ -119,7 +124,7 @@ def target_of(
             f"The snapshot is a {wanted.type!r} state, and the connection has a {current.type!r} one: such states "
             "cannot be merged. Restore the snapshot exactly, or take one of the right type."
         )
-    return replace(current, streams={**current.streams, **chosen}, null_streams=frozenset(), null_rest=False)
+    return current.with_streams({**current.streams, **chosen})
 
 
 def _write(connection_id: str, base: StateContent, target: StateContent) -> dict[str, Any]:
@@ -129,10 +134,13 @@ def _write(connection_id: str, base: StateContent, target: StateContent) -> dict
     changed = {
         key: value
         for key, value in target.streams.items()
-        if key not in base.streams or canonical_json(base.streams[key]) != canonical_json(value)
+        if key not in base.streams
+        or key in base.null_streams
+        or canonical_json(base.streams[key]) != canonical_json(value)
     }
     state = replace(target, type=kind, streams=changed).as_state(connection_id)
-    deleted = [bare_entry(key) for key in sorted_keys({*base.streams, *base.null_streams} - target.streams.keys())]
+    kept = {*target.streams, *target.conflicts}
+    deleted = [bare_entry(key) for key in sorted_keys(base.stream_rows().keys() - kept)]
     if kind == STREAM:
         state["streamState"] += deleted
     elif kind == GLOBAL:

@@ -26,10 +26,11 @@ from airflow_airbyte_ext.exceptions import (
 from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.jobs.late_state import wait_for_late_state
 from airflow_airbyte_ext.jobs.running import make_way
-from airflow_airbyte_ext.snapshots.content import StateContent, content_of
+from airflow_airbyte_ext.snapshots.content import GLOBAL, StateContent, content_of
 from airflow_airbyte_ext.snapshots.diff import diff
 from airflow_airbyte_ext.snapshots.plan import RestorePlan, Write, plan_writes
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
+from airflow_airbyte_ext.snapshots.unused import unused_streams
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 TRIES = 3
+MAX_NAMES = 10
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,8 @@ class Restorer:
     :param clock: Waits.
     :param if_running: What to do while a job of the connection runs: "fail", or "wait" for its end.
     :param wait_timeout: Seconds to wait for it at most; None waits as long as it runs.
-    :param if_stream_missing: What to do about streams that the connection's catalog does not have: "warn" or "fail".
+    :param if_stream_missing: What to do about streams that get a state which no sync would use, since they are not in
+        the connection's catalog, not selected, or read with full refresh: "warn" or "fail".
     :param on_plan: Called with the plan before anything is written: to show it, or to stop by an error of one's own.
     """
 
@@ -109,7 +112,7 @@ class Restorer:
         newest = self._settled_job()
         safety = take_snapshot(self._client, self._connection_id, clock=self._clock)
         plan = plan_writes(self._connection_id, safety.content, target_of(safety.content))
-        self._check_catalog(connection, plan.target)
+        self._check_catalog(connection, plan)
         self._on_plan(plan)
         if dry_run or not plan.writes:
             return RestoreResult(plan, None, dry_run)
@@ -146,26 +149,30 @@ class Restorer:
         refused.worth_retrying = True
         raise refused
 
-    def _check_catalog(self, connection: ConnectionRead, target: StateContent) -> None:
+    def _check_catalog(self, connection: ConnectionRead, plan: RestorePlan) -> None:
         if connection.status == "deprecated":
             raise AirbyteRestoreRefusedError(
                 f"Connection {connection.name!r} was deleted in Airbyte. Nothing was written. Restore to the "
                 "connection that took its place.",
                 connection_id=self._connection_id,
             )
-        known = set(connection.streams())
-        # A catalog leaves out the namespace where a state may say "", or the other way round.
-        names = {name for _, name in known}
-        missing = [key for key in target.streams if key not in known and (key[0] or key[1] not in names)]
-        if not missing:
+        unused = unused_streams(plan, connection.sync_catalog)
+        if not unused:
             return
-        words = f"The connection's catalog does not have {', '.join(stream_name(key) for key in missing[:10])}"
+        names = ", ".join(f"{stream_name(key)} ({reason})" for key, reason in list(unused.items())[:MAX_NAMES])
+        more = f" and {len(unused) - MAX_NAMES} more" if len(unused) > MAX_NAMES else ""
+        words = f"No sync of this connection would use the state of: {names}{more}."
         if self._if_stream_missing == "fail":
             raise AirbyteRestoreRefusedError(
-                f"{words}. Nothing was written. Add the streams in Airbyte, or leave them out.",
+                f"{words} Nothing was written. Select the streams in Airbyte, with an incremental sync mode, or leave "
+                "them out.",
                 connection_id=self._connection_id,
             )
-        log.warning("%s: Airbyte keeps their state, and no sync uses it.", words)
+        kept = "It is written all the same."
+        if plan.target.type == GLOBAL:
+            # Airbyte clears the shared part only where every stream with a row is cleared (facts, 3.6).
+            kept += " The shared part of a global state is used, and such rows may keep it where the rest is cleared."
+        log.warning("%s %s", words, kept)
 
     def _write_all(self, plan: RestorePlan, newest: int, undo: _Undo) -> None:
         before = plan.current

@@ -250,7 +250,7 @@ def test_a_stream_that_the_catalog_lacks_is_told(scene_of, caplog):
     scene = scene_of(target=GONE)
     with caplog.at_level(logging.WARNING):
         scene.restore()
-    assert "gone" in caplog.text
+    assert "would use the state of: gone (not in its catalog, or not selected). It is written all" in caplog.text
     assert scene.now == scene.target == said_by(GONE)
 
 
@@ -267,6 +267,57 @@ def test_no_warning_where_all_streams_are_there(scene_of, caplog):
     with caplog.at_level(logging.WARNING, "airflow_airbyte_ext"):
         scene.restore(if_stream_missing="fail")
     assert [record for record in caplog.records if record.levelno >= logging.WARNING] == []
+
+
+def deselect(scene: Scene, name: str, **config) -> None:
+    """By somebody in Airbyte, after the backup."""
+    catalog = scene.client.web_backend_get_connection(connection_id=CONNECTION).sync_catalog.answered
+    for entry in catalog["streams"]:
+        if entry["stream"]["name"] == name:
+            entry["config"] |= config
+    scene.client.update_connection(connection_id=CONNECTION, sync_catalog=catalog)
+
+
+@pytest.mark.parametrize(
+    ("config", "reason"),
+    [({"selected": False}, "not selected"), ({"syncMode": "full_refresh", "cursorField": []}, "full refresh")],
+)
+@pytest.mark.parametrize("era", ERAS)
+def test_a_stream_that_no_sync_would_use_is_told(scene_of, caplog, era, config, reason):
+    """3.9: connections/get leaves out what is not selected; and a full refresh starts without state."""
+    scene = scene_of(era)
+    deselect(scene, "b", **config)
+    with pytest.raises(AirbyteRestoreRefusedError, match=rf": b \(.*{reason}\)\. Nothing was written"):
+        scene.restore(if_stream_missing="fail")
+    nothing_was_written(scene)
+    with caplog.at_level(logging.WARNING):
+        scene.restore()
+    assert f"{reason}). It is written all the same." in caplog.text
+    assert scene.now == scene.target
+
+
+def test_a_state_that_stays_as_it_is_needs_no_word(scene_of):
+    """Only what is written back can surprise."""
+    scene = scene_of(before={**STREAM, "streamState": [row("a", {"cursor": "0"}), row("b", {"cursor": "2"})]})
+    deselect(scene, "b", selected=False)
+    scene.restore(if_stream_missing="fail")
+    assert scene.now == scene.target
+
+
+def test_what_a_change_of_type_writes_again_is_looked_at(scene_of):
+    scene = scene_of(before=GLOBAL)
+    deselect(scene, "a", selected=False)
+    with pytest.raises(AirbyteRestoreRefusedError, match="use the state of: a "):
+        scene.restore(if_stream_missing="fail")
+
+
+def test_orphaned_rows_of_a_global_state_are_not_called_useless(scene_of, caplog):
+    """3.6: they keep the shared part alive when the streams are cleared."""
+    orphaned = {"shared_state": {"lsn": 7}, "streamStates": [row("gone", {})]}
+    scene = scene_of(before=NOT_SET, target={"stateType": "global", "globalState": orphaned})
+    with caplog.at_level(logging.WARNING):
+        scene.restore()
+    assert "The shared part of a global state is used" in caplog.text
 
 
 @pytest.mark.parametrize("mode", ["exact", "merge"])

@@ -125,7 +125,7 @@ def test_a_stream_that_the_catalog_lacks_is_refused_where_that_is_asked_for(
     set_cursors(airbyte, connection_id, orders="7", gone="3")
     backup(connection_id, store).execute(context)
     set_cursors(airbyte, connection_id, orders="9")
-    with pytest.raises(AirflowFailException, match=r"does not have public\.gone"):
+    with pytest.raises(AirflowFailException, match=r"use the state of: public\.gone"):
         restore(connection_id, store, if_stream_missing="fail").execute(context)
     assert cursors(airbyte, connection_id) == {"orders": "9"}
     restore(connection_id, store).execute(context)

@@ -95,7 +95,7 @@ def digest_of(state: dict[str, Any]) -> str:
         for item in entries_of(state)
         if item.get("streamState") is not None
     ]
-    streams.sort(key=lambda row: ((0, "") if row[0] is None else (1, row[0]), row[1]))
+    streams.sort(key=lambda row: ((0, "") if row[0] is None else (1, row[0]), row[1], json.dumps(row[2])))
     shared = (state.get("globalState") or {}).get("shared_state")
     document = {"type": kind, "streams": streams, "shared": shared, "legacy": state.get("state")}
     text = json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

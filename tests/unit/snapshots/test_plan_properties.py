@@ -12,6 +12,7 @@ from snapshot_states import (
     CONNECTION,
     KEYS,
     STABLE,
+    digest_of,
     entries_of,
     entry,
     global_state,
@@ -142,6 +143,54 @@ def test_merge_into_a_legacy_state_is_refused(snapshot):
     server = server_with(legacy_state({"a": 1, "b": 2}))
     with pytest.raises(AirbyteRestoreRefusedError):
         carry_out(server, snapshot, mode="merge")
+
+
+# Two rows of one stream, as a database without a key on them may hold them (3.6).
+TWICE = stream_state(entry("a", {"c": 1}), entry("b", {}), entry("a", {"c": 2}))
+ONE = stream_state(entry("a", {"c": 2}))
+
+
+@pytest.mark.parametrize("rows", [TWICE["streamState"], TWICE["streamState"][::-1]])
+def test_several_rows_of_a_stream_become_one_state(rows):
+    """A write reaches both rows, so it is sent even where one of them is as wanted; without a state both go."""
+    current = content_of(stream_state(*rows))
+    (write,) = plan_writes(CONNECTION, current, content_of(ONE)).writes
+    assert write.state["streamState"] == [entry("a", {"c": 2}), entry("b")]
+    (write,) = plan_writes(CONNECTION, current, content_of(not_set())).writes
+    assert write.state["streamState"] == [entry("a"), entry("b")]
+
+
+def test_a_null_row_beside_a_good_one_is_written_over():
+    """Or the next sync would break on it."""
+    current = content_of(stream_state(entry("a", None), entry("a", {"c": 2})))
+    (write,) = plan_writes(CONNECTION, current, content_of(ONE)).writes
+    assert write.state["streamState"] == ONE["streamState"]
+
+
+def test_rows_that_cannot_be_brought_back_are_refused():
+    """Airbyte takes one state for a stream; the others can be restored."""
+    twice = content_of(TWICE)
+    for how in ({}, {"mode": "merge"}, {"mode": "merge", "streams": [(None, "a")]}):
+        with pytest.raises(AirbyteRestoreRefusedError, match=r"several rows, which differ, of a, .*merge"):
+            target_of(twice, content_of(not_set()), **how)
+    target = target_of(twice, content_of(not_set()), mode="merge", streams=[(None, "b")])
+    assert target.streams == {(None, "b"): {}}
+
+
+def test_a_merge_leaves_the_rows_of_other_streams_alone():
+    current = content_of(TWICE)
+    target = target_of(content_of(stream_state(entry("b", {"c": 9}))), current, mode="merge")
+    (write,) = plan_writes(CONNECTION, current, target).writes
+    assert write.state["streamState"] == [entry("b", {"c": 9})]
+    assert target.conflicts == current.conflicts
+
+
+def test_the_order_of_rows_means_nothing():
+    assert content_of(TWICE).digest() == content_of(stream_state(*TWICE["streamState"][::-1])).digest()
+    assert content_of(TWICE).digest() == digest_of(TWICE)
+    assert content_of(TWICE).digest() != content_of(ONE).digest()
+    equal = stream_state(*ONE["streamState"], *ONE["streamState"])
+    assert content_of(equal).digest() == content_of(ONE).digest()
 
 
 def test_merge_without_a_stream_that_the_snapshot_has_is_refused():
