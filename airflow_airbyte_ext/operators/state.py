@@ -78,6 +78,11 @@ class AirbyteBackupStateOperator(BaseOperator):
         self.encryption_key = encryption_key
         self.compress = compress
 
+    @classmethod
+    def partial(cls, **kwargs: Any) -> Any:
+        """Begin a mapped task; Airflow would give it no outlets, and so no asset events, where none are given."""
+        return super().partial(**{"outlets": [AssetAlias(SNAPSHOTS_ALIAS)], **kwargs})
+
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the state, keep it, and forget what is too old."""
         from airflow_airbyte_ext.api.clock import SystemClock
@@ -91,6 +96,7 @@ class AirbyteBackupStateOperator(BaseOperator):
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             connection_id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
             snapshot = take_snapshot(client, connection_id, clock=SystemClock())
+            context["connection_name"] = snapshot.origin.connection_name or connection_id  # for map_index_template
             reference = self._keep(store, snapshot, context)
             if retention:
                 forget_and_log(self.log, store, connection_id, retention)

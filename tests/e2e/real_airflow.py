@@ -131,6 +131,11 @@ class RealAirflow:
         )
         return answer.json() if answer.content else None
 
+    def look(self, path: str) -> Any:
+        """What the REST API has there; None where it has nothing."""
+        answer = self._session.get(self.url + path, timeout=30)
+        return answer.json() if answer.ok else None
+
     def add_connection(self, connection_id: str, **fields: Any) -> None:
         self.call("POST", "/api/v2/connections", {"connection_id": connection_id, **fields})
 

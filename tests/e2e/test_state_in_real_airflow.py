@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from real_airflow import Run, until
 
 
@@ -11,19 +12,23 @@ def set_cursor(airbyte, connection_id: str, cursor: str) -> None:
     airbyte.set_state(connection_id, state)
 
 
-def test_a_backup_starts_the_dag_that_is_scheduled_on_snapshots(airflow, airbyte, tmp_path) -> None:
-    """The asset event carries the snapshot's reference."""
+@pytest.mark.parametrize("dag_id", ["backup", "mapped_backup"])
+def test_a_backup_starts_the_dag_that_is_scheduled_on_snapshots(airflow, airbyte, tmp_path, dag_id) -> None:
+    """The asset event carries the snapshot's reference; a mapped task is called by its connection's name."""
     connection_id = airbyte.add_connection(name="told", streams=[("public", "orders")])
     set_cursor(airbyte, connection_id, "7")
     until(lambda: airflow.has_dag("on_snapshot"), "the DAG that listens is parsed")
-    run = airflow.trigger("backup", connection_id=connection_id, store=str(tmp_path))
+    run = airflow.trigger(dag_id, connection_id=connection_id, store=str(tmp_path))
+    if dag_id == "mapped_backup":
+        run.path += "/0"
+        until(lambda: airflow.look(run.path), "the task is mapped")
     assert run.end() == "success"
-    reference = run.xcom()
+    assert run.task()["rendered_map_index"] == ("told" if dag_id == "mapped_backup" else None)
 
     def told() -> bool | None:
         runs = airflow.call("GET", "/api/v2/dags/on_snapshot/dagRuns")["dag_runs"]
         extras = [Run(airflow, "on_snapshot", run["dag_run_id"]).xcom() or [] for run in runs]
-        return any(reference in extra for extra in extras) or None
+        return any(each["connection_id"] == connection_id for extra in extras for each in extra) or None
 
     until(told, "the DAG that listens has run with the snapshot's reference")
 

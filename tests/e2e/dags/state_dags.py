@@ -21,6 +21,19 @@ START = datetime(2026, 1, 1)
 with DAG("backup", start_date=START, schedule=None, catchup=False, params=PARAMS) as backup:
     AirbyteBackupStateOperator(store=STORE, **COMMON)
 
+with DAG("mapped_backup", start_date=START, schedule=None, catchup=False, params=PARAMS) as mapped_backup:
+
+    @task
+    def connections(params=None):
+        return [params["connection_id"]]
+
+    AirbyteBackupStateOperator.partial(
+        task_id="task",
+        map_index_template="{{ connection_name | default(task.connection_id) }}",
+        store=STORE,
+        airbyte_conn_id="airbyte_e2e",
+    ).expand(connection_id=connections())
+
 with DAG("restore", start_date=START, schedule=None, catchup=False, params=PARAMS) as restore:
     AirbyteRestoreStateOperator(store=STORE, **COMMON)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, Asset
+from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset
 from cryptography.fernet import Fernet
 
 from airflow_airbyte_ext.exceptions import AirbyteJobRunningError, AirbyteRestoreRefusedError
@@ -178,6 +178,28 @@ def test_a_backup_tells_the_alias_and_every_asset_of_its_snapshot(airbyte, conne
     assert (told.name, extra) == (f"airbyte_state_{connection_id}", reference)
     backup(connection_id, store, outlets=[asset]).execute(context)
     assert context["outlet_events"][asset].extra["connection_id"] == connection_id
+
+
+@pytest.mark.parametrize(
+    ("given", "outlets"), [({}, [SNAPSHOTS_ALIAS]), ({"outlets": []}, []), ({"outlets": None}, [])], ids=str
+)
+def test_a_mapped_backup_emits_its_events_unless_told_not_to(connection_id, store, given, outlets) -> None:
+    """Airflow itself fills in an empty list of outlets."""
+    with DAG("mapped", schedule=None, start_date=datetime(2026, 1, 1, tzinfo=UTC)):
+        mapped = AirbyteBackupStateOperator.partial(task_id="b", store=store, **given).expand(
+            connection_id=[connection_id]
+        )
+    assert [outlet.name for outlet in mapped.outlets or []] == outlets
+    assert [outlet.name for outlet in mapped.unmap({"connection_id": connection_id}).outlets or []] == outlets
+    unmapped = backup(connection_id, store, **given)
+    assert [outlet.name for outlet in unmapped.outlets or []] == outlets
+
+
+def test_a_backup_tells_its_connections_name_for_the_name_of_a_mapped_task(
+    airbyte, connection_id, context, store
+) -> None:
+    backup(connection_id, store).execute(context)
+    assert context["connection_name"] == "Orders"
 
 
 def test_a_backup_of_an_unknown_connection_is_no_empty_snapshot(airbyte, context, store) -> None:
