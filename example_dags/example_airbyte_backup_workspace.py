@@ -1,7 +1,8 @@
 """
 Save the state of every connection of an Airbyte workspace each night, and keep a sensible number of snapshots.
 
-One mapped task per connection, called by the connection's name: one that fails does not keep the others from being saved, and is tried again by itself.
+One mapped task per connection, called by the connection's name: one that fails does not keep the others from being
+saved, and is tried again by itself.
 A state that has not changed since the newest snapshot is not kept twice.
 
 Needs an Airflow Connection `airbyte_config_default`, and a Variable `airbyte_snapshot_store`: where snapshots live.

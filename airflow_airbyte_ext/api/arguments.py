@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import uuid
+from collections.abc import Mapping
 from datetime import timedelta
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
@@ -40,11 +41,18 @@ def uuid_argument(name: str, value: object) -> str:
 
 def job_id_argument(name: str, value: object) -> int:
     """
-    Return a job id: a whole number above 0, also when written as a string.
+    Return a job id: a whole number above 0, also when written as a string; or that of what a job operator returns.
 
     :raises AirbyteConfigurationError: Names the argument and the value.
     """
+    if isinstance(value, Mapping) and "job_id" in value:
+        value = value["job_id"]
     text = str(value).strip()
+    if "'job_id'" in text:
+        raise AirbyteConfigurationError(
+            f"{name} is all that the task returned, as text. Give its job_id alone, such as submit.output['job_id'] or "
+            "{{ ti.xcom_pull('submit')['job_id'] }}."
+        )
     if not isinstance(value, bool) and text.isascii() and text.isdigit() and len(text) < 20 and int(text) > 0:
         return int(text)
     raise AirbyteConfigurationError(f"{name} is {value!r}, which is not an Airbyte job id such as 42. {_HINT}")

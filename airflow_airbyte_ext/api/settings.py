@@ -24,7 +24,7 @@ from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 AuthKind = Literal["none", "basic", "bearer", "client_credentials"]
 
 CLOUD_BASE_URL = "https://cloud.airbyte.com/api"
-_CLOUD_HOSTS = {"api.airbyte.com", "cloud.airbyte.com"}
+CLOUD_HOSTS = {"api.airbyte.com", "cloud.airbyte.com"}
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 # What may follow a deployment's own path prefix: the web app's pages, and the roots of both APIs.
@@ -169,7 +169,7 @@ def normalise_base_url(url: str) -> str:
     :raises AirbyteConfigurationError: The URL is empty, is not http(s), or carries credentials, a query or a fragment.
     """
     parts = _checked_url(url.strip(), "base_url")
-    if parts.hostname in _CLOUD_HOSTS:
+    if parts.hostname in CLOUD_HOSTS:
         return CLOUD_BASE_URL
     path = re.sub(r"/+", "/", parts.path).rstrip("/")
     prefix = _KNOWN_TAIL.sub("", _WEB_APP_PAGE.sub("", path))

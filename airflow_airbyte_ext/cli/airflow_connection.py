@@ -73,14 +73,7 @@ def _query(text: str) -> dict[str, Any]:
     query = dict(parse_qsl(text, keep_blank_values=True))
     if "__extra__" in query:
         return _extra(query["__extra__"])
-    return {key: _json_or_text(value) for key, value in query.items()}
-
-
-def _json_or_text(value: str) -> Any:
-    try:
-        return json.loads(value)
-    except ValueError:
-        return value
+    return dict(query)
 
 
 def _extra(value: Any) -> dict[str, Any]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from airflow.providers.common.compat.sdk import BaseHook
 
-from airflow_airbyte_ext.exceptions import AirbyteError, AirbytePermissionError
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteError, AirbytePermissionError
 from airflow_airbyte_ext.provider_info import CONNECTION_TYPE, FORM_BEHAVIOUR, HOOK_NAME
 
 if TYPE_CHECKING:
@@ -19,6 +21,9 @@ if TYPE_CHECKING:
 
 DEFAULT_CONN_ID = "airbyte_config_default"
 _TEST_TIMEOUT = 10.0
+_SECRET_HEADER = re.compile(r"auth|cookie|credential|key|pass|secret|token", re.IGNORECASE)
+# Airflow warns, in the task log, of each shorter word that it is to mask.
+_SHORTEST_MASKED = 5
 _NO_CONNECTION = "00000000-0000-0000-0000-000000000000"
 
 
@@ -83,8 +88,14 @@ def settings_from_connection(connection: Connection) -> ClientSettings:
 
     :raises AirbyteConfigurationError: Names the field of the Connection that is wrong.
     """
-    from airflow_airbyte_ext.api.airflow_connection import AirflowConnection, settings_of
+    from airflow_airbyte_ext.api.airflow_connection import AirflowConnection, extra_object, settings_of
 
+    name = f"Airflow Connection {connection.conn_id!r}"
+    try:
+        # Airflow's own reading makes an extra that is no JSON an empty one, and warns of each short word in it.
+        extra = extra_object(connection.extra)
+    except AirbyteConfigurationError as error:
+        raise AirbyteConfigurationError(f"{name}: {error}") from None
     fields = AirflowConnection(
         conn_type=connection.conn_type,
         host=connection.host,
@@ -92,9 +103,23 @@ def settings_from_connection(connection: Connection) -> ClientSettings:
         port=connection.port,
         login=connection.login,
         password=connection.password,
-        extra=dict(connection.extra_dejson),
+        extra=extra,
     )
-    return settings_of(fields, name=f"Airflow Connection {connection.conn_id!r}")
+    settings = settings_of(fields, name=name)
+    _mask(settings)
+    return settings
+
+
+def _mask(settings: ClientSettings) -> None:
+    """Keep the extra's secrets out of task logs; Airflow does so with the password alone."""
+    from airflow.providers.common.compat.sdk import mask_secret
+
+    secrets = [settings.token.get_secret_value()] if settings.token else []
+    secrets += [value for name, value in settings.headers.items() if _SECRET_HEADER.search(name)]
+    secrets += [password for proxy in settings.proxies.values() if (password := urlsplit(proxy).password)]
+    for secret in secrets:
+        if len(secret) >= _SHORTEST_MASKED:
+            mask_secret(secret)
 
 
 def _greeting(client: AirbyteClient) -> str:

@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.jobs.submitter import Submission
     from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
 
+# A job that ends within these seconds needs no triggerer.
+LOOKS_BEFORE_DEFERRAL = 2
+LOOK_EVERY = 1.0
+
 
 class AirbyteJobOperator(BaseOperator):
     """
@@ -145,6 +149,7 @@ class AirbyteJobOperator(BaseOperator):
                 submission = self._find_or_start(client, clock, memory)
                 self._show(client, submission, context)
                 clock.sleep(0)  # a kill during a request is noticed here
+                defers = self.wait_for_completion and self.deferrable and not self._ends_at_once(client, submission.job)
             except (TaskKilledError, AirflowTaskTimeout) as error:
                 clock.kill()  # or a request that is to be repeated goes on in its thread
                 ending.of_submission(context, error)
@@ -153,7 +158,7 @@ class AirbyteJobOperator(BaseOperator):
                 from airflow_airbyte_ext.jobs.report import report_of
 
                 return report_of(submission.job, [], adopted=submission.adopted).as_dict()
-            if self.deferrable:
+            if defers:
                 self._defer(submission)
             return self._wait(client, clock, submission, ending, context)
 
@@ -285,6 +290,23 @@ class AirbyteJobOperator(BaseOperator):
             ti.xcom_push(key=JOB_LINK_XCOM, value=page)
             self.log.info("See it at %s", page)
 
+    def _ends_at_once(self, client: AirbyteClient, job: JobRead) -> bool:
+        """Look for a moment whether the job ends; a deferral takes Airflow longer."""
+        from airflow_airbyte_ext.jobs.status import verdict
+        from airflow_airbyte_ext.jobs.wait import JobWatch
+
+        patience = self._seconds("unreadable_timeout")
+        watch = JobWatch(
+            client, job.id, clock=self._clock, connection_id=self._id, unreadable_timeout=patience, seen=True
+        )
+        latest: JobRead | None = job
+        for _ in range(LOOKS_BEFORE_DEFERRAL):
+            if latest and verdict(latest.status).is_final:
+                return True
+            self._clock.sleep(LOOK_EVERY)
+            latest = self._clock.run(watch.poll)
+        return latest is not None and verdict(latest.status).is_final
+
     def _defer(self, submission: Submission) -> None:
         trigger = self._trigger(submission.job, cancel_on_kill=self.cancel_on_kill and not submission.adopted)
         known = {"adopted": submission.adopted, "connection_id": self._id}
@@ -303,6 +325,7 @@ class AirbyteJobOperator(BaseOperator):
 
     def _trigger(self, job: JobRead, *, cancel_on_kill: bool) -> AirbyteJobTrigger:
         from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
+        from airflow_airbyte_ext.triggers.resume import earliest_resume
 
         return AirbyteJobTrigger(
             job_id=job.id,
@@ -314,6 +337,7 @@ class AirbyteJobOperator(BaseOperator):
             cancel_on_kill=cancel_on_kill,
             workspace_id=self._workspace_id,
             updated_at=job.updated_at,
+            not_before=earliest_resume(),
         )
 
     def _wait(

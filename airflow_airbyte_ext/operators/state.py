@@ -96,7 +96,8 @@ class AirbyteBackupStateOperator(BaseOperator):
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             connection_id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
             snapshot = take_snapshot(client, connection_id, clock=SystemClock())
-            context["connection_name"] = snapshot.origin.connection_name or connection_id  # for map_index_template
+            # For map_index_template.
+            context["connection_name"] = snapshot.origin.connection_name or connection_id  # type: ignore[typeddict-unknown-key]
             reference = self._keep(store, snapshot, context)
             if retention:
                 forget_and_log(self.log, store, connection_id, retention)

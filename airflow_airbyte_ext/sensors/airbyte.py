@@ -17,7 +17,7 @@ from airflow_airbyte_ext.sensors.connection import AirbyteConnectionSensor
 from airflow_airbyte_ext.sensors.job import AirbyteSensor
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
@@ -34,7 +34,7 @@ class AirbyteJobSensor(AirbyteSensor):
     A failed or cancelled job, and one that this Airbyte does not know, fail the sensor at once: waiting again cannot
     change them. Returns the XCom that the job operators return.
 
-    :param airbyte_job_id: The job. (templated)
+    :param airbyte_job_id: The job's id, or what the operator that submitted it returned: `submit.output`. (templated)
     :param airbyte_conn_id: Airflow Connection of the Airbyte that runs the job. (templated)
     :param deferrable: Wait in the triggerer, looking every `poke_interval`, until `timeout`.
     :param unreadable_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
@@ -45,19 +45,22 @@ class AirbyteJobSensor(AirbyteSensor):
     def __init__(
         self,
         *,
-        airbyte_job_id: int | str,
+        airbyte_job_id: int | str | Mapping[str, Any],
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.airbyte_job_id = airbyte_job_id
 
     def execute(self, context: Context) -> Any:
-        """Wait in the worker or, when deferrable, in the triggerer."""
+        """Wait in the worker or, when deferrable, look once and then wait in the triggerer."""
         self.job_page = ""
         if not self.deferrable:
             return super().execute(context)
+        if looked := self.poke(context):
+            return looked.xcom_value if isinstance(looked, PokeReturnValue) else None
         from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
+        from airflow_airbyte_ext.triggers.resume import earliest_resume
 
         with failing_at_once_where_retries_are_pointless():
             trigger = AirbyteJobTrigger(
@@ -67,6 +70,7 @@ class AirbyteJobSensor(AirbyteSensor):
                 deadline=SystemClock().time() + self.timeout,
                 unreadable_timeout=self._unreadable_timeout(),
                 seen=False,
+                not_before=earliest_resume(),
             )
         # Airflow's own time-out is the backstop, should the triggerer be gone when the trigger's deadline passes.
         backstop = timedelta(seconds=self.timeout + 60)

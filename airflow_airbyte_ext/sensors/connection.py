@@ -96,6 +96,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
     def _look_and_defer(self, context: Context) -> Any:
         from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+        from airflow_airbyte_ext.triggers.resume import earliest_resume
 
         if looked := self.poke(context):
             return looked.xcom_value if isinstance(looked, PokeReturnValue) else None
@@ -109,6 +110,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
             deadline=SystemClock().time() + self.timeout,
             unreadable_timeout=self._unreadable_timeout(),
             known=watch.known,
+            not_before=earliest_resume(),
         )
         # Airflow's own time-out is the backstop, should the triggerer be gone when the trigger's deadline passes.
         backstop = timedelta(seconds=self.timeout + 60)

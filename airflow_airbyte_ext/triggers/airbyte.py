@@ -12,6 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_airbyte_ext import exceptions
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobError, AirbyteJobUnreadableError
+from airflow_airbyte_ext.triggers.resume import until
 from airflow_airbyte_ext.triggers.watching import watcher_of
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ class AirbyteJobTrigger(BaseTrigger):
     :param seen: Whether this Airbyte is known to have the job.
     :param workspace_id: The job's workspace, where known: jobs of known workspaces are read together.
     :param updated_at: When the job had last changed when it was seen, in the server's epoch seconds.
+    :param not_before: Epoch seconds before which the task is not resumed; see `triggers.resume`.
     """
 
     def __init__(
@@ -58,6 +60,7 @@ class AirbyteJobTrigger(BaseTrigger):
         seen: bool = True,
         workspace_id: str | None = None,
         updated_at: int | None = None,
+        not_before: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.job_id = job_id
@@ -70,6 +73,7 @@ class AirbyteJobTrigger(BaseTrigger):
         self.seen = seen
         self.workspace_id = workspace_id
         self.updated_at = updated_at
+        self.not_before = not_before
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer builds this trigger from again."""
@@ -84,6 +88,7 @@ class AirbyteJobTrigger(BaseTrigger):
             "seen",
             "workspace_id",
             "updated_at",
+            "not_before",
         )
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
@@ -99,6 +104,7 @@ class AirbyteJobTrigger(BaseTrigger):
                 "message": str(error),
                 "worth_retrying": error.worth_retrying,
             }
+        await until(self.not_before)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def on_kill(self) -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_airbyte_ext.exceptions import AirbyteError
+from airflow_airbyte_ext.triggers.resume import until
 from airflow_airbyte_ext.triggers.watching import imported, watcher_of
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
     :param unreadable_timeout: Seconds for which reads may fail.
     :param deadline: Epoch seconds at which to stop waiting; None waits for ever.
     :param known: What an earlier look has found out, as `SyncWatch.known` gives it.
+    :param not_before: Epoch seconds before which the task is not resumed; see `triggers.resume`.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
         on_failure: str = "wait",
         deadline: float | None = None,
         known: dict[str, Any] | None = None,
+        not_before: float | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.connection_id = connection_id
@@ -58,6 +61,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
         self.on_failure = on_failure
         self.deadline = deadline
         self.known = known
+        self.not_before = not_before
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer builds this trigger from again."""
@@ -70,6 +74,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
             "on_failure",
             "deadline",
             "known",
+            "not_before",
         )
         return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
 
@@ -84,6 +89,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
                 "message": str(error),
                 "worth_retrying": error.worth_retrying,
             }
+        await until(self.not_before)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> int:

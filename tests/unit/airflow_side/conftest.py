@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from airflow_airbyte_ext.operators import job
 from airflow_airbyte_ext.testing import FakeAirbyte
 from airflow_airbyte_ext.triggers import watching
 
@@ -55,6 +56,12 @@ def context() -> dict[str, Any]:
 def watched_by_nobody_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test is a triggerer that has just begun."""
     monkeypatch.setattr(watching, "_watched", {})
+
+
+@pytest.fixture(autouse=True)
+def defers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No test waits for what a job may do in the moment before a deferral, but those of that moment."""
+    monkeypatch.setattr(job, "LOOKS_BEFORE_DEFERRAL", 0)
 
 
 @pytest.fixture

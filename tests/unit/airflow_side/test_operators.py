@@ -18,6 +18,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobTimeoutError,
     AirbyteJobVanishedError,
 )
+from airflow_airbyte_ext.operators import job
 from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
 from airflow_airbyte_ext.operators.kill import TaskKilledError
 from airflow_airbyte_ext.testing import Failure, Fault, Step
@@ -224,6 +225,7 @@ def test_a_deferred_task_hands_over_json_without_secrets(airbyte, connection_id,
     assert path == "airflow_airbyte_ext.triggers.airbyte.AirbyteJobTrigger"
     assert values.pop("deadline") > 0
     assert values.pop("updated_at") > 0
+    assert time.time() + 9 < values.pop("not_before") <= time.time() + 10
     assert values == {
         "job_id": airbyte.jobs(connection_id)[0]["id"],
         "airbyte_conn_id": "airbyte_config_default",
@@ -234,6 +236,48 @@ def test_a_deferred_task_hands_over_json_without_secrets(airbyte, connection_id,
         "seen": True,
         "workspace_id": airbyte.workspace_id,
     }
+
+
+@pytest.fixture
+def looks_before_deferral(monkeypatch) -> None:
+    monkeypatch.setattr(job, "LOOKS_BEFORE_DEFERRAL", 2)
+    monkeypatch.setattr(job, "LOOK_EVERY", 0.02)
+
+
+def test_a_job_that_ends_at_once_is_not_deferred(airbyte, connection_id, context, looks_before_deferral) -> None:
+    """Airflow takes longer for a deferral, and at times fails a task that comes back from it too soon."""
+    airbyte.script(connection_id, [Step("running"), Step("succeeded", records=7)])
+    assert sync(connection_id, deferrable=True).execute(context)["records_synced"] == 7
+
+
+def test_a_job_that_takes_longer_is_deferred_after_few_looks(
+    airbyte, connection_id, context, looks_before_deferral
+) -> None:
+    airbyte.script(connection_id, LONG)
+    with pytest.raises(TaskDeferred):
+        sync(connection_id, deferrable=True).execute(context)
+    assert len(airbyte.calls("getJobInfoLight")) == 2
+
+
+def test_an_outage_before_a_deferral_is_the_triggerers_to_bear(
+    airbyte, connection_id, context, looks_before_deferral
+) -> None:
+    airbyte.script(connection_id, LONG)
+    airbyte.fail_next("getJobInfoLight", Fault.status(503), times=2)
+    with pytest.raises(TaskDeferred):
+        sync(connection_id, deferrable=True).execute(context)
+
+
+def test_a_kill_before_a_deferral_ends_the_task_at_once(airbyte, connection_id, context, monkeypatch) -> None:
+    monkeypatch.setattr(job, "LOOKS_BEFORE_DEFERRAL", 1)
+    monkeypatch.setattr(job, "LOOK_EVERY", 3600.0)
+    airbyte.script(connection_id, LONG)
+    task = sync(connection_id, deferrable=True)
+    killer = threading.Timer(0.5, task.on_kill)
+    killer.start()
+    with pytest.raises(TaskKilledError):
+        task.execute(context)
+    killer.join()
 
 
 @pytest.mark.parametrize("event", [None, {}, {"job_id": 1}, "succeeded", {"status": "weird word"}])

@@ -7,6 +7,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
 
 from airflow_airbyte_ext.exceptions import AirbyteJobUnreadableError
+from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
 from airflow_airbyte_ext.sensors.airbyte import AirbyteJobSensor
 from airflow_airbyte_ext.testing import Fault, Step
 from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger, raise_for_event
@@ -51,6 +52,21 @@ def test_a_malformed_job_id_fails_for_good_before_any_request(airbyte, context, 
     with pytest.raises(AirflowFailException, match=r"airbyte_job_id is .*, which is not an Airbyte job id"):
         sensor(value).execute(context)
     assert airbyte.journal == []
+
+
+def test_the_sensor_takes_what_the_submitting_task_returned(airbyte, connection_id, context) -> None:
+    """`airbyte_job_id=submit.output`, without ["job_id"]."""
+    submit = AirbyteSyncConnectionOperator(task_id="s", connection_id=connection_id, wait_for_completion=False)
+    returned = submit.execute(context)
+    assert sensor(returned).execute(context)["job_id"] == returned["job_id"]
+    with pytest.raises(AirflowFailException, match="airbyte_job_id is all that the task returned, as text"):
+        sensor(str(returned)).execute(context)
+
+
+def test_a_deferrable_sensor_does_not_defer_for_a_job_that_has_ended(airbyte, connection_id, context) -> None:
+    airbyte.script(connection_id, [Step("succeeded")])
+    task = AirbyteJobSensor(task_id="t", airbyte_job_id=airbyte.start_job(connection_id), deferrable=True)
+    assert task.execute(context)["status"] == "succeeded"
 
 
 def test_a_look_that_fails_is_not_the_end(airbyte, connection_id, context) -> None:

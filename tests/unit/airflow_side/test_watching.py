@@ -16,8 +16,10 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.testing import FakeAirbyte, Fault, Step
 from airflow_airbyte_ext.triggers import airbyte as trigger_module
-from airflow_airbyte_ext.triggers import watching
+from airflow_airbyte_ext.triggers import resume, watching
 from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger, raise_for_event
+from airflow_airbyte_ext.triggers.resume import earliest_resume
+from airflow_airbyte_ext.triggers.resume import until as until_moment
 
 CONN_ID = "airbyte_config_default"
 LOOKUP = "airflow.providers.common.compat.connection.get_async_connection"
@@ -102,6 +104,30 @@ def test_three_hundred_triggers_need_few_requests_and_one_look_at_the_connection
     assert len(airbyte.journal) < 60
     assert len(airbyte.calls("getJobInfoLight")) <= 10  # of those that came first, while there was nobody else
     assert watched() == set()
+
+
+@pytest.mark.parametrize("trouble", [False, True])
+def test_no_event_comes_before_airflow_has_taken_the_task_for_deferred(airbyte, trouble) -> None:
+    """Else it fails a task that runs again already: "reported that the task instance finished"."""
+    [job_id] = start_jobs(airbyte, 1, Step("succeeded"))
+    not_before = time.time() + 0.6
+    deadline = time.time() - 1 if trouble else None
+    event = asyncio.run(event_of(trigger_for(airbyte, job_id, not_before=not_before, deadline=deadline)))
+    assert event["status" if not trouble else "job_id"]
+    assert not_before <= time.time() < not_before + 1
+
+
+def test_how_soon_a_task_may_be_resumed_follows_airflows_heartbeat(monkeypatch) -> None:
+    assert 9 < earliest_resume() - time.time() <= 10
+    monkeypatch.setenv("AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL", "30")
+    assert 34 < earliest_resume() - time.time() <= 35
+
+
+def test_clocks_that_differ_delay_no_event_for_ever(monkeypatch) -> None:
+    monkeypatch.setattr(resume, "MAX_DELAY", 0.1)
+    began = time.monotonic()
+    asyncio.run(until_moment(time.time() + 3600))
+    assert 0.1 <= time.monotonic() - began < 1
 
 
 def test_two_connections_that_name_one_airbyte_share_a_watcher(airbyte, monkeypatch) -> None:
