@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
+import logging
+import math
 import re
 import threading
 from typing import TYPE_CHECKING
@@ -21,6 +23,10 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.models.instance import AccessToken
     from airflow_airbyte_ext.api.settings import ClientSettings
 
+log = logging.getLogger(__name__)
+
+# Many requests may be refused at once, and each would read the credentials again.
+RENEWAL_INTERVAL = 10.0
 # Airbyte's shortest tokens live three minutes; a token that does not say how long it lives is taken to live this long.
 UNKNOWN_LIFETIME = 120.0
 
@@ -116,3 +122,49 @@ def authentication(settings: ClientSettings, *, buy_token: Callable[[], AccessTo
             return ClientCredentialsAuth(buy_token, clock=clock)
         case _:
             return NoAuth()
+
+
+class Access:
+    """
+    The settings of a client and what signs its requests; both may change while it is used.
+
+    :param settings: As the client was made with them.
+    :param sign: Returns what signs the requests of a client with given settings.
+    :param renew: Reads the settings again, where somebody may have changed the credentials; None where nobody can.
+    :param clock: Says when they were read.
+    """
+
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        sign: Callable[[ClientSettings], AuthBase],
+        renew: Callable[[], ClientSettings] | None,
+        clock: Clock,
+    ) -> None:
+        self.settings = settings
+        self.auth = sign(settings)
+        self.renew = renew
+        self._sign = sign
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._read_again_at = -math.inf
+
+    def has_changed(self, refused: AuthBase) -> bool:
+        """Whether there are other credentials than those that were refused; reads them again, not too often."""
+        with self._lock:
+            if self.auth is not refused:
+                return True  # for another thread
+            if self.renew is None or self._clock.monotonic() < self._read_again_at:
+                return False
+            self._read_again_at = self._clock.monotonic() + RENEWAL_INTERVAL
+            try:
+                settings = self.renew()
+            except Exception as error:  # whatever it is, what was refused is what is to be told
+                log.warning("The credentials were refused, and could not be read again (%s).", type(error).__name__)
+                return False
+            if settings == self.settings or settings.base_url != self.settings.base_url:
+                return False
+            log.info("The credentials were refused, and others have been given meanwhile: trying with those.")
+            self.settings, self.auth = settings, self._sign(settings)
+            return True

@@ -11,6 +11,7 @@ from airflow_airbyte_ext.api.methods.web_backend import WebBackendMethods
 from airflow_airbyte_ext.api.transport import ATTEMPTS, Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import TracebackType
 
     from airflow_airbyte_ext.api.clock import Clock
@@ -28,10 +29,18 @@ class AirbyteClient(ConnectionMethods, JobMethods, StateMethods, WebBackendMetho
     :param settings: Which Airbyte, and how.
     :param clock: Waits between tries; tests and killable tasks hand over their own.
     :param attempts: How often one operation is tried at most.
+    :param renew: Reads the settings again after credentials were refused, which may have been changed meanwhile.
     """
 
-    def __init__(self, settings: ClientSettings, *, clock: Clock | None = None, attempts: int = ATTEMPTS) -> None:
-        self._transport = Transport(settings, clock=clock, attempts=attempts)
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        clock: Clock | None = None,
+        attempts: int = ATTEMPTS,
+        renew: Callable[[], ClientSettings] | None = None,
+    ) -> None:
+        self._transport = Transport(settings, clock=clock, attempts=attempts, renew=renew)
         self._single: AirbyteClient | None = None
 
     def __enter__(self) -> AirbyteClient:
@@ -54,7 +63,11 @@ class AirbyteClient(ConnectionMethods, JobMethods, StateMethods, WebBackendMetho
             self._single._single = self._single
         return self._single
 
+    def another(self) -> AirbyteClient:
+        """Return a client of the same Airbyte with sockets of its own, for whom this one's are in use."""
+        return AirbyteClient(self.settings, renew=self._transport.access.renew)
+
     @property
     def settings(self) -> ClientSettings:
-        """The settings that the client was made with."""
+        """The settings that the client was made with; with other credentials where those were renewed."""
         return self._transport.settings

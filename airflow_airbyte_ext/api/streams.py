@@ -22,6 +22,16 @@ def sorted_keys(keys: Iterable[StreamKey]) -> list[StreamKey]:
     return sorted(keys, key=lambda key: (key[0] is not None, key[0] or "", key[1]))
 
 
+def streams_argument(name: str, value: object) -> None:
+    """
+    Take a list of streams.
+
+    :raises AirbyteConfigurationError: It is none, or an empty one.
+    """
+    if isinstance(value, str | Mapping) or not isinstance(value, Iterable) or not value:
+        raise AirbyteConfigurationError(f"{name} is {value!r}; give a list of stream names, or leave it out for all.")
+
+
 def resolve_streams(wanted: Sequence[str | Mapping[str, Any]], known: Iterable[StreamKey]) -> list[StreamKey]:
     """
     Return the streams that people mean.
@@ -30,8 +40,7 @@ def resolve_streams(wanted: Sequence[str | Mapping[str, Any]], known: Iterable[S
     :param known: The streams that there are.
     :raises AirbyteConfigurationError: There is no such stream, or more than one; says which there are.
     """
-    if isinstance(wanted, str) or not wanted:
-        raise AirbyteConfigurationError(f"streams is {wanted!r}; give a list of stream names, or leave it out for all.")
+    streams_argument("streams", wanted)
     there = sorted_keys(set(known))
     return [_resolve(item, there) for item in wanted]
 

@@ -15,7 +15,7 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 
 from airflow_airbyte_ext import __version__
 from airflow_airbyte_ext.api.answers import read_answer
-from airflow_airbyte_ext.api.auth import ClientCredentialsAuth, NoAuth, authentication
+from airflow_airbyte_ext.api.auth import Access, ClientCredentialsAuth, NoAuth, authentication
 from airflow_airbyte_ext.api.clock import Clock, SystemClock
 from airflow_airbyte_ext.api.instance import Instance
 from airflow_airbyte_ext.api.network import network_error
@@ -37,6 +37,8 @@ from airflow_airbyte_ext.exceptions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from requests import Response
     from requests.auth import AuthBase
 
@@ -69,10 +71,17 @@ class Transport:
     :param settings: Which Airbyte, and how.
     :param clock: Waits between tries, and tells when a token ends.
     :param attempts: How often one operation is tried at most.
+    :param renew: Reads the settings again after credentials were refused.
     """
 
-    def __init__(self, settings: ClientSettings, *, clock: Clock | None = None, attempts: int = ATTEMPTS) -> None:
-        self.settings = settings
+    def __init__(
+        self,
+        settings: ClientSettings,
+        *,
+        clock: Clock | None = None,
+        attempts: int = ATTEMPTS,
+        renew: Callable[[], ClientSettings] | None = None,
+    ) -> None:
         self._clock = clock or SystemClock()
         self._attempts = attempts
         self._session = requests.Session()
@@ -82,13 +91,21 @@ class Transport:
             {
                 "Accept": "application/json",
                 "User-Agent": f"airflow-airbyte-ext/{__version__} Python/{platform.python_version()}",
-                **settings.headers,
             }
         )
-        self._auth = authentication(settings, buy_token=self._buy_token, clock=self._clock)
+
+        def sign(settings: ClientSettings) -> AuthBase:
+            return authentication(settings, buy_token=self._buy_token, clock=self._clock)
+
+        self.access = Access(settings, sign=sign, renew=renew, clock=self._clock)
         self._instance = Instance(self._clock)
         self.server_time: float | None = None
         """The server's clock at its last response, in epoch seconds; None where it does not say."""
+
+    @property
+    def settings(self) -> ClientSettings:
+        """The settings as they are now."""
+        return self.access.settings
 
     def single(self) -> Transport:
         """Return a transport with the same session and credentials that tries everything only once."""
@@ -104,9 +121,17 @@ class Transport:
         """
         Send an operation, again where that is safe and may help, and return its answer.
 
+        Credentials that are refused are read again; they may have been changed since.
+
         :raises AirbyteApiError: See `exceptions` for its leaves.
         """
-        return self._send(operation, self.settings.base_url + operation.path, body, auth=self._auth)
+        url, auth = self.settings.base_url + operation.path, self.access.auth
+        try:
+            return self._send(operation, url, body, auth=auth)
+        except (AirbyteAuthenticationError, AirbytePermissionError):
+            if not self.access.has_changed(auth):
+                raise
+        return self._send(operation, url, body, auth=self.access.auth)
 
     def release(self) -> Release:
         """Return the server's release, read once; see `Instance.release`."""
@@ -118,7 +143,7 @@ class Transport:
 
     def _send_anonymously(self, operation: Operation[Answer]) -> Answer:
         # The release may be read while a token is being bought, so it must not want one itself.
-        auth = NoAuth() if isinstance(self._auth, ClientCredentialsAuth) else self._auth
+        auth = NoAuth() if isinstance(self.access.auth, ClientCredentialsAuth) else self.access.auth
         return self._send(operation, self.settings.base_url + operation.path, None, auth=auth)
 
     def _release_if_known(self) -> Release:
@@ -160,6 +185,7 @@ class Transport:
                 url,
                 json=None if operation.method == "GET" else dict(body or {}),
                 auth=auth,
+                headers=settings.headers,
                 timeout=(
                     min(CONNECT_TIMEOUT, settings.timeout),
                     max(settings.timeout, operation.read_timeout),

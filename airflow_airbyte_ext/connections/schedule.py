@@ -40,6 +40,24 @@ def schedule_fields(
     )
 
 
+def schedule_argument(name: str, value: object) -> None:  # noqa: ARG001
+    """
+    Take a schedule in one of its forms.
+
+    :raises AirbyteConfigurationError: It is none of them.
+    """
+    _read(value, "UTC")
+
+
+def time_zone_argument(name: str, value: object) -> None:  # noqa: ARG001
+    """
+    Take a time zone that Airbyte takes.
+
+    :raises AirbyteConfigurationError: It is none.
+    """
+    _check_zone(value)
+
+
 def _check_zone(time_zone: object) -> None:
     known = available_timezones()
     if isinstance(time_zone, str) and time_zone.lower().startswith("etc"):

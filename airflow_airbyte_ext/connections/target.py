@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_airbyte_ext.api.arguments import TEMPLATE_HINT, optional, uuid_argument
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 if TYPE_CHECKING:
@@ -38,7 +39,6 @@ def resolve_connection(
         of this name, or several.
     :raises AirbyteApiError: Airbyte could not be asked.
     """
-    from airflow_airbyte_ext.api.arguments import uuid_argument
     from airflow_airbyte_ext.connections.find import connection_by_name
 
     check_target(connection_id, connection_name, workspace_id)
@@ -57,7 +57,13 @@ def text_argument(name: str, value: object) -> str:
     """
     text = str(value)
     if text.strip() in ("", "None"):
-        raise AirbyteConfigurationError(
-            f"{name} is {value!r}, which names nothing. If it is templated, look at what the template rendered to."
-        )
+        raise AirbyteConfigurationError(f"{name} is {value!r}, which names nothing. {TEMPLATE_HINT}")
     return text
+
+
+TARGET_CHECKS = {
+    "connection_id": optional(uuid_argument),
+    "connection_name": optional(text_argument),
+    "workspace_id": optional(uuid_argument),
+}
+"""How each of them is checked; `check_target` checks that the right ones are given."""

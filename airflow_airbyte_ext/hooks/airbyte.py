@@ -57,14 +57,18 @@ class AirbyteConfigHook(BaseHook):
 
         :raises AirbyteConfigurationError: Names the field of the Connection that is wrong.
         """
-        return settings_from_connection(self.get_connection(self.airbyte_conn_id))
+        return self._settings_now()
 
     @cached_property
     def client(self) -> AirbyteClient:
         """A client of this Airbyte; its connections are pooled, and it may be used from several threads."""
         from airflow_airbyte_ext.api.client import AirbyteClient  # keeps `requests` out of the DAG's parsing
 
-        return AirbyteClient(self.settings, clock=self._clock)
+        return AirbyteClient(self.settings, clock=self._clock, renew=self._settings_now)
+
+    def _settings_now(self) -> ClientSettings:
+        """Read the Airflow Connection, whose credentials may have been changed since it was read first."""
+        return settings_from_connection(self.get_connection(self.airbyte_conn_id))
 
     def get_conn(self) -> AirbyteClient:
         """Return the client."""

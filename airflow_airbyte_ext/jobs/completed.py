@@ -11,7 +11,6 @@ from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.api.known import known_connection
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
-    AirbyteConfigurationError,
     AirbyteConnectionInactiveError,
     AirbyteConnectionLockedError,
     AirbyteError,
@@ -40,29 +39,7 @@ MOST_JOBS = 200
 CHECK_EVERY = 300.0
 # Where nothing changes, so often it is told what is waited for.
 TELL_EVERY = 600.0
-ON_FAILURE = ("wait", "fail")
 NO_SUCCESS = "none has succeeded lately"
-
-
-def moment_argument(name: str, value: object) -> float:
-    """
-    Return a time as epoch seconds, given as an ISO 8601 text or a datetime, with its time zone.
-
-    :raises AirbyteConfigurationError: Names the argument and the value.
-    """
-    try:
-        moment = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
-    except ValueError:
-        raise AirbyteConfigurationError(
-            f"{name} is {value!r}, which is not a time such as 2026-01-31T06:00:00+00:00. If it is templated, look at "
-            "what the template rendered to."
-        ) from None
-    if moment.utcoffset() is None:
-        raise AirbyteConfigurationError(
-            f"{name} is {str(value)!r}, which does not say its time zone. If it is UTC, write it as "
-            f"{moment.isoformat()}+00:00."
-        )
-    return moment.timestamp()
 
 
 def ended_syncs(client: AirbyteClient, connection_id: str, *, most: int = MOST_JOBS) -> Iterator[JobReport]:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from airflow_airbyte_ext.api.arguments import one_of, optional
+from airflow_airbyte_ext.api.streams import streams_argument
+from airflow_airbyte_ext.connections.target import text_argument
 from airflow_airbyte_ext.operators.job import AirbyteJobOperator
+from airflow_airbyte_ext.operators.store import key_argument
 from airflow_airbyte_ext.operators.telling import PARTIAL_SUCCESS_CHOICES, ZERO_RECORDS_CHOICES
 
 if TYPE_CHECKING:
@@ -51,7 +55,12 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
     """
 
     template_fields: Sequence[str] = (*AirbyteJobOperator.template_fields, "on_zero_records", "on_partial_success")
-    if_running_choices = ("attach", "wait", "skip", "fail")
+    argument_checks: ClassVar = {
+        **AirbyteJobOperator.argument_checks,
+        "if_running": one_of("attach", "wait", "skip", "fail"),
+        "on_zero_records": one_of(*ZERO_RECORDS_CHOICES),
+        "on_partial_success": one_of(*PARTIAL_SUCCESS_CHOICES),
+    }
     job_kind = "sync"
 
     def __init__(
@@ -65,6 +74,7 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
         super().__init__(if_running=if_running, **kwargs)
         self.on_zero_records = on_zero_records
         self.on_partial_success = on_partial_success
+        self.check_parsed()
 
     def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:  # noqa: ARG002
         """Find or start the sync."""
@@ -80,13 +90,6 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
             make_way=lambda: self.make_way(client, clock, spare=SYNC if attach else None),
             **how,
         )
-
-    def _check_arguments(self) -> None:
-        from airflow_airbyte_ext.api.arguments import choice_argument
-
-        super()._check_arguments()
-        choice_argument("on_zero_records", self.on_zero_records, ZERO_RECORDS_CHOICES)
-        choice_argument("on_partial_success", self.on_partial_success, PARTIAL_SUCCESS_CHOICES)
 
     @property
     def _telling(self) -> Telling:
@@ -123,7 +126,13 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
     """
 
     template_fields: Sequence[str] = (*AirbyteJobOperator.template_fields, "streams", "backup_to", "encryption_key")
-    if_running_choices = ("wait", "cancel", "skip", "fail")
+    argument_checks: ClassVar = {
+        **AirbyteJobOperator.argument_checks,
+        "if_running": one_of("wait", "cancel", "skip", "fail"),
+        "streams": optional(streams_argument),
+        "backup_to": optional(text_argument),
+        "encryption_key": optional(key_argument),
+    }
     job_kind = "reset_connection"
 
     def __init__(
@@ -139,6 +148,7 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         self.streams = streams
         self.backup_to = backup_to
         self.encryption_key = encryption_key
+        self.check_parsed()
 
     def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:
         """Start the reset, after a snapshot of the state where one is asked for."""
@@ -211,7 +221,12 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
     """
 
     template_fields: Sequence[str] = (*AirbyteJobOperator.template_fields, "mode", "streams")
-    if_running_choices = ("wait", "cancel", "skip", "fail")
+    argument_checks: ClassVar = {
+        **AirbyteJobOperator.argument_checks,
+        "if_running": one_of("wait", "cancel", "skip", "fail"),
+        "mode": one_of("merge", "truncate"),
+        "streams": optional(streams_argument),
+    }
     job_kind = "refresh"
 
     def __init__(
@@ -225,6 +240,7 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
         super().__init__(if_running=if_running, **kwargs)
         self.mode = mode
         self.streams = streams
+        self.check_parsed()
 
     def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:  # noqa: ARG002
         """Start the refresh."""
@@ -239,12 +255,6 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
             make_way=lambda: self.make_way(client, clock),
             **how,
         )
-
-    def _check_arguments(self) -> None:
-        from airflow_airbyte_ext.api.arguments import choice_argument
-
-        super()._check_arguments()
-        choice_argument("mode", self.mode, ("merge", "truncate"))
 
 
 def _chosen_streams(

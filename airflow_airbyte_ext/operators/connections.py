@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
-from airflow_airbyte_ext.connections.target import TARGET_FIELDS, check_target, resolve_connection, text_argument
+from airflow_airbyte_ext.api.arguments import flag_argument, one_of, optional, switch_argument, uuid_argument
+from airflow_airbyte_ext.connections.schedule import schedule_argument, time_zone_argument
+from airflow_airbyte_ext.connections.target import (
+    TARGET_CHECKS,
+    TARGET_FIELDS,
+    check_target,
+    resolve_connection,
+    text_argument,
+)
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
+from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
 from airflow_airbyte_ext.operators.schema import COLOUR, AirbyteCheckSchemaOperator, cell, log_table
 
@@ -23,9 +32,14 @@ if TYPE_CHECKING:
 __all__ = ["AirbyteCheckSchemaOperator", "AirbyteListConnectionsOperator", "AirbyteUpdateConnectionOperator"]
 
 _NOTHING_ASKED = "Give what is to be changed: status, schedule or changes."
+STATUS = one_of("active", "inactive")
 
 
-class AirbyteListConnectionsOperator(BaseOperator):
+def _tags_argument(name: str, value: Any) -> list[str]:
+    return [text_argument(name, tag) for tag in ([value] if isinstance(value, str) else value)]
+
+
+class AirbyteListConnectionsOperator(CheckedArguments, BaseOperator):
     """
     Find the connections of an Airbyte workspace, to map other tasks over.
 
@@ -50,6 +64,13 @@ class AirbyteListConnectionsOperator(BaseOperator):
         "status",
         "airbyte_conn_id",
     )
+    argument_checks: ClassVar = {
+        "workspace_id": uuid_argument,
+        **dict.fromkeys(("name", "source", "destination"), optional(text_argument)),
+        "tags": optional(_tags_argument),
+        "status": optional(STATUS),
+        "fail_if_none": switch_argument,
+    }
     ui_color = COLOUR
 
     def __init__(
@@ -74,6 +95,7 @@ class AirbyteListConnectionsOperator(BaseOperator):
         self.status = status
         self.fail_if_none = fail_if_none
         self.airbyte_conn_id = airbyte_conn_id
+        self.check_parsed()
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002
         """Ask Airbyte for all connections of the workspace, and choose."""
@@ -93,18 +115,9 @@ class AirbyteListConnectionsOperator(BaseOperator):
         return found
 
     def _wanted(self) -> dict[str, Any]:
-        from airflow_airbyte_ext.api.arguments import choice_argument, uuid_argument
-
-        wanted: dict[str, Any] = {"workspace_id": uuid_argument("workspace_id", self.workspace_id)}
-        for name in ("name", "source", "destination"):
-            value = getattr(self, name)
-            wanted[name] = None if value is None else text_argument(name, value)
-        if self.status is not None:
-            wanted["status"] = choice_argument("status", self.status, ("active", "inactive"))
-        if self.tags is not None:
-            tags = [self.tags] if isinstance(self.tags, str) else self.tags
-            wanted["tags"] = [text_argument("tags", tag) for tag in tags]
-        return wanted
+        names = ("workspace_id", "name", "source", "destination", "tags", "status")
+        wanted = {name: self.argument_checks[name](name, getattr(self, name)) for name in names}
+        return {name: value for name, value in wanted.items() if value is not None}
 
     def _show(self, found: Sequence[Mapping[str, Any]]) -> None:
         columns = ("name", "connection_id", "status", "source", "destination", "tags")
@@ -113,7 +126,7 @@ class AirbyteListConnectionsOperator(BaseOperator):
         log_table(self.log, ("name", "id", *columns[2:]), rows)
 
 
-class AirbyteUpdateConnectionOperator(BaseOperator):
+class AirbyteUpdateConnectionOperator(CheckedArguments, BaseOperator):
     """
     Change an Airbyte connection: pause it, give it another schedule, or change other settings.
 
@@ -142,6 +155,13 @@ class AirbyteUpdateConnectionOperator(BaseOperator):
         "dry_run",
         "airbyte_conn_id",
     )
+    argument_checks: ClassVar = {
+        **TARGET_CHECKS,
+        "status": optional(STATUS),
+        "schedule": optional(schedule_argument),
+        "schedule_time_zone": time_zone_argument,
+        "dry_run": flag_argument,
+    }
     ui_color = COLOUR
 
     def __init__(
@@ -172,10 +192,10 @@ class AirbyteUpdateConnectionOperator(BaseOperator):
         # Airflow's own operators have a method of this name.
         self.dry_run = dry_run  # type: ignore[assignment,method-assign]
         self.airbyte_conn_id = airbyte_conn_id
+        self.check_parsed()
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Compare, send what differs, and check the answer."""
-        from airflow_airbyte_ext.api.arguments import flag_argument
         from airflow_airbyte_ext.connections.change import apply_changes
 
         with failing_at_once_where_retries_are_pointless():
@@ -198,15 +218,13 @@ class AirbyteUpdateConnectionOperator(BaseOperator):
         }
 
     def _wanted(self) -> dict[str, Any]:
-        from airflow_airbyte_ext.api.arguments import choice_argument
-
         changes = dict(self.changes or {})
         friendly = {"status": self.status, "schedule": self.schedule}
         twice = [name for name, value in friendly.items() if value is not None and name in changes]
         if twice:
             raise AirbyteConfigurationError(f"{' and '.join(twice)} is given twice: by itself, and within changes.")
         if self.status is not None:
-            changes["status"] = choice_argument("status", self.status, ("active", "inactive"))
+            changes["status"] = STATUS("status", self.status)
         if not changes and self.schedule is None:
             raise AirbyteConfigurationError(_NOTHING_ASKED)
         return changes

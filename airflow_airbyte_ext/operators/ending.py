@@ -10,9 +10,11 @@ from airflow_airbyte_ext.exceptions import AirbyteError
 from airflow_airbyte_ext.operators.kill import TaskKilledError, kill_is_meant
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_airbyte_ext.api.settings import ClientSettings
+    from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.hooks.memory import TaskMemory
 
 log = logging.getLogger(__name__)
@@ -28,7 +30,7 @@ class JobEnding:
 
     Nothing here raises: what ended the task stays the error that is told.
 
-    :param settings: Which Airbyte; the task's own client may be in the middle of a request.
+    :param connect: Returns a client; the task's own may be in the middle of a request.
     :param connection_id: The job's connection.
     :param memory: What the task remembers of its job.
     :param kind: The kind of job that the task submits.
@@ -38,7 +40,7 @@ class JobEnding:
 
     def __init__(
         self,
-        settings: ClientSettings,
+        connect: Callable[[], AirbyteClient],
         connection_id: str,
         memory: TaskMemory,
         *,
@@ -46,7 +48,7 @@ class JobEnding:
         cancel_on_kill: bool,
         cancel_on_timeout: bool,
     ) -> None:
-        self._settings = settings
+        self._connect = connect
         self._connection_id = connection_id
         self._memory = memory
         self._kind = kind
@@ -55,12 +57,11 @@ class JobEnding:
 
     def of_submission(self, context: Context, error: BaseException) -> None:
         """End the job of a task that ends before it began to wait: the answer may still be out."""
-        from airflow_airbyte_ext.api.client import AirbyteClient
         from airflow_airbyte_ext.operators.tries import submitted_after, submitted_job
 
         job_id = None
         try:
-            with AirbyteClient(self._settings) as client:
+            with self._connect() as client:
                 for _ in range(LOOKS_FOR_A_STARTING_JOB):
                     job_id = submitted_job(client, self._connection_id, self._memory, kind=self._kind)
                     if job_id is not None or submitted_after(self._connection_id, self._memory) is None:
@@ -95,13 +96,12 @@ class JobEnding:
             self._cancel(job_id)
 
     def _cancel(self, job_id: int) -> None:
-        from airflow_airbyte_ext.api.client import AirbyteClient
         from airflow_airbyte_ext.jobs.cancel import cancel_job
         from airflow_airbyte_ext.jobs.status import verdict
 
         log.info("Cancelling job %s.", job_id)
         try:
-            with AirbyteClient(self._settings) as client:
+            with self._connect() as client:
                 job = cancel_job(client, job_id, connection_id=self._connection_id)
             if job and not verdict(job.status).is_final:
                 log.error("Job %s is %s, and was not cancelled: cancel it in Airbyte.", job_id, job.status)

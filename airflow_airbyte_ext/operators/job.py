@@ -6,11 +6,12 @@ import math
 import time
 from abc import abstractmethod
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout, BaseOperator, conf
 
-from airflow_airbyte_ext.connections.target import TARGET_FIELDS, check_target, resolve_connection
+from airflow_airbyte_ext.api.arguments import one_of, optional, seconds_argument, switch_argument
+from airflow_airbyte_ext.connections.target import TARGET_CHECKS, TARGET_FIELDS, check_target, resolve_connection
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteJobRunningError,
@@ -18,6 +19,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobVanishedError,
 )
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
+from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 from airflow_airbyte_ext.hooks.memory import TaskMemory
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
 from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM, AirbyteJobLink
@@ -42,7 +44,7 @@ LOOKS_BEFORE_DEFERRAL = 2
 LOOK_EVERY = 1.0
 
 
-class AirbyteJobOperator(BaseOperator):
+class AirbyteJobOperator(CheckedArguments, BaseOperator):
     """
     Runs one job of an Airbyte connection; the operators of `operators.airbyte` say which, and document the arguments.
     """
@@ -56,8 +58,18 @@ class AirbyteJobOperator(BaseOperator):
         "if_running",
         "log_attempts",
     )
+    argument_checks: ClassVar = {
+        **TARGET_CHECKS,
+        "wait_for_completion": switch_argument,
+        "deferrable": switch_argument,
+        "poll_interval": seconds_argument,
+        "wait_timeout": optional(seconds_argument),
+        "unreadable_timeout": seconds_argument,
+        "cancel_on_kill": switch_argument,
+        "cancel_on_timeout": switch_argument,
+        "log_attempts": one_of(*LOG_CHOICES),
+    }
     operator_extra_links = (AirbyteJobLink(),)
-    if_running_choices: tuple[str, ...] = ()
     job_kind = ""
     ui_color = "#e8e4ff"
 
@@ -138,7 +150,7 @@ class AirbyteJobOperator(BaseOperator):
         self._workspace_id: str | None = None
         clock = self._clock = KillableClock()
         with failing_at_once_where_retries_are_pointless():
-            self._check_arguments()
+            self.check_rendered()
             self._deadline = deadline or self._time_limit(clock)
             client = AirbyteConfigHook(self.airbyte_conn_id, clock=clock).client
             memory = TaskMemory(context)
@@ -191,7 +203,7 @@ class AirbyteJobOperator(BaseOperator):
         from airflow_airbyte_ext.triggers.airbyte import raise_for_event
 
         with failing_at_once_where_retries_are_pointless():
-            self._check_arguments()
+            self.check_rendered()
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             self._id = connection_id or str(self.connection_id)
             try:
@@ -213,24 +225,7 @@ class AirbyteJobOperator(BaseOperator):
         if clock := getattr(self, "_clock", None):
             clock.kill()
 
-    def _check_arguments(self) -> None:
-        from airflow_airbyte_ext.api.arguments import choice_argument, uuid_argument
-
-        check_target(self.connection_id, self.connection_name, self.workspace_id)
-        if self.connection_id is not None:
-            uuid_argument("connection_id", self.connection_id)
-        choice_argument("if_running", self.if_running, self.if_running_choices)
-        choice_argument("log_attempts", self.log_attempts, LOG_CHOICES)
-        for name in (
-            "poll_interval",
-            "unreadable_timeout",
-            *(["wait_timeout"] if self.wait_timeout is not None else []),
-        ):
-            self._seconds(name)
-
     def _seconds(self, name: str) -> float:
-        from airflow_airbyte_ext.api.arguments import seconds_argument
-
         return seconds_argument(name, getattr(self, name))
 
     def _time_limit(self, clock: Clock) -> float | None:
@@ -378,7 +373,7 @@ class AirbyteJobOperator(BaseOperator):
 
     def _ending(self, client: AirbyteClient, memory: TaskMemory) -> JobEnding:
         return JobEnding(
-            client.settings,
+            client.another,
             self._id,
             memory,
             kind=self.job_kind,

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import BaseOperator
 
+from airflow_airbyte_ext.api.arguments import flag_argument, uuid_argument
+from airflow_airbyte_ext.connections.target import text_argument
+from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
 
 if TYPE_CHECKING:
@@ -14,10 +17,22 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
+    from airflow_airbyte_ext.snapshots.retention import Retention
     from airflow_airbyte_ext.snapshots.store import SnapshotStore
 
 
-class AirbyteForgetSnapshotsOperator(BaseOperator):
+def keep_argument(name: str, value: Any) -> Retention:  # noqa: ARG001
+    """
+    Return which snapshots to keep.
+
+    :raises AirbyteConfigurationError: Names the rule that is wrong.
+    """
+    from airflow_airbyte_ext.snapshots.retention import Retention
+
+    return Retention.of(value)
+
+
+class AirbyteForgetSnapshotsOperator(CheckedArguments, BaseOperator):
     """
     Delete the snapshots of an Airbyte connection that a retention does not keep; the newest always stays.
 
@@ -30,6 +45,12 @@ class AirbyteForgetSnapshotsOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = ("connection_id", "store", "keep", "dry_run")
+    argument_checks: ClassVar = {
+        "connection_id": uuid_argument,
+        "store": text_argument,
+        "keep": keep_argument,
+        "dry_run": flag_argument,
+    }
     ui_color = "#e4f1ff"
 
     def __init__(
@@ -40,16 +61,15 @@ class AirbyteForgetSnapshotsOperator(BaseOperator):
         self.store = store
         self.keep = keep
         self.dry_run = dry_run  # type: ignore[assignment,method-assign]
+        self.check_parsed()
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Decide, delete, and say why."""
-        from airflow_airbyte_ext.api.arguments import flag_argument, uuid_argument
         from airflow_airbyte_ext.operators.store import open_store
-        from airflow_airbyte_ext.snapshots.retention import Retention
 
         with failing_at_once_where_retries_are_pointless():
             connection_id = uuid_argument("connection_id", self.connection_id)
-            retention = Retention.of(self.keep)
+            retention = keep_argument("keep", self.keep)
             is_dry = flag_argument("dry_run", self.dry_run)
             return forget_and_log(self.log, open_store(self.store), connection_id, retention, dry_run=is_dry)
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, BaseOperator
 
-from airflow_airbyte_ext.connections.target import TARGET_FIELDS, check_target, resolve_connection
+from airflow_airbyte_ext.api.arguments import one_of
+from airflow_airbyte_ext.connections.target import TARGET_CHECKS, TARGET_FIELDS, check_target, resolve_connection
 from airflow_airbyte_ext.exceptions import AirbyteSchemaChangedError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
+from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
 
 if TYPE_CHECKING:
@@ -22,7 +24,7 @@ COLOUR = "#e4fff1"
 _MOST_NAMED = 10
 
 
-class AirbyteCheckSchemaOperator(BaseOperator):
+class AirbyteCheckSchemaOperator(CheckedArguments, BaseOperator):
     """
     Ask a connection's source what it has now, before a sync stumbles over it; the connection is left as it is.
 
@@ -39,6 +41,11 @@ class AirbyteCheckSchemaOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = (*TARGET_FIELDS, "on_breaking", "on_change", "airbyte_conn_id")
+    argument_checks: ClassVar = {
+        **TARGET_CHECKS,
+        "on_breaking": one_of("fail", "warn", "skip"),
+        "on_change": one_of("ignore", "warn", "fail", "skip"),
+    }
     ui_color = COLOUR
 
     def __init__(
@@ -60,15 +67,14 @@ class AirbyteCheckSchemaOperator(BaseOperator):
         self.on_breaking = on_breaking
         self.on_change = on_change
         self.airbyte_conn_id = airbyte_conn_id
+        self.check_parsed()
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Discover, compare, and fail, skip or go on."""
-        from airflow_airbyte_ext.api.arguments import choice_argument
         from airflow_airbyte_ext.connections.schema import discover_changes
 
         with failing_at_once_where_retries_are_pointless():
-            choice_argument("on_breaking", self.on_breaking, ("fail", "warn", "skip"))
-            choice_argument("on_change", self.on_change, ("ignore", "warn", "fail", "skip"))
+            self.check_rendered()
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             connection_id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
             changes = discover_changes(client, connection_id)

@@ -3,14 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
 
-from airflow_airbyte_ext.connections.target import TARGET_FIELDS, check_target, resolve_connection
+from airflow_airbyte_ext.api.arguments import (
+    flag_argument,
+    one_of,
+    optional,
+    seconds_argument,
+    switch_argument,
+    uuid_argument,
+)
+from airflow_airbyte_ext.api.streams import streams_argument
+from airflow_airbyte_ext.connections.target import (
+    TARGET_CHECKS,
+    TARGET_FIELDS,
+    check_target,
+    resolve_connection,
+    text_argument,
+)
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
+from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
-from airflow_airbyte_ext.operators.retention import AirbyteForgetSnapshotsOperator, forget_and_log
+from airflow_airbyte_ext.operators.retention import AirbyteForgetSnapshotsOperator, forget_and_log, keep_argument
+from airflow_airbyte_ext.operators.store import key_argument
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -29,7 +46,7 @@ __all__ = ["AirbyteBackupStateOperator", "AirbyteForgetSnapshotsOperator", "Airb
 SNAPSHOTS_ALIAS = "airbyte_state_snapshots"
 
 
-class AirbyteBackupStateOperator(BaseOperator):
+class AirbyteBackupStateOperator(CheckedArguments, BaseOperator):
     """
     Save the state of an Airbyte connection as a snapshot.
 
@@ -50,6 +67,14 @@ class AirbyteBackupStateOperator(BaseOperator):
     """
 
     template_fields: Sequence[str] = (*TARGET_FIELDS, "store", "airbyte_conn_id", "keep", "encryption_key")
+    argument_checks: ClassVar = {
+        **TARGET_CHECKS,
+        "store": text_argument,
+        "skip_unchanged": switch_argument,
+        "keep": optional(keep_argument),
+        "encryption_key": optional(key_argument),
+        "compress": switch_argument,
+    }
     ui_color = "#e4f1ff"
 
     def __init__(
@@ -77,6 +102,7 @@ class AirbyteBackupStateOperator(BaseOperator):
         self.keep = keep
         self.encryption_key = encryption_key
         self.compress = compress
+        self.check_parsed()
 
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
@@ -125,7 +151,7 @@ class AirbyteBackupStateOperator(BaseOperator):
                 events[outlet].extra.update(reference)
 
 
-class AirbyteRestoreStateOperator(BaseOperator):
+class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
     """
     Make the state of an Airbyte connection the one of a snapshot: exactly, or nothing is written and the log says why.
 
@@ -170,6 +196,19 @@ class AirbyteRestoreStateOperator(BaseOperator):
         "if_stream_missing",
         "encryption_key",
     )
+    argument_checks: ClassVar = {
+        **TARGET_CHECKS,
+        "store": text_argument,
+        "mode": one_of("exact", "merge"),
+        "streams": optional(streams_argument),
+        "snapshot_of": optional(uuid_argument),
+        "dry_run": flag_argument,
+        "backup_to": optional(text_argument),
+        "if_running": one_of("fail", "wait"),
+        "wait_timeout": optional(seconds_argument),
+        "if_stream_missing": one_of("warn", "fail"),
+        "encryption_key": optional(key_argument),
+    }
     ui_color = "#e4f1ff"
 
     def __init__(
@@ -212,6 +251,7 @@ class AirbyteRestoreStateOperator(BaseOperator):
         self.wait_timeout = wait_timeout
         self.if_stream_missing = if_stream_missing
         self.encryption_key = encryption_key
+        self.check_parsed()
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Find the snapshot, check, keep the state before, write, read back, and compare."""
@@ -242,12 +282,8 @@ class AirbyteRestoreStateOperator(BaseOperator):
         return self._report(snapshot, result)
 
     def _check_arguments(self) -> None:
-        from airflow_airbyte_ext.api.arguments import choice_argument, flag_argument, seconds_argument, uuid_argument
-
+        self.check_rendered()
         self._snapshot_of = uuid_argument("snapshot_of", self.snapshot_of) if self.snapshot_of else None
-        choice_argument("mode", self.mode, ("exact", "merge"))
-        choice_argument("if_running", self.if_running, ("fail", "wait"))
-        choice_argument("if_stream_missing", self.if_stream_missing, ("warn", "fail"))
         self._is_dry = flag_argument("dry_run", self.dry_run)
         self._wait_timeout = None if self.wait_timeout is None else seconds_argument("wait_timeout", self.wait_timeout)
 

@@ -31,16 +31,23 @@ def open_store(address: str, *, encryption_key: str | None = None, compress: boo
     return SnapshotStore(ObjectStoragePath(address), packing=packing)
 
 
+def key_argument(name: str, value: object) -> tuple[str, str]:
+    """
+    Return what kind of place a key lies in, and its name there.
+
+    :raises AirbyteConfigurationError: It is none that is known.
+    """
+    kind, _, place = str(value).partition(":")
+    if kind not in ("variable", "connection") or not place:
+        raise AirbyteConfigurationError(f'{name} is {value!r}; give "variable:NAME" or "connection:ID".')
+    return kind, place
+
+
 def _keys(where: str | None) -> str | None:
     if where is None:
         return None
-    kind, _, name = where.partition(":")
-    if kind == "variable" and name:
-        keys = Variable.get(name, None)
-    elif kind == "connection" and name:
-        keys = BaseHook.get_connection(name).password
-    else:
-        raise AirbyteConfigurationError(f'encryption_key is {where!r}; give "variable:NAME" or "connection:ID".')
+    kind, name = key_argument("encryption_key", where)
+    keys = Variable.get(name, None) if kind == "variable" else BaseHook.get_connection(name).password
     if not keys:
         raise AirbyteConfigurationError(f"encryption_key {where!r} names a place that holds no key.")
     return str(keys)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
     AirflowSensorTimeout,
     PokeReturnValue,
 )
 
+from airflow_airbyte_ext.api.arguments import job_id_argument
 from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError
 from airflow_airbyte_ext.hooks.memory import TaskMemory
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
@@ -41,6 +42,7 @@ class AirbyteJobSensor(AirbyteSensor):
     """
 
     template_fields: Sequence[str] = ("airbyte_job_id", "airbyte_conn_id", "unreadable_timeout")
+    argument_checks: ClassVar = {**AirbyteSensor.argument_checks, "airbyte_job_id": job_id_argument}
 
     def __init__(
         self,
@@ -50,6 +52,7 @@ class AirbyteJobSensor(AirbyteSensor):
     ) -> None:
         super().__init__(**kwargs)
         self.airbyte_job_id = airbyte_job_id
+        self.check_parsed()
 
     def execute(self, context: Context) -> Any:
         """Wait in the worker or, when deferrable, look once and then wait in the triggerer."""
@@ -135,6 +138,4 @@ class AirbyteJobSensor(AirbyteSensor):
             self._show(job.id, job.config_id, context)
 
     def _job_id(self) -> int:
-        from airflow_airbyte_ext.api.arguments import job_id_argument
-
         return job_id_argument("airbyte_job_id", self.airbyte_job_id)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
@@ -13,7 +13,8 @@ from airflow.providers.common.compat.sdk import (
     PokeReturnValue,
 )
 
-from airflow_airbyte_ext.connections.target import TARGET_FIELDS, check_target
+from airflow_airbyte_ext.api.arguments import moment_argument, one_of, optional
+from airflow_airbyte_ext.connections.target import TARGET_CHECKS, TARGET_FIELDS, check_target
 from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteJobCancelledError,
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.jobs.completed import SyncWatch
 
+ON_FAILURE = ("wait", "fail")
 # A run that is triggered by hand or by an asset may have no data interval.
 RUN_TIME = "{{ dag_run.data_interval_end or dag_run.run_after }}"
 
@@ -62,6 +64,12 @@ class AirbyteConnectionSensor(AirbyteSensor):
         "airbyte_conn_id",
         "unreadable_timeout",
     )
+    argument_checks: ClassVar = {
+        **AirbyteSensor.argument_checks,
+        **TARGET_CHECKS,
+        "completed_after": optional(moment_argument),
+        "on_failure": one_of(*ON_FAILURE),
+    }
 
     def __init__(
         self,
@@ -80,6 +88,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
         self.workspace_id = workspace_id
         self.completed_after = completed_after
         self.on_failure = on_failure
+        self.check_parsed()
 
     def execute(self, context: Context) -> Any:
         """Look once; then wait in the worker or, when deferrable, in the triggerer."""
@@ -153,12 +162,11 @@ class AirbyteConnectionSensor(AirbyteSensor):
     def _watch(self, context: Context) -> SyncWatch:
         """Return this process's watch; in reschedule mode each look is a process of its own."""
         if not hasattr(self, "_sync_watch"):
-            from airflow_airbyte_ext.api.arguments import choice_argument
             from airflow_airbyte_ext.connections.target import resolve_connection
-            from airflow_airbyte_ext.jobs.completed import ON_FAILURE, SyncWatch
+            from airflow_airbyte_ext.jobs.completed import SyncWatch
 
             since, unreadable_timeout = self._since(), self._unreadable_timeout()
-            on_failure = choice_argument("on_failure", self.on_failure, ON_FAILURE)
+            self.argument_checks["on_failure"]("on_failure", self.on_failure)
             record = TaskMemory(context).record if self._must_remember() else {}
             if self.completed_after is None and self._is_rescheduled() and context.get("task_state_store") is None:
                 raise AirbyteConfigurationError(
@@ -173,7 +181,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
             self._sync_watch = SyncWatch(
                 connection_id,
                 since=since,
-                on_failure=on_failure,
+                on_failure=self.on_failure,
                 unreadable_timeout=unreadable_timeout,
                 known=self._known_of(record),
                 warn=lambda message: self.log.warning("%s", message),
@@ -202,8 +210,6 @@ class AirbyteConnectionSensor(AirbyteSensor):
             memory.remember(**new)
 
     def _since(self) -> float | None:
-        from airflow_airbyte_ext.jobs.completed import moment_argument
-
         return None if self.completed_after is None else moment_argument("completed_after", self.completed_after)
 
     def _failing_for_good(self, call: Callable[[], Any]) -> Any:

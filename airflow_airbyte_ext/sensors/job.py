@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, conf
 
+from airflow_airbyte_ext.api.arguments import seconds_argument, switch_argument
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
+from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM, AirbyteJobLink
 
 if TYPE_CHECKING:
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
 
 
-class AirbyteSensor(BaseSensorOperator):
+class AirbyteSensor(CheckedArguments, BaseSensorOperator):
     """
     Waits for a job of Airbyte.
 
@@ -26,6 +28,7 @@ class AirbyteSensor(BaseSensorOperator):
     :param unreadable_timeout: Seconds, or a timedelta, for which Airbyte may be unreadable. (templated)
     """
 
+    argument_checks: ClassVar = {"deferrable": switch_argument, "unreadable_timeout": seconds_argument}
     operator_extra_links = (AirbyteJobLink(),)
     ui_color = "#e8e4ff"
 
@@ -73,6 +76,4 @@ class AirbyteSensor(BaseSensorOperator):
         return report.as_dict()
 
     def _unreadable_timeout(self) -> float:
-        from airflow_airbyte_ext.api.arguments import seconds_argument
-
         return seconds_argument("unreadable_timeout", self.unreadable_timeout)

@@ -212,6 +212,16 @@ class FakeAirbyte(Planting):
         with self._by_hand():
             self._server.guard.revoke()
 
+    def rotate_credentials(self, **new: str) -> None:
+        """Take other credentials from now on: `username`, `password`, `token`, `client_id` or `client_secret`."""
+        with self._by_hand():
+            self._server.guard.revoke()
+            for name, value in new.items():
+                if not hasattr(self._server.guard, name):
+                    raise ValueError(f"no credentials are called {name!r}")
+                setattr(self, name, value)
+                setattr(self._server.guard, name, value)
+
     def reset(self) -> None:
         """Empty the journal and forget the faults; connections, jobs and state stay."""
         with self._by_hand():

@@ -6,19 +6,24 @@ import asyncio
 import importlib
 import time
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from asgiref.sync import sync_to_async
+
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_airbyte_ext.api.settings import ClientSettings
     from airflow_airbyte_ext.jobs.watcher import JobWatcher
 
 # How long an Airflow Connection is taken for unchanged: it is asked for once, and not once a wait.
 FRESH_FOR = 60.0
+READ_TIMEOUT = 30.0
 
 
 @dataclass
 class _Watched:
-    settings: ClientSettings
     watcher: JobWatcher
     asked_at: float
 
@@ -63,26 +68,36 @@ async def _ask(airbyte_conn_id: str) -> JobWatcher:
         "airflow_airbyte_ext.api.client",
         "airflow_airbyte_ext.jobs.watcher",
     )
-    from airflow.providers.common.compat.connection import get_async_connection
-
-    from airflow_airbyte_ext.hooks.airbyte import settings_from_connection
-
-    settings = settings_from_connection(await get_async_connection(airbyte_conn_id))
+    settings = await _settings_of(airbyte_conn_id)
     before = _watched.get(airbyte_conn_id)
     # Two Connections may name one Airbyte.
-    same = next((known.watcher for known in _watched.values() if known.settings == settings), None)
-    watcher = same or _start(settings)
-    _watched[airbyte_conn_id] = _Watched(settings, watcher, time.monotonic())
+    same = next((known.watcher for known in _watched.values() if known.watcher.client.settings == settings), None)
+    watcher = same or _start(settings, renew=partial(_settings_now, airbyte_conn_id, asyncio.get_running_loop()))
+    _watched[airbyte_conn_id] = _Watched(watcher, time.monotonic())
     if before and all(known.watcher is not before.watcher for known in _watched.values()):
         before.watcher.retire()
     return watcher
 
 
-def _start(settings: ClientSettings) -> JobWatcher:
+async def _settings_of(airbyte_conn_id: str) -> ClientSettings:
+    from airflow.providers.common.compat.connection import get_async_connection
+
+    from airflow_airbyte_ext.hooks.airbyte import settings_from_connection
+
+    # In a thread that Airflow may call back from: some releases refuse to mask a secret on the event loop.
+    return await sync_to_async(settings_from_connection)(await get_async_connection(airbyte_conn_id))
+
+
+def _settings_now(airbyte_conn_id: str, loop: asyncio.AbstractEventLoop) -> ClientSettings:
+    """Read the Airflow Connection from one of a watcher's threads: Airflow gives it on its event loop alone."""
+    return asyncio.run_coroutine_threadsafe(_settings_of(airbyte_conn_id), loop).result(READ_TIMEOUT)
+
+
+def _start(settings: ClientSettings, *, renew: Callable[[], ClientSettings]) -> JobWatcher:
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.jobs.watcher import JobWatcher
 
-    watcher = JobWatcher(AirbyteClient(settings), measure=_measure)
+    watcher = JobWatcher(AirbyteClient(settings, renew=renew), measure=_measure)
     watcher.start()
     return watcher
 

@@ -35,18 +35,19 @@ from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
 from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
 
 REPOSITORY = Path(airflow_airbyte_ext.__file__).parents[1]
+ID = "11111111-1111-4111-8111-111111111111"
 TASKS = {
-    AirbyteSyncConnectionOperator: {"connection_id": "x"},
-    AirbyteResetConnectionOperator: {"connection_id": "x"},
-    AirbyteRefreshConnectionOperator: {"connection_id": "x"},
-    AirbyteBackupStateOperator: {"connection_id": "x", "store": "y"},
-    AirbyteRestoreStateOperator: {"connection_id": "x", "store": "y"},
-    AirbyteForgetSnapshotsOperator: {"connection_id": "x", "store": "y", "keep": {"last": 1}},
-    AirbyteListConnectionsOperator: {"workspace_id": "x"},
-    AirbyteUpdateConnectionOperator: {"connection_id": "x", "status": "y"},
-    AirbyteCheckSchemaOperator: {"connection_id": "x"},
+    AirbyteSyncConnectionOperator: {"connection_id": ID},
+    AirbyteResetConnectionOperator: {"connection_id": ID},
+    AirbyteRefreshConnectionOperator: {"connection_id": ID},
+    AirbyteBackupStateOperator: {"connection_id": ID, "store": "y"},
+    AirbyteRestoreStateOperator: {"connection_id": ID, "store": "y"},
+    AirbyteForgetSnapshotsOperator: {"connection_id": ID, "store": "y", "keep": {"last": 1}},
+    AirbyteListConnectionsOperator: {"workspace_id": ID},
+    AirbyteUpdateConnectionOperator: {"connection_id": ID, "status": "inactive"},
+    AirbyteCheckSchemaOperator: {"connection_id": ID},
     AirbyteJobSensor: {"airbyte_job_id": 1},
-    AirbyteConnectionSensor: {"connection_id": "x"},
+    AirbyteConnectionSensor: {"connection_id": ID},
 }
 
 
