@@ -48,12 +48,15 @@ Every error that this package raises.
     + AirbyteRestoreUnverifiedError      something was written, and the state is not what was wanted
 
 Each message says what happened, to which operation or job, and what to do. No message holds credentials,
-request bodies, state values or a server's stack trace.
+request bodies, state values or a server's stack trace, and each is one line: what it quotes from elsewhere cannot
+forge another.
 """
 
 from __future__ import annotations
 
 from typing import Literal
+
+from airflow_airbyte_ext.text import MAX_MESSAGE, one_line, without_secrets
 
 
 class AirbyteError(Exception):
@@ -61,6 +64,9 @@ class AirbyteError(Exception):
 
     worth_retrying = True
     """Whether the same call may succeed later without anybody changing anything."""
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(one_line(without_secrets(str(message)), MAX_MESSAGE))
 
 
 class AirbyteConfigurationError(AirbyteError):

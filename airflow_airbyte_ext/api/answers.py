@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
+from airflow_airbyte_ext.api.exact_json import EXACTLY, InexactJsonError
 from airflow_airbyte_ext.api.models.base import adapter_of
+from airflow_airbyte_ext.api.models.state import ConnectionState
 from airflow_airbyte_ext.api.refusals import is_html
 from airflow_airbyte_ext.exceptions import AirbyteAnswerError
 
@@ -34,7 +36,14 @@ def read_answer(operation: Operation[Answer], response: Response) -> Answer:
             operation=operation.operation_id,
         )
     try:
-        return _validated(operation, response.json() if response.content else None)
+        exactly = EXACTLY if operation.answer is ConnectionState else {}
+        return _validated(operation, response.json(**exactly) if response.content else None)
+    except InexactJsonError as error:
+        raise AirbyteAnswerError(
+            f"{operation.operation_id}: the state that {_address(response)} answered holds {error}, and so could not "
+            "be kept as it is. No real Airbyte answers such a one: look at what stands between.",
+            operation=operation.operation_id,
+        ) from None
     except (ValueError, RecursionError):
         raise AirbyteAnswerError(
             f"{operation.operation_id}: {_address(response)} answered HTTP {response.status_code} without JSON "

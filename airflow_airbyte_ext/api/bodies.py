@@ -82,7 +82,9 @@ def body_of(
         ) from None
     _check_release(operation, request, release)
     body: dict[str, Any] = _adapter(operation.request).dump_python(
-        request, mode="json", by_alias=True, exclude_unset=True
+        request,
+        by_alias=True,
+        exclude_unset=True,  # the mode for JSON ends at 255 levels
     )
     return body
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.streams import StreamKey, sorted_keys
 from airflow_airbyte_ext.exceptions import AirbyteSnapshotError
+from airflow_airbyte_ext.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,6 +24,9 @@ NOT_SET = "not_set"
 STREAM = "stream"
 GLOBAL = "global"
 LEGACY = "legacy"
+
+# Which part of a ConnectionState belongs to which type.
+_PARTS = {"streamState": STREAM, "globalState": GLOBAL, "state": LEGACY}
 
 
 @dataclass(frozen=True)
@@ -107,7 +111,12 @@ class StateContent:
 
 
 def content_of(state: Mapping[str, Any]) -> StateContent:
-    """Return what a ConnectionState, as Airbyte answers it, says."""
+    """
+    Return what a ConnectionState, as Airbyte answers it, says.
+
+    :raises AirbyteSnapshotError: It is not understood, so that taking it for no state could lose one.
+    """
+    _check_understood(state)
     kind = state.get("stateType") or (LEGACY if state.get("state") is not None else NOT_SET)
     content = StateContent()
     if kind == STREAM:
@@ -136,6 +145,37 @@ def bare_entry(key: StreamKey) -> dict[str, Any]:
 def canonical_json(value: Any) -> bytes:
     """Return JSON with sorted keys, without white space, in ASCII: equal values have equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode()
+
+
+def _check_understood(state: Mapping[str, Any]) -> None:
+    """See to it that a state has a known type, its parts have their shapes, and no part is of another type."""
+    kind = state.get("stateType") or (LEGACY if state.get("state") is not None else NOT_SET)
+    if not isinstance(kind, str) or kind not in (NOT_SET, *_PARTS.values()):
+        raise _not_understood(f"the type {one_line(str(kind), 50)!r}")
+    for part, owner in _PARTS.items():
+        # Airbyte fills the part of the type alone; old releases write the others out as null.
+        if owner != kind and not (state.get(part) is None or (part != "state" and not state[part])):
+            raise _not_understood(f"the type {kind!r}, and a part {part}")
+    part = state.get("globalState") or {}
+    if not isinstance(part, dict):
+        raise _not_understood("a globalState that is no object")
+    rows = part.get("streamStates") if kind == GLOBAL else state.get("streamState")
+    if not all(isinstance(rows or [], list) and _is_row(row) for row in rows or []):
+        raise _not_understood("a row that does not name a stream")
+
+
+def _is_row(row: Any) -> bool:
+    descriptor = row.get("streamDescriptor") if isinstance(row, dict) else None
+    if not isinstance(descriptor, dict) or not isinstance(descriptor.get("name"), str):
+        return False
+    return isinstance(descriptor.get("namespace"), str | None)
+
+
+def _not_understood(what: str) -> AirbyteSnapshotError:
+    return AirbyteSnapshotError(
+        f"The state has {what}, which this release does not understand. It is not taken for no state, which would lose "
+        "it: see whether a later release of this package reads it, and what stands between it and Airbyte."
+    )
 
 
 def _with_rows(kind: str, entries: Any) -> StateContent:

@@ -22,6 +22,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRestoreError,
     AirbyteRestoreRefusedError,
     AirbyteRestoreUnverifiedError,
+    AirbyteSnapshotError,
 )
 from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.jobs.late_state import wait_for_late_state
@@ -236,7 +237,7 @@ class Restorer:
     def _read_back(self, undo: _Undo) -> StateContent:
         try:
             return read_content(self._client, self._connection_id)
-        except AirbyteApiError as error:
+        except (AirbyteApiError, AirbyteSnapshotError) as error:
             raise AirbyteRestoreUnverifiedError(
                 "The state was written and could not be read back, so what Airbyte has now is unknown. "
                 f"{undo.words} {error}",

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext import __version__
 from airflow_airbyte_ext.api.arguments import uuid_argument
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
+from airflow_airbyte_ext.api.exact_json import EXACTLY, InexactJsonError
 from airflow_airbyte_ext.api.known import known_connection
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
@@ -75,7 +76,9 @@ class Snapshot:
     @property
     def id(self) -> str:
         """The snapshot's name: time first, so that a listing is in order, and digest after."""
-        return f"{self.taken_at.astimezone(UTC).strftime(_ID_TIME)}-{self.digest[:_ID_DIGITS]}"
+        taken_at = self.taken_at.astimezone(UTC)
+        # On some systems %Y writes an early year with fewer than four digits.
+        return f"{taken_at.year:04d}{taken_at.strftime(_ID_TIME.removeprefix('%Y'))}-{self.digest[:_ID_DIGITS]}"
 
     def to_bytes(self) -> bytes:
         """Return the file: a JSON document."""
@@ -107,9 +110,10 @@ class Snapshot:
             taken_at = datetime.fromisoformat(document["taken_at"])
             if taken_at.tzinfo is None:
                 raise ValueError("taken_at has no zone")
-            snapshot = cls(taken_at, Origin(**origin), document["state"])
+            _check_origin(origin)
+            snapshot = cls(taken_at.astimezone(UTC), Origin(**origin), document["state"])
             is_whole = snapshot.digest == document["state_sha256"]
-        except (KeyError, TypeError, ValueError, AttributeError, AirbyteError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError, RecursionError, AirbyteError) as error:
             raise AirbyteSnapshotDamagedError(
                 f"{where} lacks a part of a snapshot, or has one of the wrong kind ({error}). Use another snapshot."
             ) from None
@@ -156,10 +160,26 @@ def take_snapshot(
     return Snapshot(taken_at, origin, state.answered)
 
 
+def _check_origin(origin: dict[str, Any]) -> None:
+    """See to it that the fields of an origin are what the format says; each may be null."""
+    for name, value in origin.items():
+        is_right = (
+            isinstance(value, int) and not isinstance(value, bool) if name == "last_job_id" else isinstance(value, str)
+        )
+        if value is not None and not is_right:
+            raise ValueError(f"origin.{name} is of the wrong type")
+
+
 def _document(data: bytes, where: str) -> dict[str, Any]:
     try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
+        document = json.loads(data, **EXACTLY)
+    except RecursionError:
+        raise AirbyteSnapshotDamagedError(
+            f"{where} is nested too deeply to be a state. Use another snapshot."
+        ) from None
+    except InexactJsonError as error:
+        raise AirbyteSnapshotDamagedError(f"{where} holds {error}. Use another snapshot.") from None
+    except ValueError:
         raise AirbyteSnapshotDamagedError(f"{where} is cut off or is not JSON. Use another snapshot.") from None
     if not isinstance(document, dict) or document.get("format") != FORMAT:
         raise AirbyteSnapshotFormatError(f'{where} is not a snapshot: it lacks "format": "{FORMAT}".')

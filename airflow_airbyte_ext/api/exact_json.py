@@ -1,0 +1,36 @@
+"""JSON whose values are to come back unchanged: numbers that Python would round, and what is no JSON, are refused."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any, NoReturn
+
+# Each double is told from its neighbours by 17 digits: no more are written of one.
+MAX_DIGITS = 17
+
+
+class InexactJsonError(ValueError):
+    """A value would not come back as it is."""
+
+
+def exact_float(text: str) -> float:
+    """
+    Return a number that is not whole, as a double.
+
+    :raises InexactJsonError: A double cannot hold it: it is too large, too small, or has too many digits.
+    """
+    value = float(text)
+    exact = Decimal(text)
+    if abs(value) == float("inf") or (value == 0) != (exact == 0):
+        raise InexactJsonError("a number that is beyond what a double can hold")
+    if len(exact.normalize().as_tuple().digits) > MAX_DIGITS and exact != Decimal(value):
+        raise InexactJsonError("a number with more digits than a double can hold")
+    return value
+
+
+def _refuse(name: str) -> NoReturn:
+    raise InexactJsonError(f"{name}, which is not JSON")
+
+
+EXACTLY: dict[str, Any] = {"parse_float": exact_float, "parse_constant": _refuse}
+"""Arguments of `json.loads` that refuse what would not come back as it is."""

@@ -1,0 +1,66 @@
+"""Names and texts from elsewhere, made fit for a message or a log: one line, no control characters, no secrets."""
+
+from __future__ import annotations
+
+import re
+
+MAX_NAME = 200
+MAX_MESSAGE = 8_000
+MASK = "***"
+
+_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<rest>[^\s\"'<>|]+)")
+# A password may hold any character, also a slash that nobody has quoted; a port may not.
+_WITH_PASSWORD = re.compile(r"[^/@]*?:(?!\d{1,5}(?:[/?#]|$)).*@", re.DOTALL)
+_USER = re.compile(r"[^/?#@]*@")
+_SENTENCE_END = re.compile(r"[.,;:!?)\]}]*$")
+
+
+def one_line(text: object, limit: int = MAX_NAME) -> str:
+    """
+    Return a text on one line, without what could steer a terminal or forge a line of a log.
+
+    :param limit: How many characters it has at most; the rest is cut.
+    """
+    text = str(text)
+    if not text.isprintable():
+        text = "".join(map(_fit, text))
+    return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"
+
+
+def without_secrets(text: str) -> str:
+    """Return a text whose URLs have lost their credentials, the values of their queries, and their fragments."""
+    return _URL.sub(_masked_in_text, text) if "://" in text else text
+
+
+def shown_address(address: object) -> str:
+    """Return a path or URL as it may be shown: as `without_secrets`, for a text that is an address and nothing else."""
+    scheme, separator, rest = str(address).partition("://")
+    return one_line(scheme + separator + _masked(scheme, rest) if separator else scheme)
+
+
+def has_password(address: str) -> bool:
+    """Whether a URL holds a password before its host."""
+    _, separator, rest = address.partition("://")
+    return bool(separator) and _WITH_PASSWORD.match(rest) is not None
+
+
+def _fit(char: str) -> str:
+    return char if char.isprintable() else " " if char.isspace() else "\N{REPLACEMENT CHARACTER}"
+
+
+def _masked_in_text(found: re.Match[str]) -> str:
+    rest = found["rest"]
+    end = _SENTENCE_END.search(rest)
+    length = end.start() if end else len(rest)
+    return found["scheme"] + _masked(found["scheme"].removesuffix("://"), rest[:length]) + rest[length:]
+
+
+def _masked(scheme: str, rest: str) -> str:
+    # Before the @ of another scheme stands the id of an Airflow Connection, or a container.
+    user = _WITH_PASSWORD.match(rest) or (_USER.match(rest) if scheme.lower() in ("http", "https") else None)
+    if user:
+        rest = f"{MASK}@{rest[user.end() :]}"
+    rest, mark, _ = rest.partition("#")
+    fragment = f"#{MASK}" if mark else ""
+    rest, mark, _ = rest.partition("?")
+    return rest + (f"?{MASK}" if mark else "") + fragment
