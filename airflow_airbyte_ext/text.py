@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 MAX_NAME = 200
+MAX_ADDRESS = 4_096
 MAX_MESSAGE = 8_000
 MASK = "***"
 
@@ -35,13 +36,19 @@ def without_secrets(text: str) -> str:
 def shown_address(address: object) -> str:
     """Return a path or URL as it may be shown: as `without_secrets`, for a text that is an address and nothing else."""
     scheme, separator, rest = str(address).partition("://")
-    return one_line(scheme + separator + _masked(scheme, rest) if separator else scheme)
+    return one_line(scheme + separator + _masked(scheme, rest) if separator else scheme, MAX_ADDRESS)
+
+
+def without_password(address: str) -> str:
+    """Return a path or URL that leads to the same place, without the password before its host."""
+    scheme, separator, rest = address.partition("://")
+    found = _WITH_PASSWORD.match(rest) if separator else None
+    return f"{scheme}://{MASK}@{rest[found.end() :]}" if found else address
 
 
 def has_password(address: str) -> bool:
     """Whether a URL holds a password before its host."""
-    _, separator, rest = address.partition("://")
-    return bool(separator) and _WITH_PASSWORD.match(rest) is not None
+    return without_password(address) != address
 
 
 def _fit(char: str) -> str:

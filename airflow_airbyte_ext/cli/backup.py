@@ -10,6 +10,7 @@ from airflow_airbyte_ext.cli.codes import Exit, explain, overall
 from airflow_airbyte_ext.cli.describe import failure_document, ref_document
 from airflow_airbyte_ext.cli.parallel import run_all
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
+from airflow_airbyte_ext.text import without_password
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.cli.context import Context
@@ -54,7 +55,7 @@ def run(context: Context) -> Exit:
     context.output.table(("CONNECTION", "NAME", "STREAMS", "RESULT"), rows)
     for outcome in outcomes if len(ids) == 1 else ():
         if isinstance(outcome, Saved) and outcome.ref:
-            context.output.line(f"Snapshot {outcome.ref.id} at {outcome.ref.path}")
+            context.output.line(f"Snapshot {outcome.ref.id} at {without_password(outcome.ref.path)}")
     _sum_up(context, outcomes, context.clock.monotonic() - started)
     for one, (name, error) in failures.items():
         if isinstance(error, Exception):
@@ -99,4 +100,4 @@ def _row(connection_id: str, name: str | None, outcome: Saved | Exception) -> tu
 def _sum_up(context: Context, outcomes: list[Saved | Exception], seconds: float) -> None:
     words = ["failed" if isinstance(outcome, Exception) else outcome.result for outcome in outcomes]
     counts = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words))
-    context.output.note(f"{counts}, in {seconds:.1f} s, to {context.store.root}")
+    context.output.note(f"{counts}, in {seconds:.1f} s, to {context.store.name}")

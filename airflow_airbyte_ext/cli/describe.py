@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
 from airflow_airbyte_ext.cli.codes import code_of, explain
+from airflow_airbyte_ext.text import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +24,7 @@ def ref_document(ref: SnapshotRef) -> dict[str, Any]:
     return {
         "id": ref.id,
         "connection_id": ref.connection_id,
-        "path": ref.path,
+        "path": without_password(ref.path),
         "taken_at": ref.taken_at.isoformat(),
         "digest": ref.digest,
         "safety": ref.safety,
@@ -35,7 +36,7 @@ def failure_document(error: Exception | None) -> dict[str, Any]:
     if error is None:
         return {}
     safety = getattr(error, "safety_snapshot", None)
-    more = {"safety_snapshot_path": safety} if safety else {}
+    more = {"safety_snapshot_path": without_password(safety)} if safety else {}
     return {"error": {"type": type(error).__name__, "message": explain(error), "exit_code": code_of(error), **more}}
 
 

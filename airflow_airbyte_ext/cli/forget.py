@@ -89,4 +89,4 @@ def _show(context: Context, found: dict[str, list[Decision] | Exception]) -> Non
         context.output.table(("SNAPSHOT", "RESULT", "WHY"), rows)
         words += [word for _, word, _ in rows]
     counts = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words)) or "There are no snapshots"
-    context.output.note(f"{counts} in {context.store.root}")
+    context.output.note(f"{counts} in {context.store.name}")

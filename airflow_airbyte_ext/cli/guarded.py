@@ -15,6 +15,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRestoreUnverifiedError,
 )
 from airflow_airbyte_ext.snapshots.restore import Restorer
+from airflow_airbyte_ext.text import without_password
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -168,14 +169,14 @@ def _way_back(context: Context, connection_id: str, snapshot: str) -> str:
     given = context.options
     settings = context.client.settings
     options = {
-        "--store": str(context.store.root),
+        "--store": without_password(str(context.store.root)),
         "--url": settings.base_url,
         "--auth": given.auth,
         "--username": given.username,
         "--client-id": getattr(given, "client_id", None),
         "--key-file": getattr(given, "key_file", None),
         "--connection": connection_id,
-        "--snapshot": snapshot,
+        "--snapshot": without_password(snapshot),
     }
     return "airbyte-state restore " + " ".join(
         f"{name} {shlex.quote(str(text))}" for name, text in options.items() if text

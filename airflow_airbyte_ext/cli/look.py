@@ -20,6 +20,7 @@ from airflow_airbyte_ext.cli.describe import (
 )
 from airflow_airbyte_ext.snapshots.diff import diff
 from airflow_airbyte_ext.snapshots.snapshot import Snapshot, take_snapshot
+from airflow_airbyte_ext.text import without_password
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.cli.context import Context
@@ -36,13 +37,13 @@ def list_snapshots(context: Context) -> Exit:
     context.output.document(
         {
             "command": "list",
-            "store": str(store.root),
+            "store": store.name,
             "connections": [_listed(one, origins[one], refs) for one, refs in found.items()],
             "exit_code": Exit.DONE,
         }
     )
     if not any(found.values()):
-        context.output.note(f"There are no such snapshots in {store.root}.")
+        context.output.note(f"There are no such snapshots in {store.name}.")
     elif context.options.connection:
         for one, refs in found.items():
             _show_snapshots(context, one, origins[one], refs)
@@ -160,7 +161,7 @@ def _show_facts(context: Context, snapshot: Snapshot, ref: SnapshotRef | None) -
     origin = snapshot.origin
     facts = {
         "Snapshot": ref.id if ref else "none: the state that Airbyte has now",
-        "File": ref.path if ref else None,
+        "File": without_password(ref.path) if ref else None,
         "Taken": f"{moment(snapshot.taken_at)} UTC, {age(context.now() - snapshot.taken_at)}",
         "Connection": " ".join(filter(None, (origin.connection_id, origin.connection_name))),
         "Workspace": origin.workspace_id,

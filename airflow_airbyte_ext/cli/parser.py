@@ -82,6 +82,9 @@ def _command(commands: Any, name: str, about: str, *, module: str, function: str
     store = command.add_argument_group("store")
     store.add_argument("--store", metavar="PATH", help="where snapshots live: a folder, s3://bucket/path, ...")
     store.add_argument("--key-file", metavar="FILE", help="Fernet keys, one a line (- for stdin)")
+    store.add_argument(
+        "--allow-plain", action="store_true", help="with keys, also read snapshots that are not encrypted"
+    )
     _add_airbyte(command)
     return command
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,8 +11,10 @@ from airflow_airbyte_ext.api.airflow_connection import settings_of
 from airflow_airbyte_ext.api.settings import ClientSettings
 from airflow_airbyte_ext.cli.airflow_connection import parse_airflow_connection
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+from airflow_airbyte_ext.snapshots.files import check_private
 from airflow_airbyte_ext.snapshots.packing import Packing
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
+from airflow_airbyte_ext.text import shown_address
 
 if TYPE_CHECKING:
     import argparse
@@ -32,6 +35,7 @@ ENVIRONMENT = {
     "timeout": "AIRBYTE_TIMEOUT",
 }
 _OPTIONS = ("auth", "username", "client_id", "verify", "timeout")
+MAX_SECRET = 64 * 1024
 _SECRETS = ("password", "client_secret", "token")
 
 
@@ -43,6 +47,12 @@ def client_settings(options: argparse.Namespace, environment: Mapping[str, str])
     """
     given = _given(options)
     if name := _airflow_variable(options, environment):
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+            # Not repeated: it may be the Connection itself, with its password.
+            raise AirbyteConfigurationError(
+                "--airflow-conn-env is not the name of a variable. Put the Airflow Connection into a variable, and give "
+                "the variable's name."
+            )
         if not environment.get(name):
             raise AirbyteConfigurationError(f"{name} is not set. Name a variable that holds an Airflow Connection.")
         return settings_of(parse_airflow_connection(environment[name], name=name), name=name, **given)
@@ -66,11 +76,14 @@ def snapshot_store(options: argparse.Namespace, environment: Mapping[str, str]) 
     if not root:
         raise AirbyteConfigurationError(f"Which store? Give --store, or set {STORE}: a folder, or s3://bucket/airbyte.")
     keys = _text_of(options.key_file, "--key-file") if options.key_file else environment.get(KEYS)
-    packing = Packing.with_keys(",".join((keys or "").split()), compress=getattr(options, "compress", False))
+    packing = Packing.with_keys(
+        ",".join((keys or "").split()), compress=getattr(options, "compress", False), allow_plain=options.allow_plain
+    )
     try:
-        return SnapshotStore(root, packing=packing)
+        # Whoever has this shell may read the file anyway.
+        return SnapshotStore(root, packing=packing, allow_any_path=True)
     except (ValueError, ImportError, OSError) as error:
-        raise AirbyteConfigurationError(f"The store {root} cannot be used: {error}") from None
+        raise AirbyteConfigurationError(f"The store {shown_address(root)} cannot be used: {error}") from None
 
 
 def _airflow_variable(options: argparse.Namespace, environment: Mapping[str, str]) -> str | None:
@@ -90,11 +103,21 @@ def _given(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _text_of(path: str, option: str) -> str:
+    """Return what a file with a secret holds. Its path is not repeated in errors: it may be the secret itself."""
     try:
-        text = sys.stdin.read() if path == "-" else Path(path).read_text()
-    except (OSError, UnicodeDecodeError) as error:
+        if path == "-":
+            text = sys.stdin.read(MAX_SECRET + 1)
+        else:
+            check_private(Path(path))
+            with Path(path).open() as file:
+                text = file.read(MAX_SECRET + 1)
+    except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
-        raise AirbyteConfigurationError(f"{option}: {path} cannot be read: {reason}.") from None
+        raise AirbyteConfigurationError(
+            f"{option}: the file cannot be read: {reason}. Give the path of a file that holds the secret, not the secret."
+        ) from None
+    if len(text) > MAX_SECRET:
+        raise AirbyteConfigurationError(f"{option}: the file is too large for a secret.")
     if not text.strip():
-        raise AirbyteConfigurationError(f"{option}: {path} is empty.")
+        raise AirbyteConfigurationError(f"{option}: the file is empty.")
     return text.strip()

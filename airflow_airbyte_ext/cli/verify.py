@@ -12,6 +12,7 @@ from airflow_airbyte_ext.cli.parallel import run_all
 from airflow_airbyte_ext.exceptions import AirbyteSnapshotDamagedError, AirbyteSnapshotNotFoundError
 from airflow_airbyte_ext.snapshots.diff import StateDiff, diff
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
+from airflow_airbyte_ext.text import without_password
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.cli.context import Context
@@ -47,7 +48,7 @@ def run(context: Context) -> Exit:
     context.check_settings(airbyte=context.options.against_airbyte)
     origins, options = in_store(context), context.options
     if not origins:
-        raise AirbyteSnapshotNotFoundError(f"{context.store.root} has no such snapshots: there is nothing to verify.")
+        raise AirbyteSnapshotNotFoundError(f"{context.store.name} has no such snapshots: there is nothing to verify.")
     ids = list(origins)
     with context.output.progress("Verifying", len(ids)) as one_done:
         outcomes = run_all(ids, lambda one: _check(context, one), parallel=options.parallel, one_done=one_done)
@@ -69,7 +70,7 @@ def _check(context: Context, connection_id: str) -> Checked:
     store = context.store
     refs = [*store.snapshots(connection_id), *store.snapshots(connection_id, safety=True)]
     if not refs:
-        raise AirbyteSnapshotNotFoundError(f"{store.root} has no snapshot of connection {connection_id}.")
+        raise AirbyteSnapshotNotFoundError(f"{store.name} has no snapshot of connection {connection_id}.")
     checked: list[tuple[SnapshotRef, Exception | None]] = []
     latest: Snapshot | None = None
     for ref in refs:
@@ -88,7 +89,7 @@ def _check(context: Context, connection_id: str) -> Checked:
 def _check_place(ref: SnapshotRef, snapshot: Snapshot) -> None:
     if (ref.id, ref.connection_id) != (snapshot.id, snapshot.origin.connection_id):
         raise AirbyteSnapshotDamagedError(
-            f"{ref.path} was renamed or moved: it is snapshot {snapshot.id} of {snapshot.origin.connection_id}."
+            f"{without_password(ref.path)} was renamed or moved: it is snapshot {snapshot.id} of {snapshot.origin.connection_id}."
         )
 
 

@@ -23,6 +23,7 @@ from airflow_airbyte_ext.connections.target import (
     resolve_connection,
     text_argument,
 )
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
@@ -177,7 +178,11 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
     :param if_stream_missing: What to do about streams that get a state which no sync would use, since they are not in
         the connection's catalog, not selected, or read with full refresh: "warn" or "fail". (templated)
     :param encryption_key: Where the key lies that snapshots are encrypted with: "variable:NAME" or "connection:ID".
-        (templated)
+        Then a snapshot that is not encrypted is refused. (templated)
+    :param allow_plain: With `encryption_key`, restore a snapshot from before the encryption nevertheless, where
+        `snapshot` names it by its id or path.
+    :param allow_any_path: Let `snapshot` be the path of any file that the worker can read, and not only of one in
+        `store` or `backup_to`. Whoever may trigger the DAG may then have any such file restored.
     """
 
     template_fields: Sequence[str] = (
@@ -230,6 +235,8 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
         wait_timeout: float | timedelta | None = None,
         if_stream_missing: str = "warn",
         encryption_key: str | None = None,
+        allow_plain: bool = False,
+        allow_any_path: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -251,12 +258,13 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
         self.wait_timeout = wait_timeout
         self.if_stream_missing = if_stream_missing
         self.encryption_key = encryption_key
+        self.allow_plain = allow_plain
+        self.allow_any_path = allow_any_path
         self.check_parsed()
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Find the snapshot, check, keep the state before, write, read back, and compare."""
         from airflow_airbyte_ext.api.clock import SystemClock
-        from airflow_airbyte_ext.operators.store import open_store
         from airflow_airbyte_ext.snapshots.restore import Restorer, check_origin
 
         with failing_at_once_where_retries_are_pointless():
@@ -264,13 +272,14 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             self._id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
             owner = self._snapshot_of or self._id
-            store = open_store(self.store, encryption_key=self.encryption_key)
-            snapshot = store.read(store.find(owner, self._wanted()))
+            store = self._open(self.store)
+            backup_store = self._open(self.backup_to) if self.backup_to else store
+            snapshot = _find_in(store, backup_store, owner, self._wanted())
             check_origin(snapshot, owner)
             self.log.info("Restoring snapshot %s to connection %s", snapshot.id, self._id)
             restorer = Restorer(
                 client,
-                open_store(self.backup_to, encryption_key=self.encryption_key) if self.backup_to else store,
+                backup_store,
                 self._id,
                 clock=SystemClock(),
                 if_running=self.if_running,
@@ -287,8 +296,26 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
         self._is_dry = flag_argument("dry_run", self.dry_run)
         self._wait_timeout = None if self.wait_timeout is None else seconds_argument("wait_timeout", self.wait_timeout)
 
+    def _open(self, address: str) -> SnapshotStore:
+        from airflow_airbyte_ext.operators.store import open_store
+
+        return open_store(
+            address,
+            encryption_key=self.encryption_key,
+            allow_plain=self.allow_plain,
+            allow_any_path=self.allow_any_path,
+        )
+
     def _wanted(self) -> str:
-        return str(self.snapshot["path"] if isinstance(self.snapshot, Mapping) else self.snapshot)
+        """Return the text that says which snapshot is meant; a backup's reference names its path."""
+        wanted = self.snapshot.get("path") if isinstance(self.snapshot, Mapping) else self.snapshot
+        if isinstance(wanted, str) and wanted.strip():
+            return wanted
+        given = "an object without path" if isinstance(self.snapshot, Mapping) else f"of type {type(wanted).__name__}"
+        raise AirbyteConfigurationError(
+            f'snapshot is {given if wanted != "" else "empty"}; give "latest", an id, a path, a time, or what a backup '
+            "returned. If it is templated, look at what the template rendered to."
+        )
 
     def _target(self, snapshot: Snapshot, client: AirbyteClient) -> Any:
         """Return the function that says what the state is to be."""
@@ -324,6 +351,13 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
             "written": result.safety is not None,
             "changes": [{"stream": part.name, "change": part.change, "keys": list(part.keys)} for part in changes],
         }
+
+
+def _find_in(store: SnapshotStore, backup_store: SnapshotStore, connection_id: str, which: str) -> Snapshot:
+    """Return a snapshot of the store; a path may also be one of the store where the state before a restore goes."""
+    is_there = "/" in which and backup_store is not store and not store.holds(which) and backup_store.holds(which)
+    place = backup_store if is_there else store
+    return place.read(place.find(connection_id, which))
 
 
 def _reference(ref: SnapshotRef, digest: str, *, unchanged: bool) -> dict[str, Any]:

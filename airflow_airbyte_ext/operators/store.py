@@ -2,17 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from airflow.providers.common.compat.sdk import BaseHook, ObjectStoragePath, Variable
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+from airflow_airbyte_ext.text import has_password, one_line, shown_address
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.snapshots.store import SnapshotStore
 
+_A_KEY = re.compile(r"[A-Za-z0-9_-]{43}=")
 
-def open_store(address: str, *, encryption_key: str | None = None, compress: bool = False) -> SnapshotStore:
+
+def open_store(
+    address: str,
+    *,
+    encryption_key: str | None = None,
+    compress: bool = False,
+    allow_plain: bool = False,
+    allow_any_path: bool = False,
+) -> SnapshotStore:
     """
     Return the store at an address.
 
@@ -20,15 +31,24 @@ def open_store(address: str, *, encryption_key: str | None = None, compress: boo
     :param encryption_key: Where the Fernet keys lie: "variable:NAME", or "connection:ID" for a Connection's password.
         Several keys are separated by commas, the newest first.
     :param compress: Whether new snapshots are compressed.
+    :param allow_plain: Whether, with a key, snapshots that are not encrypted may be read.
+    :param allow_any_path: Whether a snapshot may be the path of a file outside of the store.
     :raises AirbyteConfigurationError: The address is empty, or there is no key where it should be.
     """
     from airflow_airbyte_ext.snapshots.packing import Packing
-    from airflow_airbyte_ext.snapshots.store import SnapshotStore
+    from airflow_airbyte_ext.snapshots.store import SnapshotStore, check_address
 
     if not address or address == "None":
         raise AirbyteConfigurationError(f"The store is {address!r}; give a path, such as s3://conn_id@bucket/airbyte.")
-    packing = Packing.with_keys(_keys(encryption_key), compress=compress)
-    return SnapshotStore(ObjectStoragePath(address), packing=packing)
+    check_address(address)
+    if has_password(address):
+        raise AirbyteConfigurationError(
+            f"The store {shown_address(address)} holds a password, which now stands in the task's rendered templates: "
+            "change it. Keep the new one in an Airflow Connection, and give that one's id, as in "
+            "s3://conn_id@bucket/airbyte."
+        )
+    packing = Packing.with_keys(_keys(encryption_key), compress=compress, allow_plain=allow_plain)
+    return SnapshotStore(ObjectStoragePath(address), packing=packing, allow_any_path=allow_any_path)
 
 
 def key_argument(name: str, value: object) -> tuple[str, str]:
@@ -37,9 +57,15 @@ def key_argument(name: str, value: object) -> tuple[str, str]:
 
     :raises AirbyteConfigurationError: It is none that is known.
     """
-    kind, _, place = str(value).partition(":")
-    if kind not in ("variable", "connection") or not place:
-        raise AirbyteConfigurationError(f'{name} is {value!r}; give "variable:NAME" or "connection:ID".')
+    where = str(value)
+    kind, _, place = where.partition(":")
+    if kind not in ("variable", "connection") or not place or _A_KEY.search(where):
+        # Not repeated: it may be the key.
+        raise AirbyteConfigurationError(
+            f'{name} does not say where the key lies; give "variable:NAME" or "connection:ID". If it is the key '
+            "itself, that now stands in the DAG and in the task's rendered templates: make a new key, keep it in a "
+            "Variable with the old one behind it, take new backups, and forget the snapshots of the old one."
+        )
     return kind, place
 
 
@@ -49,5 +75,5 @@ def _keys(where: str | None) -> str | None:
     kind, name = key_argument("encryption_key", where)
     keys = Variable.get(name, None) if kind == "variable" else BaseHook.get_connection(name).password
     if not keys:
-        raise AirbyteConfigurationError(f"encryption_key {where!r} names a place that holds no key.")
+        raise AirbyteConfigurationError(f"encryption_key {one_line(where)!r} names a place that holds no key.")
     return str(keys)

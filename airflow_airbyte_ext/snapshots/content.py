@@ -156,10 +156,10 @@ def _check_understood(state: Mapping[str, Any]) -> None:
         # Airbyte fills the part of the type alone; old releases write the others out as null.
         if owner != kind and not (state.get(part) is None or (part != "state" and not state[part])):
             raise _not_understood(f"the type {kind!r}, and a part {part}")
-    part = state.get("globalState") or {}
-    if not isinstance(part, dict):
+    whole = state.get("globalState") or {}
+    if not isinstance(whole, dict):
         raise _not_understood("a globalState that is no object")
-    rows = part.get("streamStates") if kind == GLOBAL else state.get("streamState")
+    rows = whole.get("streamStates") if kind == GLOBAL else state.get("streamState")
     if not all(isinstance(rows or [], list) and _is_row(row) for row in rows or []):
         raise _not_understood("a row that does not name a stream")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import re
 import zlib
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteSnapshotDamagedError,
     AirbyteSnapshotKeyError,
 )
+from airflow_airbyte_ext.snapshots.files import MAX_BYTES, check_size
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -30,11 +32,14 @@ class Packing:
 
     :param compress: With gzip.
     :param keys: Fernet keys: the first encrypts, and each may decrypt, so that keys can be rotated as Airflow does it.
+        With keys, bytes that are not encrypted are refused: anybody who can write to the store can have put them there.
+    :param allow_plain: Take such bytes nevertheless: for snapshots from before the encryption.
     :raises AirbyteConfigurationError: A key is not a Fernet key.
     """
 
     compress: bool = False
     keys: Sequence[str] = field(default=(), repr=False)
+    allow_plain: bool = False
 
     def __post_init__(self) -> None:
         for key in self.keys:
@@ -46,9 +51,9 @@ class Packing:
                 ) from None
 
     @classmethod
-    def with_keys(cls, keys: str | None, *, compress: bool = False) -> Packing:
+    def with_keys(cls, keys: str | None, *, compress: bool = False, allow_plain: bool = False) -> Packing:
         """Take keys as Airflow writes them: separated by commas, the newest first."""
-        return cls(compress, tuple(key.strip() for key in (keys or "").split(",") if key.strip()))
+        return cls(compress, tuple(key.strip() for key in (keys or "").split(",") if key.strip()), allow_plain)
 
     @property
     def suffix(self) -> str:
@@ -65,15 +70,22 @@ class Packing:
         """
         Return the bytes that were packed, by whichever packing.
 
-        :raises AirbyteSnapshotKeyError: The bytes are encrypted, and no key opens them.
-        :raises AirbyteSnapshotDamagedError: The compressed bytes are cut off or changed.
+        :raises AirbyteSnapshotKeyError: The bytes are encrypted, and no key opens them; or they are not, and there are
+            keys.
+        :raises AirbyteSnapshotDamagedError: The compressed bytes are cut off or changed, or are too many when unpacked.
         """
         if data.startswith(_FERNET_MAGIC):
             data = self._decrypt(data, where)
+        elif self.keys and not self.allow_plain:
+            raise AirbyteSnapshotKeyError(
+                f"{where} is not encrypted, and a key was given: anybody who can write to the store can have put it "
+                "there. Use an encrypted snapshot, or, for one from before the encryption, allow plain files "
+                "(allow_plain=True, --allow-plain)."
+            )
         if not data.startswith(_GZIP_MAGIC):
             return data
         try:
-            return gzip.decompress(data)
+            return _gunzip(data, where)
         except (OSError, EOFError, zlib.error) as error:
             raise AirbyteSnapshotDamagedError(
                 f"{where} is cut off or damaged ({error}). Use another snapshot."
@@ -88,3 +100,11 @@ class Packing:
             raise AirbyteSnapshotKeyError(
                 f"No key that was given opens {where}: it was written with another one, or the file is damaged."
             ) from None
+
+
+def _gunzip(data: bytes, where: str) -> bytes:
+    """Unpack no more than a snapshot may have: some bytes can stand for gigabytes."""
+    with gzip.GzipFile(fileobj=io.BytesIO(data)) as file:
+        unpacked = file.read(MAX_BYTES + 1)
+    check_size(len(unpacked), MAX_BYTES, where)
+    return unpacked

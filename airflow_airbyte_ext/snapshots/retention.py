@@ -107,7 +107,7 @@ def forget(
     decisions = [
         decision
         for safety in (False, True)
-        for decision in decide(store.snapshots(connection_id, safety=safety), retention, now=now)
+        for decision in _decide_apart(store.snapshots(connection_id, safety=safety), retention, now=now)
     ]
     forgotten = [decision.ref for decision in decisions if not decision.keep]
     if forgotten and not dry_run:
@@ -115,6 +115,12 @@ def forget(
     for ref in forgotten if not dry_run else ():
         store.delete(ref)
     return decisions
+
+
+def _decide_apart(refs: Sequence[SnapshotRef], retention: Retention, *, now: datetime) -> list[Decision]:
+    """Decide so that a plain file, which anybody may have put there, never pushes an encrypted one out."""
+    encrypted = {one.ref: one for one in decide([ref for ref in refs if ref.is_encrypted], retention, now=now)}
+    return [encrypted.get(one.ref, one) for one in decide(refs, retention, now=now)]
 
 
 def _check_newest(store: SnapshotStore, connection_id: str) -> None:

@@ -9,7 +9,6 @@ import re
 import secrets
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from upath import UPath
@@ -19,16 +18,20 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteError,
     AirbyteSnapshotDamagedError,
+    AirbyteSnapshotError,
     AirbyteSnapshotFormatError,
     AirbyteSnapshotKeyError,
     AirbyteSnapshotNotFoundError,
     AirbyteSnapshotStoreError,
 )
+from airflow_airbyte_ext.snapshots.files import MAX_BYTES, check_folder, local_path, read_bytes
 from airflow_airbyte_ext.snapshots.packing import Packing
 from airflow_airbyte_ext.snapshots.snapshot import Snapshot, id_time
+from airflow_airbyte_ext.text import has_password, one_line, shown_address
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _FILE = re.compile(r"(?P<id>\d{8}T\d{12}Z-[0-9a-f]{12})\.json(?:\.gz)?(?:\.fernet)?")
 log = logging.getLogger(__name__)
@@ -59,6 +62,11 @@ class SnapshotRef:
         return id_time(self.id)
 
     @property
+    def is_encrypted(self) -> bool:
+        """Whether its name says that it is encrypted."""
+        return self.path.endswith(".fernet")
+
+    @property
     def digest(self) -> str:
         """The first twelve digits of the SHA-256 of the state's content."""
         return self.id.rpartition("-")[2]
@@ -70,21 +78,43 @@ class SnapshotStore:
 
     :param root: A folder: a local path, or any address that fsspec understands (`s3://bucket/airbyte`), or a path
         object such as Airflow's ObjectStoragePath.
-    :param packing: Whether files are compressed and encrypted; reading takes every kind.
-    :raises AirbyteConfigurationError: The address is of an unknown kind.
+    :param packing: Whether files are compressed and encrypted; reading takes every kind, but see `Packing`.
+    :param allow_any_path: Let `find` take the path of a file that is not in this store.
+    :raises AirbyteConfigurationError: The address is empty, of an unknown kind, or a chain of stores.
     """
 
-    def __init__(self, root: Any, *, packing: Packing | None = None) -> None:
+    def __init__(self, root: Any, *, packing: Packing | None = None, allow_any_path: bool = False) -> None:
         self._packing = packing or Packing()
+        self._allow_any_path = allow_any_path
         self.root: Any = root
+        check_address(str(root))
         try:
             self.root = UPath(root) if isinstance(root, str | os.PathLike) else root
             _ = self.root.fs
         except (ValueError, ImportError) as error:
             raise AirbyteConfigurationError(
-                f"The store {root} is of a kind that cannot be used here: {error}. Check the address, and whether the "
+                f"The store {self.name} is of a kind that cannot be used here: {self._reason(error)}. Check the address, and whether the "
                 "package for such stores is installed."
             ) from None
+
+    @property
+    def name(self) -> str:
+        """The store's address, as it may be shown."""
+        return shown_address(self.root)
+
+    def holds(self, path: str) -> bool:
+        """Whether a path is one of a file below this store's root, wherever links lead."""
+        scheme, separator, _ = path.partition("://")
+        root = local_path(self.root)
+        if root is None:
+            base = str(self.root).rstrip("/") + "/"
+            below = path.removeprefix(base)
+            return below != path and not {"", ".", ".."} & set(below.split("/"))
+        if separator and scheme not in ("file", "local"):
+            return False
+        with self._explained("read"):
+            place = os.path.realpath(local_path(self._at(path)) or "")
+            return place.startswith(os.path.realpath(root).rstrip("/") + "/")
 
     def write(self, snapshot: Snapshot, *, safety: bool = False) -> SnapshotRef:
         """
@@ -94,20 +124,28 @@ class SnapshotStore:
             that was cut off can be run again.
 
         :raises AirbyteSnapshotStoreError: The store cannot be written.
+        :raises AirbyteSnapshotError: The state is not understood, or larger than a snapshot may be.
         """
         folder = self._folder(snapshot.origin.connection_id, safety)
         path = folder / f"{snapshot.id}.json{self._packing.suffix}"
-        data = self._packing.pack(snapshot.to_bytes())
+        data = snapshot.to_bytes()
+        packed = self._packing.pack(data)
+        if max(len(data), len(packed)) > MAX_BYTES:
+            raise AirbyteSnapshotError(
+                f"The state of connection {snapshot.origin.connection_id} is larger than the {MAX_BYTES // 1024**2} MiB "
+                "that a snapshot may have, and was not kept."
+            )
+        self._check_folders(folder)
         latest = None if self._packing.keys else self.latest(snapshot.origin.connection_id)
-        if latest and latest.path.endswith(".fernet"):
+        if latest and latest.is_encrypted:
             log.warning("Snapshot %s is written without encryption, and the one before has it.", snapshot.id)
         with self._explained("written"):
-            if local := _local(path):
-                _write_local(local, data)
+            if local := local_path(path):
+                _write_local(local, packed)
             else:
                 # An object appears when it is closed, whole. Equal names have equal content.
                 with path.open("wb") as file:
-                    file.write(data)
+                    file.write(packed)
         return SnapshotRef(snapshot.id, snapshot.origin.connection_id, str(path), safety)
 
     def read(self, ref: SnapshotRef) -> Snapshot:
@@ -120,16 +158,17 @@ class SnapshotStore:
         :raises AirbyteSnapshotKeyError: It is encrypted, and the key does not open it.
         :raises AirbyteSnapshotStoreError: The store cannot be read.
         """
-        with self._explained("read"):
+        where = shown_address(ref.path)
+        with self._explained("read", where):
             try:
-                data = self._at(ref.path).read_bytes()
+                data = read_bytes(self._at(ref.path))
             except FileNotFoundError:
-                raise AirbyteSnapshotNotFoundError(f"There is no snapshot at {ref.path} any more.") from None
-        snapshot = Snapshot.from_bytes(self._packing.unpack(data, where=ref.path), where=ref.path)
+                raise AirbyteSnapshotNotFoundError(f"There is no snapshot at {where} any more.") from None
+        snapshot = Snapshot.from_bytes(self._packing.unpack(data, where=where), where=where)
         named = _FILE.fullmatch(ref.path.rpartition("/")[2])
         if named and named["id"] != snapshot.id:
             raise AirbyteSnapshotDamagedError(
-                f"{ref.path} holds snapshot {snapshot.id}, which its name does not say. Give it its own name back."
+                f"{where} holds snapshot {snapshot.id}, which its name does not say. Give it its own name back."
             )
         return snapshot
 
@@ -147,12 +186,14 @@ class SnapshotStore:
         """Return the ids of the connections that have snapshots."""
         with self._explained("read"):
             self._forget_listings()
-            names = [path.name for path in self.root.iterdir()] if self.root.exists() else []
+            # A file under the name of a connection is none, and must not stop the others.
+            paths = list(self.root.iterdir()) if self.root.exists() else []
+            names = [path.name for path in paths if (local := local_path(path)) is None or local.is_dir()]
         return sorted(name for name in names if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", name))
 
     def latest(self, connection_id: str) -> SnapshotRef | None:
-        """Return a connection's newest snapshot; None where it has none."""
-        return max(self.snapshots(connection_id), default=None)
+        """Return a connection's newest snapshot, and with keys the newest encrypted one; None where it has none."""
+        return max(self._trusted(self.snapshots(connection_id)), default=None)
 
     def latest_like(self, snapshot: Snapshot) -> SnapshotRef | None:
         """Return the newest snapshot of the same connection if it says the same, and can be read; else None."""
@@ -172,38 +213,62 @@ class SnapshotStore:
         Return the snapshot that is meant.
 
         :param which: "latest"; an id, or the beginning of one that no other shares; the path of a file; or a time in
-            ISO 8601, which means the newest snapshot that had been taken by then (in UTC where it names no zone).
+            ISO 8601, which means the newest snapshot that had been taken by then (in UTC where it names no zone). With
+            keys, "latest" and times mean encrypted snapshots alone.
         :raises AirbyteSnapshotNotFoundError: There is none like that, or more than one.
+        :raises AirbyteConfigurationError: A path leads out of the store, and that is not allowed.
         """
         match = _FILE.fullmatch(which.rpartition("/")[2])
         if "/" in which:
+            self._check_path(which)
             snapshot_id = match["id"] if match else self.read(SnapshotRef(which, connection_id, which)).id
             return SnapshotRef(snapshot_id, connection_id, which)
         which = match["id"] if match else which
-        refs = self.snapshots(connection_id)
+        every = self.snapshots(connection_id)
+        refs = self._trusted(every)
         if which == LATEST:
-            return self._one(refs[-1:], which, connection_id)
-        everything = [*refs, *self.snapshots(connection_id, safety=True)]
-        # One snapshot may lie there twice, plain and packed.
+            return self._one(refs[-1:], which, connection_id, plain=len(every))
+        everything = [*every, *self.snapshots(connection_id, safety=True)]
+        # One snapshot may lie there twice, plain and packed: the last of a name is the encrypted one.
+        everything.sort(key=lambda ref: ref.is_encrypted)
         by_id = {ref.id: ref for ref in everything if which and ref.id.startswith(which)}
         if by_id:
             return self._one(list(by_id.values()), which, connection_id)
         moment = _moment(which)
         by_time = [ref for ref in refs if moment is not None and ref.taken_at <= moment]
-        return self._one(by_time[-1:], which, connection_id)
+        return self._one(by_time[-1:], which, connection_id, plain=len(every) if moment else 0)
 
-    def _one(self, refs: list[SnapshotRef], which: str, connection_id: str) -> SnapshotRef:
+    def _trusted(self, refs: list[SnapshotRef]) -> list[SnapshotRef]:
+        """Return what may be taken without being named: with keys, a plain file may be anybody's."""
+        return [ref for ref in refs if ref.is_encrypted or not self._packing.keys]
+
+    def _check_path(self, path: str) -> None:
+        if not self._allow_any_path and not self.holds(path):
+            raise AirbyteConfigurationError(
+                f"The snapshot {shown_address(path)} is not in the store {self.name}. Give the path of a snapshot in it, "
+                "or, where whoever names it may have any file read, allow that in the DAG (allow_any_path=True)."
+            )
+
+    def _one(self, refs: list[SnapshotRef], which: str, connection_id: str, *, plain: int = 0) -> SnapshotRef:
         if len(refs) == 1:
             return refs[0]
         if refs:
             ids = ", ".join(ref.id for ref in refs[:5])
             raise AirbyteSnapshotNotFoundError(f"{which!r} begins {len(refs)} snapshots: {ids}. Give more of the id.")
+        if plain and self._packing.keys:
+            raise AirbyteSnapshotNotFoundError(
+                f"{self.name} has no encrypted snapshot {one_line(which)!r} of connection {connection_id}, and a key was "
+                "given: a plain one may be anybody's. Take a backup with the key, or name the plain one by its id and "
+                "allow it (allow_plain=True, --allow-plain)."
+            )
         raise AirbyteSnapshotNotFoundError(
-            f"{self.root} has no snapshot {which!r} of connection {connection_id}. List what there is, or take one."
+            f"{self.name} has no snapshot {one_line(which)!r} of connection {connection_id}. List what there is, or take "
+            "one."
         )
 
     def _files(self, connection_id: str, safety: bool) -> Iterator[SnapshotRef]:
         folder = self._folder(connection_id, safety)
+        self._check_folders(folder)
         with self._explained("read"):
             # Another process may have written since fsspec last looked.
             self._forget_listings()
@@ -218,30 +283,56 @@ class SnapshotStore:
         folder = self.root / uuid_argument("connection_id", connection_id)
         return folder / SAFETY_FOLDER if safety else folder
 
+    def _check_folders(self, folder: Any) -> None:
+        root, own = local_path(self.root), local_path(folder)
+        if root is not None and own is not None:
+            for each in dict.fromkeys((root, own.parent, own)):
+                check_folder(each, root)
+
     def _at(self, path: str) -> Any:
         """Return a path object in this store's file system, with its credentials, for the text of a path."""
         below = path.removeprefix(str(self.root).rstrip("/") + "/")
         return self.root / below if below != path else self.root.with_segments(path)
 
     def _forget_listings(self) -> None:
-        if _local(self.root) is None:
+        if local_path(self.root) is None:
             self.root.fs.invalidate_cache()
 
+    def _reason(self, error: Exception) -> str:
+        """Return what a file system says; where the address holds a password it may say a piece of that."""
+        return "its address holds a password, so more is not said" if has_password(str(self.root)) else str(error)
+
     @contextlib.contextmanager
-    def _explained(self, done: str) -> Iterator[None]:
+    def _explained(self, done: str, where: str = "") -> Iterator[None]:
         try:
             yield
         except AirbyteError:
             raise
         except Exception as error:  # each kind of store has errors of its own
             raise AirbyteSnapshotStoreError(
-                f"The store {self.root} cannot be {done}: {type(error).__name__}: {error}. Check that the place "
+                f"{where or f'The store {self.name}'} cannot be {done}: {type(error).__name__}: {self._reason(error)}. Check that the place "
                 "exists and has room, and that this process may use it."
             ) from error
 
 
-def _local(path: Any) -> Path | None:
-    return Path(path.path) if getattr(path, "protocol", "") in ("", "file", "local") else None
+def check_address(address: str) -> None:
+    """
+    Check the address of a store.
+
+    :raises AirbyteConfigurationError: It is empty, has white space around it, or is a chain of stores.
+    """
+    if not address.strip():
+        raise AirbyteConfigurationError("The store is empty; give a path, such as s3://conn_id@bucket/airbyte.")
+    if address != address.strip():
+        raise AirbyteConfigurationError(
+            f"The store {shown_address(address)!r} has white space around it. Take that out, also where a template "
+            "leaves it."
+        )
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]*::", address):
+        raise AirbyteConfigurationError(
+            f"The store {shown_address(address)!r} is a chain of stores (::), in which copies are kept elsewhere and "
+            "listings are old. Give the address behind the last ::."
+        )
 
 
 def _write_local(path: Path, data: bytes) -> None:

@@ -6,6 +6,7 @@ import threading
 from datetime import timedelta, timezone
 
 import pytest
+from cryptography.fernet import Fernet
 from storing import CONNECTION, NOON, OTHER, snapshot, write_many
 from upath import UPath
 
@@ -13,10 +14,12 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteSnapshotDamagedError,
     AirbyteSnapshotFormatError,
+    AirbyteSnapshotKeyError,
     AirbyteSnapshotNotFoundError,
     AirbyteSnapshotStoreError,
 )
 from airflow_airbyte_ext.snapshots.packing import Packing
+from airflow_airbyte_ext.snapshots.retention import Retention, forget
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
 
 KINDS = ("folder", "file url", "memory", "s3", "airflow")
@@ -127,14 +130,77 @@ def test_the_path_of_a_file(filled, make_root):
         assert SnapshotStore(make_root()).read(found).id == ref.id
 
 
-def test_the_path_of_a_file_outside_of_the_root(make_root):
-    """A snapshot that was put elsewhere, under a name of its own, is reached as the store is."""
+@pytest.fixture
+def elsewhere(make_root):
+    """A snapshot that was put elsewhere, under a name of its own."""
     root = UPath(make_root()) if isinstance(make_root(), str) else make_root()
-    elsewhere = root.parent / "elsewhere" / "before-the-move.json"
-    elsewhere.parent.mkdir(parents=True, exist_ok=True)
-    elsewhere.write_bytes(snapshot("m").to_bytes())
+    place = root.parent / "elsewhere" / "before-the-move.json"
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_bytes(snapshot("m").to_bytes())
+    return str(place)
+
+
+def test_the_path_of_a_file_outside_of_the_root(make_root, elsewhere):
+    """Reached as the store is, where that is allowed."""
+    store = SnapshotStore(make_root(), allow_any_path=True)
+    assert store.read(store.find(CONNECTION, elsewhere)).digest == snapshot("m").digest
+
+
+def test_the_path_of_a_file_outside_of_the_root_is_refused(make_root, elsewhere):
+    """Also where it leads out of the root in a roundabout way; whether there is such a file is not told."""
     store = SnapshotStore(make_root())
-    assert store.read(store.find(CONNECTION, str(elsewhere))).digest == snapshot("m").digest
+    ref = store.write(snapshot("a"))
+    for path in (
+        elsewhere,
+        elsewhere + "x",
+        f"{store.root}/../elsewhere/before-the-move.json",
+        f"{store.root}",
+        "/etc/passwd",
+    ):
+        with pytest.raises(AirbyteConfigurationError, match=r"is not in the store.*allow_any_path"):
+            store.find(CONNECTION, path)
+    assert store.find(CONNECTION, ref.path).id == ref.id
+
+
+def test_with_a_key_latest_and_times_mean_encrypted_snapshots_alone(make_root):
+    """Whoever can write to the store can put a plain file beside; an id or a path names one, where that is allowed."""
+    key = Fernet.generate_key().decode()
+    ours = SnapshotStore(make_root(), packing=Packing.with_keys(key))
+    assert ours.latest(CONNECTION) is None
+    planted = SnapshotStore(make_root()).write(snapshot("planted", minutes=60))
+    for which in ("latest", "2027-01-01"):
+        with pytest.raises(AirbyteSnapshotNotFoundError, match=r"no encrypted snapshot.*allow_plain=True"):
+            ours.find(CONNECTION, which)
+    ref = ours.write(snapshot("ours"))
+    assert ours.latest(CONNECTION) == ours.find(CONNECTION) == ours.find(CONNECTION, "2027-01-01") == ref
+    assert ours.latest_like(snapshot("planted")) is None
+    allowing = SnapshotStore(make_root(), packing=Packing.with_keys(key, allow_plain=True))
+    assert allowing.latest(CONNECTION) == allowing.find(CONNECTION, "2027-01-01") == ref
+    for which in (planted.id, planted.path):
+        with pytest.raises(AirbyteSnapshotKeyError, match="is not encrypted"):
+            ours.read(ours.find(CONNECTION, which))
+        assert allowing.read(allowing.find(CONNECTION, which)).id == planted.id
+
+
+def test_with_a_key_nothing_plain_is_written(make_root):
+    store = SnapshotStore(make_root(), packing=Packing.with_keys(Fernet.generate_key().decode(), allow_plain=True))
+    root = UPath(make_root()) if isinstance(make_root(), str) else make_root()
+    for safety in (False, True):
+        store.write(snapshot("s3cr3t"), safety=safety)
+    files = [path for path in root.rglob("*") if path.is_file()]
+    assert len(files) == 2
+    assert all(path.read_bytes().startswith(b"gAAAA") for path in files)
+
+
+def test_a_planted_plain_file_pushes_no_encrypted_snapshot_out(make_root):
+    """Whatever its time says."""
+    store = SnapshotStore(make_root(), packing=Packing.with_keys(Fernet.generate_key().decode()))
+    old, ours = store.write(snapshot("a")), store.write(snapshot("b", minutes=1))
+    planted = SnapshotStore(make_root()).write(snapshot("p", minutes=60))
+    for forgetting in (SnapshotStore(make_root()), store):
+        forget(forgetting, CONNECTION, Retention(last=1), now=NOON)
+        assert store.snapshots(CONNECTION) == [ours, planted]
+    assert old != ours
 
 
 def test_the_path_of_a_file_that_is_not_there(filled, make_root):

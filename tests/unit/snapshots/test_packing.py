@@ -17,6 +17,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteSnapshotFormatError,
     AirbyteSnapshotKeyError,
 )
+from airflow_airbyte_ext.snapshots.files import MAX_BYTES
 from airflow_airbyte_ext.snapshots.packing import Packing
 from airflow_airbyte_ext.snapshots.snapshot import Snapshot
 
@@ -49,10 +50,26 @@ def test_every_packing_opens_what_it_packed(suffix):
 
 
 @pytest.mark.parametrize("written", KINDS)
-@pytest.mark.parametrize("reading", [Packing(keys=(NEW,)), Packing(compress=True, keys=(OLD, NEW))], ids=["", "gz"])
-def test_reading_takes_every_packing(written, reading):
-    """A store goes on reading what it held before compression or encryption was switched on, or off."""
+@pytest.mark.parametrize("compress", [False, True], ids=["", "gz"])
+def test_reading_takes_every_packing(written, compress):
+    """A store goes on reading what it held before compression or encryption was switched on, where that is allowed."""
+    reading = Packing(compress, keys=(OLD, NEW), allow_plain=True)
     assert unpack(reading, KINDS[written].pack(DATA)) == DATA
+
+
+@pytest.mark.parametrize("written", ["", ".gz"])
+def test_with_a_key_plain_bytes_are_refused(written):
+    """Anybody who can write to the store can have put them there, with a fitting SHA-256."""
+    with pytest.raises(AirbyteSnapshotKeyError, match=r"the file is not encrypted.*allow_plain=True, --allow-plain"):
+        unpack(Packing(keys=(NEW,)), KINDS[written].pack(DATA))
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_bomb_is_defused(times):
+    """A few bytes of gzip that stand for more than a snapshot may have, in one piece or in several."""
+    piece = gzip.compress(bytes(MAX_BYTES // times + 1), 1)
+    with pytest.raises(AirbyteSnapshotDamagedError, match=r"the file is larger than the 256 MiB"):
+        unpack(Packing(), piece * times)
 
 
 def test_equal_snapshots_have_equal_compressed_files():
