@@ -41,7 +41,7 @@ Every error that this package raises.
     + AirbyteSnapshotNotFoundError       there is none like that in the store
     + AirbyteSnapshotDamagedError        the file is not what was written
     + AirbyteSnapshotFormatError         written by a newer release, or not a snapshot at all
-    + AirbyteSnapshotKeyError            encrypted, and the key does not open it
+    + AirbyteSnapshotKeyError            encrypted, and no key opens it; or plain, beside a key
     + AirbyteSnapshotStoreError          the store cannot be read or written
   + AirbyteRestoreError                  state was not restored
     + AirbyteRestoreRefusedError         nothing was written
@@ -310,7 +310,7 @@ class AirbyteSnapshotFormatError(AirbyteSnapshotError):
 
 
 class AirbyteSnapshotKeyError(AirbyteSnapshotError):
-    """The file is encrypted, and the key does not open it."""
+    """The file is encrypted, and no key opens it; or it is not, and a key was given."""
 
 
 class AirbyteSnapshotStoreError(AirbyteSnapshotError):

@@ -50,8 +50,8 @@ def client_settings(options: argparse.Namespace, environment: Mapping[str, str])
         if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
             # Not repeated: it may be the Connection itself, with its password.
             raise AirbyteConfigurationError(
-                "--airflow-conn-env is not the name of a variable. Put the Airflow Connection into a variable, and give "
-                "the variable's name."
+                "--airflow-conn-env is not the name of a variable. Put the Airflow Connection into a variable, and "
+                "give the variable's name."
             )
         if not environment.get(name):
             raise AirbyteConfigurationError(f"{name} is not set. Name a variable that holds an Airflow Connection.")
@@ -114,7 +114,8 @@ def _text_of(path: str, option: str) -> str:
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else "it is not text"
         raise AirbyteConfigurationError(
-            f"{option}: the file cannot be read: {reason}. Give the path of a file that holds the secret, not the secret."
+            f"{option}: the file cannot be read: {reason}. Give the path of a file that holds the secret, and not the "
+            "secret."
         ) from None
     if len(text) > MAX_SECRET:
         raise AirbyteConfigurationError(f"{option}: the file is too large for a secret.")

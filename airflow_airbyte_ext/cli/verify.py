@@ -89,7 +89,8 @@ def _check(context: Context, connection_id: str) -> Checked:
 def _check_place(ref: SnapshotRef, snapshot: Snapshot) -> None:
     if (ref.id, ref.connection_id) != (snapshot.id, snapshot.origin.connection_id):
         raise AirbyteSnapshotDamagedError(
-            f"{without_password(ref.path)} was renamed or moved: it is snapshot {snapshot.id} of {snapshot.origin.connection_id}."
+            f"{without_password(ref.path)} was renamed or moved: it is snapshot {snapshot.id} of "
+            f"{snapshot.origin.connection_id}."
         )
 
 

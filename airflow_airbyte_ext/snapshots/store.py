@@ -93,8 +93,8 @@ class SnapshotStore:
             _ = self.root.fs
         except (ValueError, ImportError) as error:
             raise AirbyteConfigurationError(
-                f"The store {self.name} is of a kind that cannot be used here: {self._reason(error)}. Check the address, and whether the "
-                "package for such stores is installed."
+                f"The store {self.name} is of a kind that cannot be used here: {self._reason(error)}. Check the "
+                "address, and whether the package for such stores is installed."
             ) from None
 
     @property
@@ -110,7 +110,7 @@ class SnapshotStore:
             base = str(self.root).rstrip("/") + "/"
             below = path.removeprefix(base)
             return below != path and not {"", ".", ".."} & set(below.split("/"))
-        if separator and scheme not in ("file", "local"):
+        if separator and scheme != "file":
             return False
         with self._explained("read"):
             place = os.path.realpath(local_path(self._at(path)) or "")
@@ -132,8 +132,8 @@ class SnapshotStore:
         packed = self._packing.pack(data)
         if max(len(data), len(packed)) > MAX_BYTES:
             raise AirbyteSnapshotError(
-                f"The state of connection {snapshot.origin.connection_id} is larger than the {MAX_BYTES // 1024**2} MiB "
-                "that a snapshot may have, and was not kept."
+                f"The state of connection {snapshot.origin.connection_id} is larger than the "
+                f"{MAX_BYTES // 1024**2} MiB that a snapshot may have, and was not kept."
             )
         self._check_folders(folder)
         latest = None if self._packing.keys else self.latest(snapshot.origin.connection_id)
@@ -245,8 +245,8 @@ class SnapshotStore:
     def _check_path(self, path: str) -> None:
         if not self._allow_any_path and not self.holds(path):
             raise AirbyteConfigurationError(
-                f"The snapshot {shown_address(path)} is not in the store {self.name}. Give the path of a snapshot in it, "
-                "or, where whoever names it may have any file read, allow that in the DAG (allow_any_path=True)."
+                f"The snapshot {shown_address(path)} is not in the store {self.name}. Give the path of a snapshot in "
+                "it, or, where whoever names it may have any file read, allow that in the DAG (allow_any_path=True)."
             )
 
     def _one(self, refs: list[SnapshotRef], which: str, connection_id: str, *, plain: int = 0) -> SnapshotRef:
@@ -257,13 +257,13 @@ class SnapshotStore:
             raise AirbyteSnapshotNotFoundError(f"{which!r} begins {len(refs)} snapshots: {ids}. Give more of the id.")
         if plain and self._packing.keys:
             raise AirbyteSnapshotNotFoundError(
-                f"{self.name} has no encrypted snapshot {one_line(which)!r} of connection {connection_id}, and a key was "
-                "given: a plain one may be anybody's. Take a backup with the key, or name the plain one by its id and "
-                "allow it (allow_plain=True, --allow-plain)."
+                f"{self.name} has no encrypted snapshot {one_line(which)!r} of connection {connection_id}, and a key "
+                "was given: a plain one may be anybody's. Take a backup with the key, or name the plain one by its id "
+                "and allow it (allow_plain=True, --allow-plain)."
             )
         raise AirbyteSnapshotNotFoundError(
-            f"{self.name} has no snapshot {one_line(which)!r} of connection {connection_id}. List what there is, or take "
-            "one."
+            f"{self.name} has no snapshot {one_line(which)!r} of connection {connection_id}. List what there is, or "
+            "take one."
         )
 
     def _files(self, connection_id: str, safety: bool) -> Iterator[SnapshotRef]:
@@ -292,7 +292,10 @@ class SnapshotStore:
     def _at(self, path: str) -> Any:
         """Return a path object in this store's file system, with its credentials, for the text of a path."""
         below = path.removeprefix(str(self.root).rstrip("/") + "/")
-        return self.root / below if below != path else self.root.with_segments(path)
+        if below != path:
+            return self.root / below
+        is_plain = local_path(self.root) is not None and not self.root.protocol
+        return self.root.with_segments(path.removeprefix("file://") if is_plain else path)
 
     def _forget_listings(self) -> None:
         if local_path(self.root) is None:
@@ -309,9 +312,10 @@ class SnapshotStore:
         except AirbyteError:
             raise
         except Exception as error:  # each kind of store has errors of its own
+            what = where or f"The store {self.name}"
             raise AirbyteSnapshotStoreError(
-                f"{where or f'The store {self.name}'} cannot be {done}: {type(error).__name__}: {self._reason(error)}. Check that the place "
-                "exists and has room, and that this process may use it."
+                f"{what} cannot be {done}: {type(error).__name__}: {self._reason(error)}. Check that the place exists "
+                "and has room, and that this process may use it."
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""Files that somebody else has put into the store: named, and the other snapshots are still listed, saved and checked."""
+"""Files that somebody else has put into the store: named, and the other snapshots are still listed and checked."""
 
 from __future__ import annotations
 
@@ -10,8 +10,7 @@ import pytest
 from cli_states import state_of
 from cryptography.fernet import Fernet
 
-from airflow_airbyte_ext.snapshots.files import MAX_BYTES
-
+MAX_BYTES = 256 * 1024 * 1024
 NAME = "20991231T000000000000Z-0123456789ab.json"
 
 
