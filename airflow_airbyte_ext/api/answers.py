@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from functools import cache
+import logging
+from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
 
 from pydantic import ValidationError
 
 from airflow_airbyte_ext.api.exact_json import EXACTLY, InexactJsonError
-from airflow_airbyte_ext.api.models.base import adapter_of
+from airflow_airbyte_ext.api.models.base import PartialModel, adapter_of
 from airflow_airbyte_ext.api.models.state import ConnectionState
+from airflow_airbyte_ext.api.odd import read_without_odd_parts
 from airflow_airbyte_ext.api.refusals import is_html
 from airflow_airbyte_ext.exceptions import AirbyteAnswerError
 
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
     from requests import Response
 
     from airflow_airbyte_ext.api.operations import Answer, Operation
+
+log = logging.getLogger(__name__)
+
+MOST_NAMED = 10
 
 
 def read_answer(operation: Operation[Answer], response: Response) -> Answer:
@@ -53,9 +59,16 @@ def read_answer(operation: Operation[Answer], response: Response) -> Answer:
 
 
 def _validated(operation: Operation[Answer], answer: object) -> Answer:
+    """Return the model; where a part is odd, without that part, which the log names."""
+    validate = _adapter(operation).validate_python
     try:
-        read: Answer = _adapter(operation).validate_python(answer)
-        return read
+        return validate(answer)  # type: ignore[no-any-return]
+    except ValidationError as error:
+        odd = error
+    try:
+        if getattr(operation.answer, "is_strict", False):
+            raise odd
+        read, left_out = read_without_odd_parts(validate, answer)
     except ValidationError as error:
         fields = ", ".join(".".join(map(str, detail["loc"])) or "the whole" for detail in error.errors()[:5])
         raise AirbyteAnswerError(
@@ -63,6 +76,21 @@ def _validated(operation: Operation[Answer], answer: object) -> Answer:
             "Is this the Config API of an Airbyte from 0.36 on?",
             operation=operation.operation_id,
         ) from None
+    if isinstance(read, PartialModel):
+        read.note(left_out)
+    _warn_once(operation.operation_id, left_out.places)
+    return read  # type: ignore[no-any-return]
+
+
+@lru_cache(maxsize=1000)
+def _warn_once(operation_id: str, places: tuple[str, ...]) -> None:
+    more = f"; and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
+    log.warning(
+        "%s: Airbyte's response is not as expected in places, which count as not given: %s%s.",
+        operation_id,
+        "; ".join(places[:MOST_NAMED]),
+        more,
+    )
 
 
 @cache

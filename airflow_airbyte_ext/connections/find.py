@@ -128,7 +128,7 @@ def walk(
         news = {key(row): row for row in rows(page)}
         size = page.page_size or asked.get("page_size")
         # A page without anything new: a server that does not know the cursor would answer the first one for ever.
-        is_last = not size or len(news) < size or news.keys() <= found.keys()
+        is_last = not size or len(rows(page)) + page.left_out.rows < size or news.keys() <= found.keys()
         found |= news
         if is_last:
             return list(found.values())

@@ -52,7 +52,8 @@ def ended_syncs(client: AirbyteClient, connection_id: str, *, most: int = MOST_J
 
 
 def _syncs(client: AirbyteClient, connection_id: str, most: int = MOST_JOBS) -> Iterator[JobReport]:
-    for number, entry in enumerate(jobs_of(client, connection_id, sync_kinds(client), page_size=PAGE_SIZE)):
+    entries = jobs_of(client, connection_id, sync_kinds(client), page_size=PAGE_SIZE, with_all_attempts=True)
+    for number, entry in enumerate(entries):
         if number >= most:
             return
         yield report_of(entry.job, entry.attempts, adopted=True)

@@ -6,18 +6,20 @@ import itertools
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.exceptions import (
+    AirbyteAnswerError,
     AirbyteBadRequestError,
     AirbyteJobVanishedError,
     AirbyteNotFoundError,
     AirbyteOperationMissingError,
 )
+from airflow_airbyte_ext.jobs.paging import MAX_PAGES, MAX_STALE_PAGES, pages_count_attempts
 from airflow_airbyte_ext.jobs.status import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.models.jobs import AttemptRead, JobRead, JobWithAttemptsRead
+    from airflow_airbyte_ext.api.models.jobs import AttemptRead, JobRead, JobReadList, JobWithAttemptsRead
 
 SYNC = "sync"
 RESET = "reset_connection"
@@ -33,24 +35,52 @@ def replication_kinds(client: AirbyteClient) -> list[str]:
 
 
 def jobs_of(
-    client: AirbyteClient, connection_id: str, kinds: Sequence[str], *, page_size: int = 20
+    client: AirbyteClient,
+    connection_id: str,
+    kinds: Sequence[str],
+    *,
+    page_size: int = 20,
+    with_all_attempts: bool = False,
 ) -> Iterator[JobWithAttemptsRead]:
-    """Return a connection's jobs, newest first, page by page as long as somebody wants more."""
-    for page in itertools.count():
-        entries = _page(client, connection_id, kinds, page_size, page)
-        yield from entries
-        if len(entries) < page_size:
+    """
+    Return a connection's jobs, newest first and each once, page by page as long as somebody wants more.
+
+    :param with_all_attempts: Read a terminal job anew where its page may have cut its attempts off; see `jobs.paging`.
+    :raises AirbyteAnswerError: Airbyte gives the same page again and again, or more pages than any list has.
+    """
+    seen: set[int] = set()
+    stale = 0
+    for number in range(MAX_PAGES):
+        page = _page(client, connection_id, kinds, page_size, number)
+        entries, size = page.jobs, page.size
+        is_cut = pages_count_attempts(client.release())
+        new = [entry for entry in entries if entry.job.id not in seen]
+        for entry in new:
+            seen.add(entry.job.id)
+            may_lack = with_all_attempts and is_cut and entry is entries[-1] and verdict(entry.job.status).is_final
+            yield _with_all_attempts(client, entry) if may_lack else entry
+        if not size or (size < page_size and not is_cut):
             return
+        stale = 0 if new else stale + 1
+        if stale > (MAX_STALE_PAGES if is_cut else 0):
+            break
+    raise AirbyteAnswerError(
+        f"listJobsFor: the list of the jobs of connection {connection_id} does not end: page {number + 1} of "
+        f"{page_size} jobs brings nothing new, or is one too many. Check any proxy before Airbyte.",
+        operation="listJobsFor",
+    )
 
 
-def _page(
-    client: AirbyteClient, connection_id: str, kinds: Sequence[str], size: int, number: int
-) -> list[JobWithAttemptsRead]:
-    def listed(some: Sequence[str]) -> list[JobWithAttemptsRead]:
-        page = client.list_jobs_for(
+def _with_all_attempts(client: AirbyteClient, entry: JobWithAttemptsRead) -> JobWithAttemptsRead:
+    found = JobReader(client, entry.job.id, connection_id=entry.job.config_id).read_with_attempts()
+    return entry.model_copy(update={"job": found[0], "attempts": found[1]}) if found else entry
+
+
+def _page(client: AirbyteClient, connection_id: str, kinds: Sequence[str], size: int, number: int) -> JobReadList:
+    def listed(some: Sequence[str]) -> JobReadList:
+        return client.list_jobs_for(
             config_types=some, config_id=connection_id, page_size=size, row_offset=number * size
         )
-        return page.jobs
 
     try:
         return listed(kinds)

@@ -12,13 +12,14 @@ from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteOperationMissingError, AirbytePermissionError
 from airflow_airbyte_ext.jobs.find import replication_kinds
 from airflow_airbyte_ext.jobs.pace import Pace, is_down
+from airflow_airbyte_ext.jobs.paging import is_sorted_as_asked, pages_count_attempts
 from airflow_airbyte_ext.jobs.status import verdict
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.models.jobs import JobRead
+    from airflow_airbyte_ext.api.models.jobs import JobRead, JobReadList
     from airflow_airbyte_ext.api.requests.jobs import JobFilters
 
 log = logging.getLogger(__name__)
@@ -169,32 +170,37 @@ class RecentJobs:
         self, workspace_ids: Sequence[str], floor: int | None, sure: float
     ) -> Generator[list[JobRead], None, int | None]:
         newest: int | None = None
+        release = self._client.release()
+        is_sorted, is_cut = is_sorted_as_asked(release), pages_count_attempts(release, of_workspaces=True)
         for number in range(MOST_PAGES):
-            page = self._page(workspace_ids, floor, number)
+            entries = self._page(workspace_ids, floor, number)
+            page = [entry.job for entry in entries.jobs]
             new = [job for job in page if self._known.get(job.id) != (job.updated_at or 0, job.status)]
             self._known.update({job.id: (job.updated_at or 0, job.status) for job in new})
             newest = newest or max((job.updated_at or 0 for job in page), default=None)
             yield page
-            oldest = page[-1].updated_at or 0 if page else 0
-            if floor is None or len(page) < PAGE_SIZE or oldest < floor or (not new and oldest < sure):
+            oldest = (page[-1].updated_at or 0) if page else math.inf
+            is_last = not entries.size if is_cut else entries.size < PAGE_SIZE
+            # Where only the jobs within a page are sorted, one that changed may stand on any page.
+            is_deep_enough = is_sorted and floor is not None and (oldest < floor or (not new and oldest < sure))
+            if floor is None or is_last or is_deep_enough:
                 return newest
         self.is_complete = False
         return newest
 
-    def _page(self, workspace_ids: Sequence[str], floor: int | None, number: int) -> list[JobRead]:
+    def _page(self, workspace_ids: Sequence[str], floor: int | None, number: int) -> JobReadList:
         filters: JobFilters = {"order_by_field": "updatedAt", "order_by_method": "DESC"}
         if floor is not None:
             filters["updated_at_start"] = datetime.fromtimestamp(max(floor - ANY_TIME_ZONE, 0), tz=UTC).isoformat()
         if self._pace and (pause := self._pace.reserve(self._clock.time())):
             self._clock.sleep(pause)
-        entries = self._client.list_jobs_for_workspaces(
+        return self._client.list_jobs_for_workspaces(
             config_types=replication_kinds(self._client),
             workspace_ids=workspace_ids,
             page_size=PAGE_SIZE,
             row_offset=number * PAGE_SIZE,
             **filters,
         )
-        return [entry.job for entry in entries.jobs]
 
 
 class Listing(RecentJobs):

@@ -134,6 +134,7 @@ def _say_why(state: RetryCallState) -> None:
 
 def report_of(job: JobRead, attempts: Sequence[AttemptRead], *, adopted: bool) -> JobReport:
     """Put together what a job and its attempts say."""
+    attempts = sorted(attempts, key=lambda attempt: attempt.id or 0)  # some lists do not
     final = verdict(job.status).is_final
     ended = [attempt.ended_at or attempt.updated_at for attempt in attempts[-1:]] if final else []
     records, size = _totals(job, attempts)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.bodies import released_fields
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,7 +34,13 @@ def whole_connection(
     :param changes: What is to be another.
     :param request: The `TypedDict` of the changes.
     :param release: The server's; what it does not declare is left out.
+    :raises AirbyteConfigurationError: A part of the connection is odd, and would be lost.
     """
+    if odd := connection.left_out.places:
+        raise AirbyteConfigurationError(
+            f"Connection {connection.connection_id} has what this client cannot send back: {'; '.join(odd[:5])}. This "
+            "release of Airbyte replaces the whole connection with each update. Change it in Airbyte."
+        )
     replaced = {other for name in changes for other in _OTHER_FORMS.get(name, ())}
     if connection.schedule_type is not None:
         replaced.add("schedule")  # the old form, which releases that have the new one refuse

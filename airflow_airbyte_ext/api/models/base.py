@@ -16,6 +16,8 @@ from pydantic import (
 )
 from pydantic.alias_generators import to_camel
 
+from airflow_airbyte_ext.api.odd import LeftOut
+
 Item = TypeVar("Item")
 
 # Servers write an empty list as [], null or {}, or leave it out.
@@ -51,6 +53,21 @@ class AirbyteModel(BaseModel):
         validate_by_alias=True,
         protected_namespaces=(),
     )
+
+
+class PartialModel(AirbyteModel):
+    """An object that knows which odd parts of it were left out, for those who count its rows or send it back."""
+
+    _left_out: LeftOut = PrivateAttr(default_factory=LeftOut)
+
+    def note(self, left_out: LeftOut) -> None:
+        """Keep what was left out."""
+        self._left_out = left_out
+
+    @property
+    def left_out(self) -> LeftOut:
+        """What was left out; nothing of an object that is as expected."""
+        return self._left_out
 
 
 class AnsweredModel(AirbyteModel):

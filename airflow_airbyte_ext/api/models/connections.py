@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from pydantic import Field
 
-from airflow_airbyte_ext.api.models.base import AirbyteModel, Items
+from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, PartialModel
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
 from airflow_airbyte_ext.api.models.jobs import FailureReason, JobRead
 
@@ -55,7 +55,7 @@ class Tag(AirbyteModel):
     color: str | None = None
 
 
-class ConnectionRead(AirbyteModel):
+class ConnectionRead(PartialModel):
     """
     An Airbyte connection. `created_at` is snake_case on the wire, and epoch seconds.
 
@@ -98,7 +98,7 @@ class ConnectionRead(AirbyteModel):
         return [entry.stream.key for entry in catalog.streams if entry.stream]
 
 
-class ConnectionReadList(AirbyteModel):
+class ConnectionReadList(PartialModel):
     """Connections, each with its whole catalog."""
 
     connections: Items[ConnectionRead] = Field(default_factory=list)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 from pydantic import Field, SecretStr
 
-from airflow_airbyte_ext.api.models.base import AirbyteModel, Items
+from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, PartialModel
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog, CatalogDiff
 from airflow_airbyte_ext.api.models.jobs import FailureReason
 
@@ -74,7 +76,7 @@ class WorkspaceReadList(AirbyteModel):
     workspaces: Items[WorkspaceRead] = Field(default_factory=list)
 
 
-class SourceReadList(AirbyteModel):
+class SourceReadList(PartialModel):
     """Sources of a workspace: a page of them since 1.8.0."""
 
     sources: Items[SourceRead] = Field(default_factory=list)
@@ -82,7 +84,7 @@ class SourceReadList(AirbyteModel):
     num_connections: int | None = Field(None, alias="num_connections")
 
 
-class DestinationReadList(AirbyteModel):
+class DestinationReadList(PartialModel):
     """Destinations of a workspace: a page of them since 1.8.0."""
 
     destinations: Items[DestinationRead] = Field(default_factory=list)
@@ -107,6 +109,8 @@ class SourceDiscoverSchemaRead(AirbyteModel):
 
     `catalog_diff`, `breaking_change` and `connection_status` where a connection was named (since 0.40.17 or so).
     """
+
+    is_strict: ClassVar[bool] = True  # what is left out would look as if the source did not have it any more
 
     catalog: AirbyteCatalog | None = None
     catalog_id: str | None = None

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
 
-from airflow_airbyte_ext.api.models.base import AirbyteModel, Items
+from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, PartialModel
 
 
 class StreamDescriptor(AirbyteModel):
@@ -163,11 +163,27 @@ class JobWithAttemptsRead(AirbyteModel):
 
 
 def _with_job(entries: Any) -> Any:
-    return [entry for entry in entries or [] if not isinstance(entry, dict) or entry.get("job")]
+    is_list = isinstance(entries, list)
+    return [each for each in entries if not isinstance(each, dict) or each.get("job")] if is_list else entries
 
 
-class JobReadList(AirbyteModel):
-    """A page of jobs, newest first; an entry may lack its job, and says nothing then."""
+class JobReadList(PartialModel):
+    """A page of jobs, newest first; an entry that lacks its job says nothing, and is left out."""
 
     jobs: Annotated[Items[JobWithAttemptsRead], BeforeValidator(_with_job)] = Field(default_factory=list)
     total_job_count: int | None = None
+
+    _rows: int = PrivateAttr(0)
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _count(cls, response: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        model = handler(response)
+        jobs = response.get("jobs") if isinstance(response, dict) else None
+        model._rows = len(jobs) if isinstance(jobs, list) else len(model.jobs)
+        return model
+
+    @property
+    def size(self) -> int:
+        """How many rows the page had, with those that were left out."""
+        return self._rows + self.left_out.rows

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from pydantic import Field
 
@@ -26,6 +26,8 @@ class GlobalState(AirbyteModel):
 
 class ConnectionState(AnsweredModel):
     """A connection's whole state. `state_type` is `stream`, `global`, `legacy` or `not_set` (absent before 0.39.21)."""
+
+    is_strict: ClassVar[bool] = True  # a part of a state is another state
 
     connection_id: str
     state_type: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import ConfigDict, Field
 
-from airflow_airbyte_ext.api.models.base import AirbyteModel, Items
+from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, PartialModel
 from airflow_airbyte_ext.api.models.catalog import CatalogDiff
 from airflow_airbyte_ext.api.models.connections import ConnectionRead, ConnectionScheduleData, Tag
 from airflow_airbyte_ext.api.models.instance import DestinationRead, SourceRead
@@ -89,7 +89,7 @@ class WebBackendConnectionListItem(AirbyteModel):
     on_demand_enabled: bool | None = None
 
 
-class WebBackendConnectionReadList(AirbyteModel):
+class WebBackendConnectionReadList(PartialModel):
     """A page of connections (since 1.8.0), or all of them; `page_size` and `num_connections` are there with pages."""
 
     connections: Items[WebBackendConnectionListItem] = Field(default_factory=list)
