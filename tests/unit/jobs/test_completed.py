@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
+from airflow_airbyte_ext.api.arguments import moment_argument
 from airflow_airbyte_ext.exceptions import (
     AirbyteAuthenticationError,
     AirbyteConfigurationError,
@@ -24,7 +25,6 @@ from airflow_airbyte_ext.jobs.completed import (
     TELL_EVERY,
     SyncWatch,
     ended_syncs,
-    moment_argument,
 )
 from airflow_airbyte_ext.testing import Failure, Fault, Step
 
