@@ -78,6 +78,9 @@ class AirbyteConfigurationError(AirbyteError):
 class AirbyteApiError(AirbyteError):
     """An operation did not give its answer."""
 
+    outcome_unknown = True
+    """Whether the operation may have taken effect all the same: nothing proves that it did not."""
+
     def __init__(self, message: str, *, operation: str = "") -> None:
         super().__init__(message)
         self.operation = operation
@@ -88,7 +91,7 @@ class AirbyteUnreachableError(AirbyteApiError):
 
     def __init__(self, message: str, *, operation: str = "", sent: bool = True) -> None:
         super().__init__(message, operation=operation)
-        self.sent = sent
+        self.sent = self.outcome_unknown = sent
 
 
 class AirbyteRequestTimeoutError(AirbyteUnreachableError):
@@ -108,6 +111,7 @@ class AirbyteOperationMissingError(AirbyteApiError):
     """
 
     worth_retrying = False
+    outcome_unknown = False
 
     def __init__(
         self, message: str, *, operation: str = "", reported_as: Literal["json", "text", "empty", "other"] = "other"
@@ -117,7 +121,12 @@ class AirbyteOperationMissingError(AirbyteApiError):
 
 
 class AirbyteStatusError(AirbyteApiError):
-    """Airbyte answered with an HTTP error status."""
+    """
+    Airbyte answered with an HTTP error status.
+
+    :param is_airbytes: Whether the response has the form of Airbyte's own. A proxy may refuse what Airbyte has done
+        already: the response, for its size or its words.
+    """
 
     def __init__(
         self,
@@ -127,9 +136,11 @@ class AirbyteStatusError(AirbyteApiError):
         http_status: int = 0,
         error_id: str | None = None,
         retry_after: float | None = None,
+        is_airbytes: bool = True,
     ) -> None:
         super().__init__(message, operation=operation)
         self.http_status = http_status
+        self.outcome_unknown = not is_airbytes or http_status == 408 or http_status >= 500
         self.error_id = error_id
         self.retry_after = retry_after
 

@@ -43,8 +43,13 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
     "client_cert": _text("Client certificate", "Path of a PEM file that holds certificate and key"),
     "timeout": {
         "label": "Timeout (seconds)",
-        "description": "How long to wait for an answer; syncs, resets and cancellations wait longer by themselves",
+        "description": "Time for a whole response; syncs, resets and cancellations get more by themselves",
         "schema": {"type": ["number", "null"], "minimum": 1, "default": 30},
+    },
+    "max_response_bytes": {
+        "label": "Largest response (bytes)",
+        "description": "A larger response is an error, so that no server can fill the memory; 134217728 is 128 MiB",
+        "schema": {"type": ["integer", "null"], "minimum": 1, "default": 134217728},
     },
     "headers": _json("Headers", 'Extra HTTP headers, such as {"X-Team": "data"}'),
     "proxies": _json("Proxies", 'Proxy by scheme, such as {"https": "http://proxy.example.com:3128"}'),

@@ -12,48 +12,53 @@ from airflow_airbyte_ext.api.exact_json import EXACTLY, InexactJsonError
 from airflow_airbyte_ext.api.models.base import PartialModel, adapter_of
 from airflow_airbyte_ext.api.models.state import ConnectionState
 from airflow_airbyte_ext.api.odd import read_without_odd_parts
-from airflow_airbyte_ext.api.refusals import is_html
 from airflow_airbyte_ext.exceptions import AirbyteAnswerError
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
-    from requests import Response
 
     from airflow_airbyte_ext.api.operations import Answer, Operation
+    from airflow_airbyte_ext.api.response import HttpResponse
 
 log = logging.getLogger(__name__)
 
 MOST_NAMED = 10
 
 
-def read_answer(operation: Operation[Answer], response: Response) -> Answer:
+def read_answer(operation: Operation[Answer], response: HttpResponse) -> Answer:
     """
     Return the model of an answer.
 
     :param response: Of a status below 400; `refusals` has the others.
     :raises AirbyteAnswerError: The answer is not JSON, or not of the operation's shape.
     """
-    if response.is_redirect:
+    if 300 <= response.status < 400 and "Location" in response.headers:
         raise _redirected(operation, response)
-    if is_html(response):
+    if not 200 <= response.status < 300:
         raise AirbyteAnswerError(
-            f"{operation.operation_id}: {_address(response)} answered with a web page: this is the web app or a "
+            f"{operation.operation_id}: {response.address} answered HTTP {response.status}, which is no response to "
+            "this request. Check any proxy before Airbyte.",
+            operation=operation.operation_id,
+        )
+    if response.is_html:
+        raise AirbyteAnswerError(
+            f"{operation.operation_id}: {response.address} answered with a web page: this is the web app or a "
             "login page, not the API. Give the address at which the API answers, such as https://airbyte.example.com/api.",
             operation=operation.operation_id,
         )
     try:
         exactly = EXACTLY if operation.answer is ConnectionState else {}
-        return _validated(operation, response.json(**exactly) if response.content else None)
+        return _validated(operation, response.json(**exactly) if response.body else None)
     except InexactJsonError as error:
         raise AirbyteAnswerError(
-            f"{operation.operation_id}: the state that {_address(response)} answered holds {error}, and so could not "
+            f"{operation.operation_id}: the state that {response.address} answered holds {error}, and so could not "
             "be kept as it is. No real Airbyte answers such a one: look at what stands between.",
             operation=operation.operation_id,
         ) from None
     except (ValueError, RecursionError):
         raise AirbyteAnswerError(
-            f"{operation.operation_id}: {_address(response)} answered HTTP {response.status_code} without JSON "
-            f"({_content_type(response)}). Check the base URL, and any proxy before Airbyte.",
+            f"{operation.operation_id}: {response.address} answered HTTP {response.status} without JSON "
+            f"({response.content_type or 'no content type'}). Check the base URL, and any proxy before Airbyte.",
             operation=operation.operation_id,
         ) from None
 
@@ -98,18 +103,10 @@ def _adapter(operation: Operation[Any]) -> TypeAdapter[Any]:
     return adapter_of(operation.answer)
 
 
-def _redirected(operation: Operation[Any], response: Response) -> AirbyteAnswerError:
+def _redirected(operation: Operation[Any], response: HttpResponse) -> AirbyteAnswerError:
     target = response.headers["Location"].split("?")[0]
     return AirbyteAnswerError(
-        f"{operation.operation_id}: {_address(response)} redirects to {target}. Redirects are not followed, so that "
+        f"{operation.operation_id}: {response.address} redirects to {target}. Redirects are not followed, so that "
         "credentials go nowhere else: give the final address as the base URL, or sign in where a login page is shown.",
         operation=operation.operation_id,
     )
-
-
-def _address(response: Response) -> str:
-    return response.url.split("?")[0]
-
-
-def _content_type(response: Response) -> str:
-    return response.headers.get("Content-Type", "no content type").lower()

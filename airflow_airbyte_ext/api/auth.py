@@ -105,7 +105,7 @@ def lifetime_of(token: str, expires_in: float | None, *, now: float) -> float:
         payload = token.split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
         lifetime = float(claims["exp"]) - float(claims.get("iat", now))
-    except (IndexError, ValueError, KeyError, TypeError, AttributeError):
+    except (IndexError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         lifetime = expires_in or UNKNOWN_LIFETIME
     return lifetime if lifetime > 0 else UNKNOWN_LIFETIME
 

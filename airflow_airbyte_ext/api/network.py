@@ -7,10 +7,9 @@ import ssl
 from typing import TYPE_CHECKING, Any
 
 import requests
-from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
+from urllib3.exceptions import ReadTimeoutError
 
 from airflow_airbyte_ext.exceptions import (
-    AirbyteApiError,
     AirbyteConfigurationError,
     AirbyteError,
     AirbyteRequestTimeoutError,
@@ -22,58 +21,56 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.settings import ClientSettings
 
 
-def network_error(operation: Operation[Any], url: str, error: OSError, settings: ClientSettings) -> AirbyteError:
+def network_error(
+    operation: Operation[Any], url: str, error: Exception, settings: ClientSettings, *, was_sent: bool
+) -> AirbyteError:
     """
-    Return the error for a request that got no answer.
+    Return the error for a request that got no response, or none that could be read.
 
-    Only a request that surely never left may be sent again by whoever starts something with it, so `sent` is False
-    only where the innermost cause shows that no connection was made.
+    The texts of errors choose the words alone: a server may have written them.
+
+    :param was_sent: Whether any of the request may have left.
     """
     name = operation.operation_id
     cause = _innermost(error)
-    if mistake := _configuration_mistake(error, cause, settings):
+    if not was_sent and (mistake := _configuration_mistake(error, cause, settings)):
         return mistake
-    unsent = isinstance(cause, NewConnectionError | ConnectTimeoutError | ssl.SSLCertVerificationError)
-    unsent = unsent or "Tunnel connection failed" in str(cause)
     if isinstance(error, requests.exceptions.ProxyError):
         return AirbyteUnreachableError(
             f"{name}: the proxy did not give an answer of {url}. Check `proxies`, and the proxy.",
             operation=name,
-            sent=not unsent,
+            sent=was_sent,
         )
     if isinstance(error, requests.exceptions.SSLError):
-        return _tls_failed(name, url, cause, unsent)
-    if unsent:
+        return _tls_failed(name, url, cause, was_sent)
+    if not was_sent:
         return AirbyteUnreachableError(
             f"{name}: cannot connect to {url}. Is the address right, and Airbyte running?", operation=name, sent=False
         )
-    return _broken(name, url, error)
-
-
-def _tls_failed(name: str, url: str, cause: BaseException, unsent: bool) -> AirbyteUnreachableError:
-    if "WRONG_VERSION_NUMBER" in str(cause) or "HTTP_REQUEST" in str(cause):
-        unsent, advice = True, "This port does not speak TLS: try http:// in the address."
-    else:
-        advice = (
-            "Give the CA of its certificate as a bundle in `verify`, or set `verify` to false where that is acceptable."
-        )
-    failed = AirbyteUnreachableError(
-        f"{name}: the TLS connection to {url} failed ({_in_short(cause)}). {advice}", operation=name, sent=not unsent
-    )
-    failed.worth_retrying = not unsent
-    return failed
-
-
-def _broken(name: str, url: str, error: OSError) -> AirbyteApiError:
-    if isinstance(error, requests.Timeout):
+    if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError):
         return AirbyteRequestTimeoutError(f"{name}: no answer from {url} in time.", operation=name)
     return AirbyteUnreachableError(
         f"{name}: the connection to {url} broke before the answer was complete.", operation=name
     )
 
 
+def _tls_failed(name: str, url: str, cause: BaseException, was_sent: bool) -> AirbyteUnreachableError:
+    is_plain = not was_sent and re.search("WRONG_VERSION_NUMBER|HTTP_REQUEST", str(cause))
+    if is_plain:
+        advice = "This port does not speak TLS: try http:// in the address."
+    else:
+        advice = (
+            "Give the CA of its certificate as a bundle in `verify`, or set `verify` to false where that is acceptable."
+        )
+    failed = AirbyteUnreachableError(
+        f"{name}: the TLS connection to {url} failed ({_in_short(cause)}). {advice}", operation=name, sent=was_sent
+    )
+    failed.worth_retrying = not (is_plain or isinstance(cause, ssl.SSLCertVerificationError))
+    return failed
+
+
 def _configuration_mistake(
-    error: OSError, cause: BaseException, settings: ClientSettings
+    error: Exception, cause: BaseException, settings: ClientSettings
 ) -> AirbyteConfigurationError | None:
     """Return the error for a setting that cannot work, whatever Airbyte does."""
     broken_proxy = isinstance(error, requests.exceptions.InvalidProxyURL | requests.exceptions.InvalidSchema)

@@ -31,6 +31,8 @@ Answer = TypeVar("Answer")
 # Airbyte holds these requests open until its workflow has moved: sync until it runs, reset until there is a
 # new job, cancel until it stopped. Proxies give up after minutes; whoever asks must reconcile after a time-out.
 BLOCKING_TIMEOUT = 300.0
+# These carry up to a million log lines, and a response must be whole in its time.
+LOGS_TIMEOUT = 120.0
 # A discovery runs the connector, and Airbyte answers when that has ended.
 DISCOVERY_TIMEOUT = 600.0
 
@@ -57,7 +59,7 @@ class Operation(Generic[Answer]):
     :param gone: First Airbyte release that has it no more.
     :param instead: What to use where a release does not have it.
     :param method: The HTTP method.
-    :param read_timeout: Least time to wait for the answer in seconds, where Airbyte itself waits.
+    :param read_timeout: Least seconds for the whole response, where Airbyte itself waits or has much to say.
     :param holds_secrets: Whether the request holds state or credentials, which a server's complaint may repeat.
     :param is_500_final: Whether 500 is a response that repeating does not change.
     """
@@ -262,7 +264,9 @@ GET_CONNECTION_EVENT = _read(
 
 # Jobs
 
-GET_JOB_INFO = _read("getJobInfo", "/v1/jobs/get", "0.1.0", j.JobInfoRead, of.JobIdRequestBody)
+GET_JOB_INFO = _read(
+    "getJobInfo", "/v1/jobs/get", "0.1.0", j.JobInfoRead, of.JobIdRequestBody, read_timeout=LOGS_TIMEOUT
+)
 GET_JOB_INFO_LIGHT = _read(
     "getJobInfoLight",
     "/v1/jobs/get_light",
@@ -312,6 +316,7 @@ GET_ATTEMPT_FOR_JOB = _read(
     j.AttemptInfoRead,
     of_jobs.GetAttemptStatsRequestBody,
     instead="Use get_job_info.",
+    read_timeout=LOGS_TIMEOUT,
 )
 
 # State

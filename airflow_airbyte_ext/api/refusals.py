@@ -9,11 +9,10 @@ rests on it. Facts: sections 3.1 and 4.
 from __future__ import annotations
 
 import re
+import time
+from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal
-
-from urllib3 import Retry
-from urllib3.exceptions import InvalidHeader
 
 from airflow_airbyte_ext.api.releases import OLDEST_RELEASE, Release
 from airflow_airbyte_ext.exceptions import (
@@ -36,15 +35,17 @@ from airflow_airbyte_ext.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from requests import Response
-
     from airflow_airbyte_ext.api.operations import Operation
+    from airflow_airbyte_ext.api.response import HttpResponse
     from airflow_airbyte_ext.api.settings import ClientSettings
 
 # The community edition checks tokens since the one, and takes no user name and password since the other.
 TOKENS_SINCE = "0.63.9"
 BASIC_REFUSED_SINCE = "2.2.0"
 MAX_QUOTE = 500
+MAX_RETRY_AFTER = 86400.0
+# With these, Airbyte or a proxy before it says that it did not accept the request.
+NOT_ACCEPTED_STATUSES = {425, 429}
 
 # The whole body for a path that the release lacks, since 0.40.28; up to 0.40.27 a JSON message begins like it.
 NO_SUCH_PATH = "Object not found."
@@ -84,7 +85,7 @@ class Meaning(Enum):
 
 
 def meaning_of(
-    operation: Operation[Any], response: Response, release: Callable[[], Release], *, is_token_fresh: bool = False
+    operation: Operation[Any], response: HttpResponse, release: Callable[[], Release], *, is_token_fresh: bool = False
 ) -> Meaning:
     """
     Return what a refusal means, from the response and the server's release.
@@ -92,10 +93,10 @@ def meaning_of(
     :param release: Returns the server's release; called only where the response alone does not decide.
     :param is_token_fresh: Whether the request carried a token that had just been issued.
     """
-    status = response.status_code
+    status = response.status
     if status == 404:
         return _meaning_of_404(operation, response, release)
-    if is_html(response) and status < 500 and status not in _PROXY_STATUSES:
+    if response.is_html and status < 500 and status not in _PROXY_STATUSES:
         return Meaning.NOT_AIRBYTE
     if status == 405:
         # No operation of ours is there under another method, in any release.
@@ -107,13 +108,13 @@ def meaning_of(
         return Meaning.STATUS if is_there else Meaning.MISSING
     if status == 401 and is_token_fresh and operation.is_in(release()) is False:
         return Meaning.MISSING
-    if status == 500 and _UNKNOWN_ID_TEXT.search(_own_message(json_or_none(response))):
+    if status == 500 and _UNKNOWN_ID_TEXT.search(_own_message(response.json_or_none)):
         return Meaning.UNKNOWN_ID
     return Meaning.STATUS
 
 
-def _meaning_of_404(operation: Operation[Any], response: Response, release: Callable[[], Release]) -> Meaning:
-    body = json_or_none(response)
+def _meaning_of_404(operation: Operation[Any], response: HttpResponse, release: Callable[[], Release]) -> Meaning:
+    body = response.json_or_none
     if not isinstance(body, dict):
         return Meaning.MISSING if response.text.strip() == NO_SUCH_PATH else Meaning.NOT_AIRBYTE
     if body.get("id") is None and _own_message(body).startswith(NO_SUCH_PATH):
@@ -127,12 +128,12 @@ def _meaning_of_404(operation: Operation[Any], response: Response, release: Call
     return Meaning.UNKNOWN_ID if is_there or (is_there is None and "_links" not in body) else Meaning.MISSING
 
 
-def _may_be_of_the_token_check(response: Response) -> bool:
+def _may_be_of_the_token_check(response: HttpResponse) -> bool:
     """Whether a 403 is what a server that checks tokens sends for a path: empty, or in the framework's own form."""
-    if "Authorization" not in response.request.headers or is_html(response):
+    if "Authorization" not in response.request.headers or response.is_html:
         return False
-    body = json_or_none(response)
-    return not response.content.strip() or (isinstance(body, dict) and "_links" in body)
+    body = response.json_or_none
+    return not response.body.strip() or (isinstance(body, dict) and "_links" in body)
 
 
 def _is_airbytes(body: dict[str, Any]) -> bool:
@@ -143,7 +144,7 @@ def _is_airbytes(body: dict[str, Any]) -> bool:
 
 def refusal(
     operation: Operation[Any],
-    response: Response,
+    response: HttpResponse,
     settings: ClientSettings,
     release: Callable[[], Release],
     *,
@@ -159,8 +160,8 @@ def refusal(
             error_class, meaning_text = _STATUS_ERRORS[404]
         case Meaning.STATUS:
             error_class, meaning_text = _of_status(operation, response, settings, release)
-    status, body = response.status_code, json_or_none(response)
-    error_id = str(body["errorId"]) if isinstance(body, dict) and body.get("errorId") else None
+    status, body = response.status, response.json_or_none
+    error_id = (isinstance(body, dict) and _text_of(body, "errorId")[:MAX_QUOTE]) or None
     words = "" if operation.holds_secrets else _server_words(response, body)
     return error_class(
         f"{operation.operation_id}: HTTP {status}: {meaning_text}."
@@ -170,29 +171,44 @@ def refusal(
         http_status=status,
         error_id=error_id,
         retry_after=_retry_after(response),
+        is_airbytes=_is_proof(response),
     )
 
 
+def _is_proof(response: HttpResponse) -> bool:
+    """
+    Whether a response proves that Airbyte refused the request, or never got it.
+
+    It does in a form of Airbyte's own. Any other may be of a proxy that refuses what Airbyte has sent back.
+    """
+    body = response.json_or_none
+    if isinstance(body, dict):
+        # Gateways have messages, too, but they do not know of conflicts.
+        return _is_airbytes(body) or (response.status in (409, 423) and "message" in body)
+    is_of_token_check = response.status in (401, 403) and not response.body.strip()
+    return is_of_token_check or response.status in NOT_ACCEPTED_STATUSES
+
+
 def _of_status(
-    operation: Operation[Any], response: Response, settings: ClientSettings, release: Callable[[], Release]
+    operation: Operation[Any], response: HttpResponse, settings: ClientSettings, release: Callable[[], Release]
 ) -> tuple[type[AirbyteStatusError], str]:
     """Return the class of error for a status, and what it means here."""
-    status = response.status_code
+    status = response.status
     default = (AirbyteServerError, "Airbyte failed") if status >= 500 else (AirbyteStatusError, "Airbyte said no")
     error_class, meaning = _STATUS_ERRORS.get(status, default)
     match status:
-        case 401 | 407 if _is_of_a_proxy(response):
+        case 401 | 407 if is_of_a_proxy(response):
             return AirbyteProxyAuthenticationError, _proxy_advice(settings)
         case 401:
             meaning = _sign_in_advice(settings, release)
-        case 403 if not isinstance(json_or_none(response), dict) and not _may_be_of_the_token_check(response):
+        case 403 if not isinstance(response.json_or_none, dict) and not _may_be_of_the_token_check(response):
             meaning = "a proxy or firewall before Airbyte forbids this request"
         case 403:
             meaning += f"; {operation.operation_id} wants at least the role {operation.role}"
         case 413:
             meaning += (
                 " for a proxy before Airbyte: raise its limit (nginx: client_max_body_size)"
-                if is_html(response) or not response.content
+                if response.is_html or not response.body
                 else " for Airbyte, which takes 10 MB by default: raise its limit (the server's "
                 "MICRONAUT_SERVER_MAX_REQUEST_SIZE), or make the request smaller"
             )
@@ -212,9 +228,9 @@ def _sign_in_advice(settings: ClientSettings, release: Callable[[], Release]) ->
     return f"{meaning}. This Airbyte checks tokens: {tokens}" if kind == "none" else meaning
 
 
-def _is_of_a_proxy(response: Response) -> bool:
+def is_of_a_proxy(response: HttpResponse) -> bool:
     """Whether a 401 comes from before Airbyte: its own is JSON, or empty."""
-    return response.status_code == 407 or bool(response.content.strip() and json_or_none(response) is None)
+    return response.status == 407 or bool(response.body.strip() and response.json_or_none is None)
 
 
 def _proxy_advice(settings: ClientSettings) -> str:
@@ -226,11 +242,11 @@ def _proxy_advice(settings: ClientSettings) -> str:
     )
 
 
-def _missing(operation: Operation[Any], response: Response, *, is_sure: bool) -> AirbyteApiError:
+def _missing(operation: Operation[Any], response: HttpResponse, *, is_sure: bool) -> AirbyteApiError:
     name = operation.operation_id
     if operation.gone is None and Release(operation.since).is_before(OLDEST_RELEASE):
         return AirbyteAnswerError(
-            f"{name}: an Airbyte responds, but it has nothing at {_address(response)} (HTTP {response.status_code}). "
+            f"{name}: an Airbyte responds, but it has nothing at {response.address} (HTTP {response.status}). "
             "Check the path in the base URL: it ends with /api.",
             operation=name,
         )
@@ -240,7 +256,7 @@ def _missing(operation: Operation[Any], response: Response, *, is_sure: bool) ->
     what = (
         "is not in this Airbyte: it needs"
         if is_sure
-        else f"is not in this Airbyte, or the role of the credentials is too small: HTTP {response.status_code} says "
+        else f"is not in this Airbyte, or the role of the credentials is too small: HTTP {response.status} says "
         f"the same of both. It needs the role {operation.role}, and"
     )
     return AirbyteOperationMissingError(
@@ -250,65 +266,64 @@ def _missing(operation: Operation[Any], response: Response, *, is_sure: bool) ->
     )
 
 
-def _form_of(response: Response) -> Literal["json", "text", "empty", "other"]:
-    if not response.content:
+def _form_of(response: HttpResponse) -> Literal["json", "text", "empty", "other"]:
+    if not response.body:
         return "empty"
     if response.text.strip() == NO_SUCH_PATH:
         return "text"
-    return "json" if _own_message(json_or_none(response)).startswith(NO_SUCH_PATH) else "other"
+    return "json" if _own_message(response.json_or_none).startswith(NO_SUCH_PATH) else "other"
 
 
-def _not_airbyte(operation: Operation[Any], response: Response) -> AirbyteAnswerError:
-    page = " with a web page" if is_html(response) else ""
+def _not_airbyte(operation: Operation[Any], response: HttpResponse) -> AirbyteAnswerError:
+    page = " with a web page" if response.is_html else ""
     return AirbyteAnswerError(
-        f"{operation.operation_id}: {_address(response)} answered HTTP {response.status_code}{page}, as something that "
+        f"{operation.operation_id}: {response.address} answered HTTP {response.status}{page}, as something that "
         "is not Airbyte's API does. Check host, port and path of the base URL, and any proxy before Airbyte.",
         operation=operation.operation_id,
     )
 
 
-def is_html(response: Response) -> bool:
-    """Whether the response is a web page, whatever its header says."""
-    return "html" in response.headers.get("Content-Type", "").lower() or response.content[
-        :200
-    ].lstrip().lower().startswith((b"<!doctype", b"<html"))
-
-
-def json_or_none(response: Response) -> Any:
-    """Return the response's JSON, or None where it has none."""
-    try:
-        return response.json()
-    except (ValueError, RecursionError):
-        return None
-
-
 def _own_message(body: Any) -> str:
-    return str(body.get("message") or "") if isinstance(body, dict) else ""
+    return _text_of(body, "message") if isinstance(body, dict) else ""
 
 
-def _server_words(response: Response, body: Any) -> str:
+def _text_of(body: dict[str, Any], name: str) -> str:
+    try:
+        return str(body.get(name) or "")
+    except RecursionError:
+        return ""
+
+
+def _server_words(response: HttpResponse, body: Any) -> str:
     """Return what the server itself says, of any era: never a stack trace, never a page."""
     if isinstance(body, dict):
         embedded = body.get("_embedded")
         errors = embedded.get("errors") if isinstance(embedded, dict) else None
-        inner = (
-            [error.get("message") for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
-        )
-        words = next(
-            (word for word in [*inner, body.get("detail"), body.get("message"), body.get("title")] if word), ""
-        )
+        inner = [error for error in errors if isinstance(error, dict)] if isinstance(errors, list) else []
+        found = [*(_text_of(error, "message") for error in inner)]
+        found += [_text_of(body, name) for name in ("detail", "message", "title")]
+        words = next(filter(None, found), "")
     else:
-        words = "" if is_html(response) else response.text
-    first_line = str(words).strip().split("\n")[0]
+        words = "" if response.is_html else response.text
+    first_line = words.strip().split("\n")[0]
     return re.sub(r"^Internal Server Error: (?=.)", "", first_line)[:MAX_QUOTE].rstrip(". ")
 
 
-def _retry_after(response: Response) -> float | None:
-    try:
-        return Retry().get_retry_after(response.raw)
-    except InvalidHeader:
+def _retry_after(response: HttpResponse) -> float | None:
+    """Return for how many seconds the server asks to be left alone; None where it does not say, or nothing sensible."""
+    text = response.headers.get("Retry-After", "").strip()
+    if re.fullmatch(r"[0-9]{1,9}", text):
+        seconds = float(text)
+    elif (moment := date_of(text)) is not None:
+        seconds = moment - time.time()
+    else:
         return None
+    return min(max(seconds, 0.0), MAX_RETRY_AFTER)
 
 
-def _address(response: Response) -> str:
-    return response.url.split("?")[0]
+def date_of(text: str) -> float | None:
+    """Return a date of HTTP as epoch seconds; None where it is none, or not one that a calendar has."""
+    try:
+        return parsedate_to_datetime(text).timestamp()
+    except (ValueError, TypeError, IndexError, OverflowError, OSError):
+        return None

@@ -84,5 +84,5 @@ Release.UNREADABLE = Release(None)
 
 def _numbers(text: str) -> tuple[int, ...]:
     """Read "1.8.0" or "v2.0.1-rc1"; a word such as "dev" stands for a build newer than all numbers."""
-    match = re.match(r"v?(\d+)\.(\d+)(?:\.(\d+))?", text)
+    match = re.match(r"v?(\d{1,9})\.(\d{1,9})(?:\.(\d{1,9}))?", text)
     return tuple(int(part or 0) for part in match.groups()) if match else _NEWEST

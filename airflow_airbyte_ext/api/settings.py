@@ -52,8 +52,9 @@ class ClientSettings(BaseModel):
     :param token_url: Where client credentials buy a token; found from the base URL when not given.
     :param verify: `False` trusts any TLS certificate; a path names a bundle of CA certificates.
     :param client_cert: Path of a PEM file with certificate and key, or the two paths.
-    :param timeout: Seconds to wait for an answer. Operations on which Airbyte itself waits (sync, reset, cancel)
-        get the longer time that the operations table gives them.
+    :param timeout: Seconds within which a response must be whole. Operations on which Airbyte itself waits (sync,
+        reset, cancel) get the longer time that the operations table gives them.
+    :param max_response_bytes: Bytes that a response may have, as it comes and decompressed.
     :param headers: Extra HTTP headers, sent with every request.
     :param proxies: Proxy URL by scheme, as in `requests`.
     :raises AirbyteConfigurationError: Names the field and what is allowed.
@@ -72,6 +73,7 @@ class ClientSettings(BaseModel):
     verify: bool | str = True
     client_cert: str | tuple[str, str] | None = None
     timeout: Seconds = 30.0
+    max_response_bytes: Annotated[int, Field(gt=0)] = 128 * 2**20
     headers: dict[str, str] = Field(default_factory=dict, repr=False)
     proxies: dict[str, str] = Field(default_factory=dict, repr=False)
 

@@ -2,31 +2,41 @@
 
 from __future__ import annotations
 
+import http.client
 import logging
 import platform
 from collections.abc import Mapping
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any
 
 import requests
 from pydantic import JsonValue
-from requests.adapters import HTTPAdapter
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
+from urllib3.exceptions import HTTPError
 
 from airflow_airbyte_ext import __version__
 from airflow_airbyte_ext.api.answers import read_answer
 from airflow_airbyte_ext.api.auth import Access, ClientCredentialsAuth, NoAuth, authentication
+from airflow_airbyte_ext.api.bounds import (
+    BoundedSession,
+    ResponseCutError,
+    ResponseTooLargeError,
+    begin_exchange,
+    read_body,
+    was_sent,
+)
 from airflow_airbyte_ext.api.clock import Clock, SystemClock
 from airflow_airbyte_ext.api.instance import Instance
 from airflow_airbyte_ext.api.network import network_error
 from airflow_airbyte_ext.api.operations import APPLICATION_TOKEN_REQUEST, Repeat
-from airflow_airbyte_ext.api.refusals import refusal
+from airflow_airbyte_ext.api.refusals import NOT_ACCEPTED_STATUSES, date_of, is_of_a_proxy, refusal
 from airflow_airbyte_ext.api.releases import Release
+from airflow_airbyte_ext.api.response import HttpResponse
 from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
     AirbyteApiError,
     AirbyteAuthenticationError,
     AirbyteBadRequestError,
+    AirbyteError,
     AirbyteNotFoundError,
     AirbyteOperationMissingError,
     AirbytePermissionError,
@@ -39,7 +49,6 @@ from airflow_airbyte_ext.exceptions import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from requests import Response
     from requests.auth import AuthBase
 
     from airflow_airbyte_ext.api.models.instance import AccessToken, InstanceConfigurationResponse
@@ -60,8 +69,24 @@ _TOKEN_OPERATION = APPLICATION_TOKEN_REQUEST.operation_id
 
 # Statuses that may pass by themselves. 500 is one only for reads: after a write nobody knows what it did.
 PASSING_STATUSES = {408, 425, 429, 502, 503, 504}
-# With these, Airbyte says that it did not accept the request.
-NOT_ACCEPTED_STATUSES = {425, 429}
+
+# What may come of a response that nobody foresaw. What else is raised meanwhile is no fault of the response: a signal
+# of Airflow's, or of Celery's, that ends the task.
+_UNFORESEEN = (
+    OSError,
+    HTTPError,
+    http.client.HTTPException,
+    ValueError,
+    TypeError,
+    LookupError,
+    AttributeError,
+    ArithmeticError,
+    AssertionError,
+    RuntimeError,
+    MemoryError,
+    EOFError,
+    ResponseCutError,
+)
 
 
 class Transport:
@@ -84,9 +109,7 @@ class Transport:
     ) -> None:
         self._clock = clock or SystemClock()
         self._attempts = attempts
-        self._session = requests.Session()
-        for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(pool_maxsize=POOLED_CONNECTIONS))
+        self._session = BoundedSession(POOLED_CONNECTIONS)
         self._session.headers.update(
             {
                 "Accept": "application/json",
@@ -128,8 +151,9 @@ class Transport:
         url, auth = self.settings.base_url + operation.path, self.access.auth
         try:
             return self._send(operation, url, body, auth=auth)
-        except (AirbyteAuthenticationError, AirbytePermissionError):
-            if not self.access.has_changed(auth):
+        except (AirbyteAuthenticationError, AirbytePermissionError) as error:
+            may_repeat = operation.repeat is Repeat.READ or not error.outcome_unknown
+            if not may_repeat or not self.access.has_changed(auth):
                 raise
         return self._send(operation, url, body, auth=self.access.auth)
 
@@ -149,7 +173,7 @@ class Transport:
     def _release_if_known(self) -> Release:
         try:
             return self.release()
-        except AirbyteApiError:
+        except AirbyteError:
             return Release.UNREADABLE
 
     def _send(self, operation: Operation[Answer], url: str, body: Body | None, *, auth: AuthBase) -> Answer:
@@ -167,39 +191,63 @@ class Transport:
     def _send_once(self, operation: Operation[Answer], url: str, body: Body | None, auth: AuthBase) -> Answer:
         response = self._exchange(operation, url, body, auth)
         is_token_fresh = False
-        if response.status_code == 401 and isinstance(auth, ClientCredentialsAuth):
+        # A proxy's 401 does not prove that Airbyte did nothing.
+        may_repeat = operation.repeat is Repeat.READ or not is_of_a_proxy(response)
+        if response.status == 401 and isinstance(auth, ClientCredentialsAuth) and may_repeat:
             auth.discard(response.request)
             response = self._exchange(operation, url, body, auth)
             is_token_fresh = True
-        log.debug("%s: HTTP %s after %s", operation.operation_id, response.status_code, response.elapsed)
-        if response.status_code < 400:
-            return read_answer(operation, response)
-        raise refusal(operation, response, self.settings, self._release_if_known, is_token_fresh=is_token_fresh)
-
-    def _exchange(self, operation: Operation[Any], url: str, body: Body | None, auth: AuthBase) -> Response:
-        """Send one request, and turn the network's errors into ours."""
-        settings = self.settings
         try:
-            response = self._session.request(
-                operation.method,
-                url,
-                json=None if operation.method == "GET" else dict(body or {}),
-                auth=auth,
-                headers=settings.headers,
-                timeout=(
-                    min(CONNECT_TIMEOUT, settings.timeout),
-                    max(settings.timeout, operation.read_timeout),
-                ),
-                # Given with each request, since an environment variable would win over the session's own.
-                verify=settings.verify,
-                cert=settings.client_cert,
-                proxies=dict(settings.proxies),  # which `requests` adds the environment's to
-                allow_redirects=False,
+            if response.status < 400:
+                return read_answer(operation, response)
+            error = refusal(operation, response, self.settings, self._release_if_known, is_token_fresh=is_token_fresh)
+        except _UNFORESEEN as unforeseen:
+            raise AirbyteAnswerError(
+                f"{operation.operation_id}: the response of {response.address} cannot be understood "
+                f"({type(unforeseen).__name__}). Check any proxy before Airbyte.",
+                operation=operation.operation_id,
+            ) from None
+        raise error
+
+    def _exchange(self, operation: Operation[Any], url: str, body: Body | None, auth: AuthBase) -> HttpResponse:
+        """Send one request and read its response; what goes wrong is an error of ours that knows whether it left."""
+        settings = self.settings
+        limit = settings.max_response_bytes
+        begin_exchange(limit)
+        try:
+            request = self._session.prepare_request(
+                requests.Request(
+                    operation.method,
+                    url,
+                    headers=settings.headers,
+                    json=None if operation.method == "GET" else dict(body or {}),
+                    auth=auth,
+                )
             )
-        except OSError as error:  # which `requests` makes its own errors of
-            raise network_error(operation, url, error, settings) from None
-        self.server_time = _date_of(response)
-        return response
+            begin_exchange(limit)  # again, for the token may have been bought meanwhile
+            # Given with each request, since an environment variable would win over the session's own.
+            how = self._session.merge_environment_settings(
+                request.url, dict(settings.proxies), stream=True, verify=settings.verify, cert=settings.client_cert
+            )
+            read_timeout = max(settings.timeout, operation.read_timeout)
+            timeout = (min(CONNECT_TIMEOUT, settings.timeout), read_timeout)
+            response = self._session.send(request, timeout=timeout, allow_redirects=False, **how)
+            with response:
+                # What follows an interim response belongs to this request, so such a connection is closed.
+                content = read_body(response.raw, limit) if response.status_code >= 200 else b""
+            self.server_time = date_of(response.headers.get("Date", ""))
+            log.debug("%s: HTTP %s after %s", operation.operation_id, response.status_code, response.elapsed)
+            return HttpResponse(response.status_code, response.headers, content, request)
+        except AirbyteError:
+            raise
+        except ResponseTooLargeError:
+            raise AirbyteAnswerError(
+                f"{operation.operation_id}: the response of {url} is larger than {limit} bytes, in itself or "
+                "decompressed. Raise max_response_bytes where Airbyte has so much to say, or check any proxy before.",
+                operation=operation.operation_id,
+            ) from None
+        except _UNFORESEEN as error:
+            raise network_error(operation, url, error, settings, was_sent=was_sent()) from None
 
     def _buy_token(self) -> AccessToken:
         settings = self.settings
@@ -211,8 +259,8 @@ class Transport:
             grant = {} if url.startswith(settings.base_url + "/v1/") else {"grant-type": "client_credentials"}
             try:
                 return self._send(APPLICATION_TOKEN_REQUEST, url, {**credentials, **grant}, auth=NoAuth())
-            except (AirbyteOperationMissingError, AirbyteNotFoundError, AirbyteAnswerError) as error:
-                missing = error
+            except (AirbyteOperationMissingError, AirbyteNotFoundError, AirbyteAnswerError) as absent:
+                missing = absent
             except AirbyteProxyAuthenticationError:
                 raise
             except (
@@ -222,7 +270,9 @@ class Transport:
                 AirbyteServerError,
             ) as error:
                 raise self._credentials_refused(url, error) from None
-        raise AirbyteAuthenticationError(_no_token_endpoint(settings, missing), operation=_TOKEN_OPERATION)
+        no_endpoint = AirbyteAuthenticationError(_no_token_endpoint(settings, missing), operation=_TOKEN_OPERATION)
+        no_endpoint.worth_retrying = isinstance(missing, AirbyteAnswerError)
+        raise no_endpoint
 
     def _credentials_refused(self, url: str, error: AirbyteStatusError) -> AirbyteApiError:
         """Return one error for wrong credentials: set-ups answer them with 400, 401 or 500."""
@@ -242,13 +292,6 @@ class Transport:
         )
         refused.worth_retrying = error.http_status >= 500
         return refused
-
-
-def _date_of(response: Response) -> float | None:
-    try:
-        return parsedate_to_datetime(response.headers.get("Date", "")).timestamp()
-    except ValueError:
-        return None
 
 
 def _no_token_endpoint(settings: ClientSettings, error: AirbyteApiError | None) -> str:

@@ -101,7 +101,8 @@ def _add_airbyte(command: argparse.ArgumentParser) -> None:
     group.add_argument("--client-secret-file", metavar="FILE", help="file with the client secret (- for stdin)")
     group.add_argument("--token-file", metavar="FILE", help="file with the bearer token (- for stdin)")
     group.add_argument("--verify-tls", dest="verify", metavar="WHAT", help="true, false, or a file of CA certificates")
-    group.add_argument("--timeout", metavar="SECONDS", help="how long to wait for an answer (default: 30)")
+    group.add_argument("--timeout", metavar="SECONDS", help="time for a whole response (default: 30)")
+    group.add_argument("--max-response-bytes", metavar="BYTES", help="largest response (default: 134217728)")
 
 
 def _add_choice(command: argparse.ArgumentParser, *, required: bool) -> None:

@@ -33,8 +33,9 @@ ENVIRONMENT = {
     "token": "AIRBYTE_TOKEN",
     "verify": "AIRBYTE_VERIFY",
     "timeout": "AIRBYTE_TIMEOUT",
+    "max_response_bytes": "AIRBYTE_MAX_RESPONSE_BYTES",
 }
-_OPTIONS = ("auth", "username", "client_id", "verify", "timeout")
+_OPTIONS = ("auth", "username", "client_id", "verify", "timeout", "max_response_bytes")
 MAX_SECRET = 64 * 1024
 _SECRETS = ("password", "client_secret", "token")
 

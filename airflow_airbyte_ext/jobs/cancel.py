@@ -53,7 +53,7 @@ def _cancel_and_read(client: AirbyteClient, reader: JobReader) -> JobRead | None
     try:
         job = client.cancel_job(id=reader.job_id).job
     except AirbyteApiError as error:
-        if not error.worth_retrying:
+        if not (error.worth_retrying or error.outcome_unknown):
             raise
         # Lost, or refused because the job has just ended: only reading tells.
         log.warning("It is unclear whether job %s was cancelled; looking. %s", reader.job_id, error)

@@ -10,12 +10,11 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, TypeAlias, TypeGuard
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.api.operations import OPERATIONS, Repeat
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteApiError,
     AirbyteConflictError,
     AirbyteError,
@@ -23,7 +22,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobRunningError,
     AirbyteNotFoundError,
     AirbyteServerError,
-    AirbyteUnreachableError,
+    AirbyteStatusError,
 )
 from airflow_airbyte_ext.jobs.find import SYNC, first_job_after, newest_job
 from airflow_airbyte_ext.jobs.status import verdict
@@ -132,29 +131,29 @@ class Submitter:
 
     def _start_after(self, noted: int, *, attach: bool, run: Runner) -> Submission:
         lost: AirbyteApiError | None = None
-        refusal: AirbyteConflictError | AirbyteJobRunningError | None = None
+        refusal: AirbyteError | None = None
         for _ in range(SUBMISSIONS):
             try:
                 if job := run(self._start):
                     # Servers before 0.39 answer with the job that runs already, if there is one.
                     return Submission(self._of_our_kind(job), adopted=job.id <= noted)
-            except (AirbyteUnreachableError, AirbyteAnswerError, AirbyteServerError) as error:
-                if _never_left(error):
-                    raise
-                log.info("It is unclear whether a job was started; looking for it. %s", error)
-                lost = error
-            except (AirbyteConflictError, AirbyteJobRunningError) as error:
-                refusal = error
-                if submission := self._after_refusal(noted, lost=lost is not None, attach=attach):
-                    return submission
-                self._clock.sleep(LOOKS_AFTER_A_LOST_ANSWER[0])
-                continue
-            except AirbyteNotFoundError:
-                self._explain()
-                raise
+            except (AirbyteApiError, AirbyteJobRunningError) as error:
+                if _is_unclear(error):
+                    log.info("It is unclear whether a job was started; looking for it. %s", error)
+                    lost = error
+                else:
+                    self._raise_unless_busy(error)
+                    refusal = error
+                    if submission := self._after_refusal(noted, lost=lost is not None, attach=attach):
+                        return submission
+                    self._clock.sleep(LOOKS_AFTER_A_LOST_ANSWER[0])
+                    continue
             self._may_have_started = True
             if found := self._look_for_lost(noted):
                 return Submission(found, adopted=False)
+            if lost and _is_of_a_proxy(lost):
+                self._may_have_started = False
+                raise lost
         if refusal and not lost:
             raise refusal
         raise AirbyteJobNotStartedError(
@@ -162,6 +161,13 @@ class Submitter:
             f"list of jobs. Look at the server's log. The last answer was: {lost or 'that it would start one'}",
             connection_id=self._connection_id,
         ) from lost
+
+    def _raise_unless_busy(self, error: AirbyteError) -> None:
+        if isinstance(error, AirbyteConflictError | AirbyteJobRunningError):
+            return
+        if isinstance(error, AirbyteNotFoundError):
+            self._explain()
+        raise error
 
     def _look_for_lost(self, noted: int) -> JobRead | None:
         """Look several times for the job that an unclear answer may have started."""
@@ -212,7 +218,14 @@ class Submitter:
             raise problem from None
 
 
-def _never_left(error: AirbyteApiError) -> bool:
-    """Whether the request that starts a job surely was not sent: no connection, or no token to send it with."""
+def _is_unclear(error: AirbyteError) -> TypeGuard[AirbyteApiError]:
+    """Whether a job may have been started: not where the request was not sent, for want of a connection or a token."""
+    if not isinstance(error, AirbyteApiError) or not error.outcome_unknown:
+        return False
     operation = OPERATIONS.get(error.operation)
-    return getattr(error, "sent", True) is False or operation is None or operation.repeat is Repeat.READ
+    return operation is not None and operation.repeat is Repeat.NEVER
+
+
+def _is_of_a_proxy(error: AirbyteApiError) -> bool:
+    """Whether a proxy refused: before the request came to Airbyte, where no job appears, or what Airbyte responded."""
+    return isinstance(error, AirbyteStatusError) and not isinstance(error, AirbyteServerError)

@@ -198,9 +198,9 @@ class Restorer:
         for _ in range(TRIES):
             try:
                 self._send(write.state)
-            except (AirbyteBusyError, AirbyteConflictError) as error:
-                raise self._failed(f"Airbyte refused the write ({error})", undo, may_pass=True) from error
             except AirbyteApiError as error:
+                if isinstance(error, AirbyteBusyError | AirbyteConflictError) and not error.outcome_unknown:
+                    raise self._failed(f"Airbyte refused the write ({error})", undo, may_pass=True) from error
                 log.warning("It is unclear whether the state was written; reading it. %s", error)
                 problem = error
             found = self._read_back(undo)

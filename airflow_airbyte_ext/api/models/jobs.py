@@ -4,9 +4,29 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Self
 
-from pydantic import BeforeValidator, Field, ModelWrapValidatorHandler, PrivateAttr, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    PrivateAttr,
+    model_validator,
+)
 
 from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, PartialModel
+
+# A Java long, as Airbyte's documents have it.
+Long = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+
+_END_OF_CALENDAR = 253402300799
+
+
+def _of_the_calendar(seconds: int | None) -> int | None:
+    return seconds if seconds is not None and 0 <= seconds <= _END_OF_CALENDAR else None
+
+
+# A time in seconds; None where it is no time that a calendar has.
+Epoch = Annotated[int | None, AfterValidator(_of_the_calendar)]
 
 
 class StreamDescriptor(AirbyteModel):
@@ -19,11 +39,11 @@ class StreamDescriptor(AirbyteModel):
 class JobAggregatedStats(AirbyteModel):
     """What a whole job moved, over all its attempts (since 0.50.45)."""
 
-    records_emitted: int | None = None
-    bytes_emitted: int | None = None
-    records_committed: int | None = None
-    bytes_committed: int | None = None
-    records_rejected: int | None = None
+    records_emitted: Long | None = None
+    bytes_emitted: Long | None = None
+    records_committed: Long | None = None
+    bytes_committed: Long | None = None
+    records_rejected: Long | None = None
 
 
 class StreamStats(JobAggregatedStats):
@@ -48,13 +68,13 @@ class JobRefreshConfig(AirbyteModel):
 class JobRead(AirbyteModel):
     """A job. Times are epoch seconds."""
 
-    id: int
+    id: Long
     config_type: str | None = None
     config_id: str | None = None
     status: str | None = None
-    created_at: int | None = None
-    updated_at: int | None = None
-    started_at: int | None = None
+    created_at: Epoch = None
+    updated_at: Epoch = None
+    started_at: Epoch = None
     enabled_streams: Items[StreamDescriptor] = Field(default_factory=list)
     reset_config: ResetConfig | None = None
     refresh_config: JobRefreshConfig | None = None
@@ -65,10 +85,10 @@ class JobRead(AirbyteModel):
 class AttemptStats(AirbyteModel):
     """What one attempt moved; every figure may be absent."""
 
-    records_emitted: int | None = None
-    bytes_emitted: int | None = None
-    records_committed: int | None = None
-    bytes_committed: int | None = None
+    records_emitted: Long | None = None
+    bytes_emitted: Long | None = None
+    records_committed: Long | None = None
+    bytes_committed: Long | None = None
 
 
 class AttemptStreamStats(AirbyteModel):
@@ -101,13 +121,13 @@ class AttemptFailureSummary(AirbyteModel):
 class AttemptRead(AirbyteModel):
     """One try of a job. `id` is the attempt number, counted from 0; times are epoch seconds."""
 
-    id: int | None = None
+    id: Long | None = None
     status: str | None = None
-    created_at: int | None = None
-    updated_at: int | None = None
-    ended_at: int | None = None
-    bytes_synced: int | None = None
-    records_synced: int | None = None
+    created_at: Epoch = None
+    updated_at: Epoch = None
+    ended_at: Epoch = None
+    bytes_synced: Long | None = None
+    records_synced: Long | None = None
     total_stats: AttemptStats | None = None
     stream_stats: Items[AttemptStreamStats] = Field(default_factory=list)
     failure_summary: AttemptFailureSummary | None = None

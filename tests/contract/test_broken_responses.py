@@ -1,0 +1,275 @@
+"""
+Responses that are none: whatever comes back after Airbyte has done what was asked, it is done once, and found out.
+
+The words "nothing was started" are for a refusal that is proven. All else is looked up: the job, the state, the poll.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+import tracemalloc
+
+import pytest
+from hostile import BROKEN, bomb, chunked, hostile_proxy, response
+from restoring import Scene
+
+from airflow_airbyte_ext.exceptions import (
+    AirbyteAnswerError,
+    AirbyteApiError,
+    AirbyteAuthenticationError,
+    AirbyteRequestTimeoutError,
+    AirbyteUnreachableError,
+)
+from airflow_airbyte_ext.jobs.cancel import cancel_job
+from airflow_airbyte_ext.jobs.submit import submit_sync
+from airflow_airbyte_ext.jobs.wait import JobWatch
+from airflow_airbyte_ext.testing import Step
+
+SYNC = "connections/sync"
+
+
+@pytest.fixture
+def proxy(airbyte):
+    with hostile_proxy(airbyte.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def connection_id(airbyte):
+    connection_id = airbyte.add_connection()
+    airbyte.script(connection_id, [Step("running", polls=1000)], repeat=True)
+    return connection_id
+
+
+@pytest.fixture
+def client(proxy, connect_to):
+    return connect_to(proxy.url, timeout=2.0)
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_the_outcome_of_a_write_is_unknown(proxy, client, connection_id, airbyte, broken):
+    """The sync runs: no error may be of the kind that says that nothing was sent, and it is not sent again."""
+    proxy.spoil_next(SYNC, BROKEN[broken])
+    with pytest.raises(AirbyteApiError) as caught:
+        client.sync_connection(connection_id=connection_id)
+    assert caught.value.outcome_unknown
+    assert caught.value.operation == "syncConnection"
+    assert len(airbyte.calls("syncConnection")) == 1
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_job_whose_response_is_broken_is_found(proxy, client, connection_id, airbyte, clock, broken):
+    """One job, ours, whatever came back; what a later try needs is kept before, and not forgotten."""
+    proxy.spoil_next(SYNC, BROKEN[broken])
+    refusals = []
+    submission = submit_sync(client, connection_id, clock=clock, on_refusal=lambda: refusals.append(1))
+    assert [job["id"] for job in airbyte.jobs(connection_id)] == [submission.job.id]
+    assert submission.adopted is False
+    assert refusals == []
+    assert len(airbyte.calls("syncConnection")) == 1
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_state_whose_response_is_broken_is_read_back(airbyte, connect_to, clock, tmp_path, broken):
+    """The state was written, and is what was wanted."""
+    with hostile_proxy(airbyte.url) as proxy:
+        scene = Scene(airbyte, connect_to(proxy.url, timeout=2.0), clock, tmp_path)
+        proxy.spoil_next("state/create_or_update_safe", BROKEN[broken])
+        assert scene.restore().safety is not None
+        assert scene.now == scene.target
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_wait_outlives_a_broken_response(proxy, client, connection_id, airbyte, clock, broken):
+    """One poll is lost, and the next one tells."""
+    job_id = airbyte.start_job(connection_id)
+    watch = JobWatch(client, job_id, clock=clock, connection_id=connection_id, seen=True)
+    proxy.spoil_next("jobs/get_light", BROKEN[broken])
+    assert watch.poll() is None
+    assert watch.poll().id == job_id
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_cancellation_whose_response_is_broken_is_looked_up(proxy, client, connection_id, airbyte, clock, broken):
+    """The job was cancelled, and that is what is told."""
+    job_id = airbyte.start_job(connection_id)
+    proxy.spoil_next("jobs/cancel", BROKEN[broken])
+    assert cancel_job(client, job_id, connection_id=connection_id, clock=clock).status == "cancelled"
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_token_whose_response_is_broken_costs_nothing(start_fake, connect_to, broken):
+    """The operation was not sent, and the error of the token endpoint says so; the next call buys another token."""
+    airbyte = start_fake(auth="client_credentials")
+    connection_id = airbyte.add_connection()
+    with hostile_proxy(airbyte.url) as proxy:
+        client = connect_to(
+            proxy.url, client_id=airbyte.client_id, client_secret=airbyte.client_secret, timeout=2.0, attempts=1
+        )
+        proxy.spoil_next("applications/token", BROKEN[broken], times=2)  # at Airbyte's own address, and at its twin
+        try:
+            client.sync_connection(connection_id=connection_id)
+        except AirbyteApiError as error:
+            assert error.operation == "applicationTokenRequest"  # noqa: PT017  most of the table ends here
+            assert airbyte.jobs(connection_id) == []
+            proxy.spoil = lambda _exchange: None
+            client.sync_connection(connection_id=connection_id)
+        assert len(airbyte.jobs(connection_id)) == 1
+
+
+def test_a_broken_token_response_may_pass(start_fake, connect_to):
+    """Where the token endpoint says nothing sensible, a retry of the task is of use."""
+    airbyte = start_fake(auth="client_credentials")
+    with hostile_proxy(airbyte.url) as proxy:
+        client = connect_to(proxy.url, client_id=airbyte.client_id, client_secret=airbyte.client_secret, attempts=1)
+        proxy.spoil_next("applications/token", BROKEN["cut JSON"], times=2)
+        with pytest.raises(AirbyteAuthenticationError) as caught:
+            client.get_connection(connection_id=airbyte.add_connection())
+        assert caught.value.worth_retrying
+
+
+def test_a_sync_is_not_sent_again_after_a_proxys_401(start_fake, connect_to):
+    """A new token is bought where Airbyte refuses the old one; a proxy's page does not say that it did."""
+    airbyte = start_fake(auth="client_credentials")
+    connection_id = airbyte.add_connection()
+    with hostile_proxy(airbyte.url) as proxy:
+        client = connect_to(proxy.url, client_id=airbyte.client_id, client_secret=airbyte.client_secret)
+        proxy.spoil_next(SYNC, BROKEN["proxy 401"])
+        with pytest.raises(AirbyteApiError) as caught:
+            client.sync_connection(connection_id=connection_id)
+        assert caught.value.outcome_unknown
+        assert len(airbyte.calls("syncConnection")) == 1
+
+
+# A response has a size and a time, whichever part of it is long.
+SLOW = {
+    "body": lambda it: [response(it.body[:5], length=500), *[0.1, b" "] * 300],
+    "chunks": lambda it: [chunked(), *[0.1, b"1\r\n \r\n"] * 300],
+    "chunk length": lambda it: [chunked(), *[0.1, b"0"] * 300],
+    "headers": lambda it: [b"HTTP/1.1 200 OK\r\n", *[0.1, b"X: y\r\n"] * 300],
+    "one header": lambda it: [b"HTTP/1.1 200 OK\r\nX: ", *[0.1, b"y"] * 300],
+    "status": lambda it: [b"HTTP/1.1 ", *[0.1, b"2"] * 300],
+    "interim": lambda it: [*[0.1, b"HTTP/1.1 100 Continue\r\n\r\n"] * 300],
+    "trailers": lambda it: [chunked(b"%x\r\n" % len(it.body) + it.body + b"\r\n0\r\n"), *[0.1, b"X: y\r\n"] * 300],
+    "redirect": lambda it: [
+        response(b"", "302 Found", "text/html", "Location: /x", length=500),
+        *[0.1, b" "] * 300,
+    ],
+    "error": lambda it: [response(b"", "500 Failed", length=500), *[0.1, b" "] * 300],
+    "end": lambda it: [response(it.body, length=len(it.body) + 1), 30.0],
+}
+
+
+@pytest.mark.parametrize("part", SLOW)
+def test_a_drip_ends_in_time(airbyte, connect_to, part):
+    """The time-out is for the whole response, not for each byte."""
+    with hostile_proxy(airbyte.url) as proxy:
+        proxy.spoil_next("connections/get", SLOW[part])
+        client = connect_to(proxy.url, timeout=0.5, attempts=1)
+        began = time.monotonic()
+        with pytest.raises(AirbyteRequestTimeoutError, match="in time"):
+            client.get_connection(connection_id=airbyte.add_connection())
+        assert time.monotonic() - began < 2
+
+
+LARGE = {
+    "body": lambda it: [response(length=2**40), *[b" " * 2**20] * 300],
+    "a body without length": lambda it: [b"HTTP/1.1 200 OK\r\n\r\n", *[b" " * 2**20] * 300],
+    "chunks": lambda it: [chunked(), *[b"100000\r\n" + b" " * 2**20 + b"\r\n"] * 300],
+    "a negative chunk": lambda it: [chunked(b"-1\r\n"), *[b" " * 2**20] * 300],
+    "headers": lambda it: [b"HTTP/1.1 200 OK\r\n", *[b"X: " + b"y" * 60000 + b"\r\n"] * 5000],
+    "interim headers": lambda it: [b"HTTP/1.1 100 Continue\r\n", *[b"X: " + b"y" * 60000 + b"\r\n"] * 5000],
+    "trailers": lambda it: [chunked(b"0\r\n"), *[b"X: " + b"y" * 60000 + b"\r\n"] * 5000],
+    "a bomb": lambda it: [response(bomb(), "200 OK", "application/json", "Content-Encoding: gzip, gzip")],
+    "a bomb in two headers": lambda it: [
+        response(bomb(), "200 OK", "application/json", "Content-Encoding: gzip", "Content-Encoding: gzip")
+    ],
+    "an error": lambda it: [response(bomb(), "500 No", "application/json", "Content-Encoding: gzip, gzip")],
+    "a redirect": lambda it: [
+        response(bomb(), "302 Found", "text/html", "Location: /x", "Content-Encoding: gzip, gzip")
+    ],
+}
+
+
+@pytest.mark.parametrize("part", LARGE)
+def test_a_response_beyond_the_limit_is_not_kept(airbyte, connect_to, part):
+    """Hundreds of megabytes, sent or decompressed, cost a few: and the error names the setting."""
+    with hostile_proxy(airbyte.url) as proxy:
+        proxy.spoil_next("connections/get", LARGE[part])
+        client = connect_to(proxy.url, attempts=1, max_response_bytes=2 * 2**20)
+        connection_id = airbyte.add_connection()
+        bomb()  # beforehand: it is not what is measured
+        tracemalloc.start()
+        try:
+            with pytest.raises((AirbyteAnswerError, AirbyteUnreachableError)) as caught:
+                client.get_connection(connection_id=connection_id)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert caught.value.outcome_unknown
+        if "header" not in part or "interim" in part:  # too many headers are refused before
+            assert "max_response_bytes" in str(caught.value)
+        assert peak < 40 * 2**20
+
+
+def test_a_response_within_the_limit_is_read(airbyte, connect_to):
+    """The limit is the last size that is read, compressed or not."""
+    connection_id = airbyte.add_connection()
+    size = len(json.dumps({"connectionId": connection_id}))
+    with hostile_proxy(airbyte.url) as proxy:
+        proxy.spoil = lambda _exchange: [response(json.dumps({"connectionId": connection_id}).encode())]
+        connect_to(proxy.url, attempts=1, max_response_bytes=size).get_connection(connection_id=connection_id)
+        with pytest.raises(AirbyteAnswerError, match=f"larger than {size - 1} bytes"):
+            connect_to(proxy.url, attempts=1, max_response_bytes=size - 1).get_connection(connection_id=connection_id)
+
+
+def test_no_cookie_is_kept(airbyte, connect_to):
+    """A server cannot fill the memory with them, nor see a client again."""
+    connection_id = airbyte.add_connection()
+    with hostile_proxy(airbyte.url) as proxy:
+        proxy.spoil = lambda it: [response(it.body, "200 OK", "application/json", "Set-Cookie: a=b; Path=/")]
+        client = connect_to(proxy.url)
+        client.get_connection(connection_id=connection_id)
+        client.get_connection(connection_id=connection_id)
+    assert "cookie" not in airbyte.calls("getConnection")[-1].headers
+
+
+def test_what_follows_early_hints_is_not_the_next_response(proxy, client, connection_id, airbyte):
+    """The late response of one request must never be taken for that of another."""
+    late = response(b'{"job": {"id": 99, "status": "succeeded"}}')
+    proxy.spoil_next("jobs/get_light", lambda it: [b"HTTP/1.1 103 Early Hints\r\n\r\n", 0.2, late, 0.5])
+    job_id = airbyte.start_job(connection_id)
+    with pytest.raises(AirbyteApiError):
+        client.get_job_info_light(id=job_id)
+    assert client.get_job_info_light(id=job_id).job.status == "running"
+
+
+class TimeLimitError(Exception):
+    """What a signal handler of somebody else raises in the midst of a request: Celery's time limit is like that."""
+
+
+@pytest.mark.parametrize("raised", [KeyboardInterrupt, SystemExit, TimeLimitError, GeneratorExit])
+def test_what_ends_the_task_is_not_taken_for_a_broken_response(airbyte, connect, monkeypatch, raised):
+    """The net is for responses alone."""
+
+    def interrupt(*_: object) -> None:
+        raise raised
+
+    monkeypatch.setattr("http.client.HTTPResponse.begin", interrupt)
+    with pytest.raises(raised):
+        connect(airbyte).get_connection(connection_id="99999999-9999-4999-8999-999999999999")
+
+
+@pytest.mark.parametrize("raised", [ValueError, TypeError, KeyError, RecursionError, MemoryError, AssertionError])
+def test_what_nobody_foresaw_is_an_error_of_ours(airbyte, connect, monkeypatch, raised):
+    """Whatever a library makes of a response: the request had left."""
+
+    def stumble(*_: object) -> None:
+        raise raised
+
+    connection_id = airbyte.add_connection()
+    monkeypatch.setattr("http.client.HTTPResponse.begin", stumble)
+    with pytest.raises(AirbyteApiError) as caught:
+        connect(airbyte).sync_connection(connection_id=connection_id)
+    assert caught.value.outcome_unknown
