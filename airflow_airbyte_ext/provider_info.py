@@ -31,10 +31,13 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
         "label": "Authentication",
         "description": "auto: a token if one is given below; client credentials if the login is a UUID; Basic if "
         "there is another login; else none",
+        # "auto" is stored as nothing: Airflow takes each value of the extra for a secret, and warns in task logs of
+        # those that are too short to be masked.
         "schema": {
-            "type": "string",
-            "enum": ["auto", "none", "basic", "bearer", "client_credentials"],
-            "default": "auto",
+            "type": ["string", "null"],
+            "enum": [None, "none", "basic", "bearer", "client_credentials"],
+            "default": None,
+            "values_display": {"null": "auto"},
         },
     },
     "token": _text("Token", "A bearer token that you keep valid yourself (authentication bearer)", secret=True),
@@ -56,7 +59,8 @@ CONNECTION_FIELDS: dict[str, dict[str, Any]] = {
 }
 
 FORM_BEHAVIOUR: dict[str, Any] = {
-    "hidden-fields": ["port", "schema"],
+    # Not the port: Airflow 3.3's test button sends 0 for none, and refuses that where 0 is not what is stored.
+    "hidden-fields": ["schema"],
     "relabeling": {
         "host": "Airbyte URL",
         "login": "User name or client ID",
@@ -65,6 +69,7 @@ FORM_BEHAVIOUR: dict[str, Any] = {
     "placeholders": {
         "host": "https://airbyte.example.com",
         "login": "empty where Airbyte asks for none",
+        "port": "0 where the URL has it",
     },
 }
 

@@ -69,6 +69,18 @@ def key_argument(name: str, value: object) -> tuple[str, str]:
     return kind, place
 
 
+def key_argument(name: str, value: object) -> tuple[str, str]:
+    """
+    Return what kind of place a key lies in, and its name there.
+
+    :raises AirbyteConfigurationError: It is none that is known.
+    """
+    kind, _, place = str(value).partition(":")
+    if kind not in ("variable", "connection") or not place:
+        raise AirbyteConfigurationError(f'{name} is {value!r}; give "variable:NAME" or "connection:ID".')
+    return kind, place
+
+
 def _keys(where: str | None) -> str | None:
     if where is None:
         return None

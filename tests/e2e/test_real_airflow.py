@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from real_airflow import RealAirflow, Run, until
 
@@ -145,6 +147,31 @@ def test_the_sensor_fails_on_a_job_that_this_airbyte_does_not_know(airflow, airb
     assert airbyte.base_url in run.log()
 
 
+@pytest.mark.parametrize("dag_id", ["rotated", "rotated_deferred"])
+def test_a_token_that_is_rotated_while_a_task_waits_is_read_again(airflow, dag_id) -> None:
+    """In the worker and in the triggerer; the job's end is read with the new one."""
+    with FakeAirbyte(auth="bearer") as airbyte:
+        conn_id = f"airbyte_{dag_id}"
+        extra = {"auth": None, "token": airbyte.token}  # as the form stores it
+        airflow.add_connection(conn_id, conn_type="airbyteconfig", host=airbyte.url, extra=json.dumps(extra))
+        run, connection_id = start(airflow, airbyte, dag_id, LONG)
+        run.wait_for("running" if dag_id == "rotated" else "deferred")
+        until(lambda: len(airbyte.calls("getJobInfoLight")) > 3 or None, "the wait has begun")
+        token = f"token-of-{dag_id}"
+        airbyte.rotate_credentials(token=token)
+        until(lambda: any(call.status == 401 for call in airbyte.journal) or None, "the old token is refused")
+        body = {"connection_id": conn_id, "conn_type": "airbyteconfig", "extra": json.dumps({**extra, "token": token})}
+        airflow.call("PATCH", f"/api/v2/connections/{conn_id}?update_mask=extra", body)
+        [job] = airbyte.jobs(connection_id)
+        seen = len(airbyte.journal)
+        until(lambda: any(call.status == 200 for call in airbyte.journal[seen:]) or None, "the new one is used")
+        airbyte.advance(job["id"], "succeeded")
+        assert run.end() == "success"
+        assert (run.task()["try_number"], statuses(airbyte, connection_id)) == (1, ["succeeded"])
+    assert token not in run.log()
+    assert "Skipping masking" not in run.log()
+
+
 def test_the_test_button_tells_right_credentials_from_wrong_ones(airflow, airbyte) -> None:
     fields = {"connection_id": "tested", "conn_type": "airbyteconfig", "host": airbyte.url, "login": airbyte.client_id}
     right = airflow.call("POST", "/api/v2/connections/test", {**fields, "password": airbyte.client_secret})
@@ -155,11 +182,26 @@ def test_the_test_button_tells_right_credentials_from_wrong_ones(airflow, airbyt
     assert "wrong-secret" not in wrong["message"]
 
 
+def test_the_test_button_of_a_stored_connection_works_where_its_port_is_0(airflow, airbyte) -> None:
+    """Airflow 3.3 sends what the form has hidden or left empty as 0, and stars for the password."""
+    fields = {"connection_id": "stored", "conn_type": "airbyteconfig", "host": airbyte.url, "port": 0, "extra": "{}"}
+    fields |= {"login": airbyte.client_id}
+    airflow.call("POST", "/api/v2/connections", {**fields, "password": airbyte.client_secret})
+    stored = airflow.call("GET", "/api/v2/connections/stored")
+    assert (stored["port"], stored["password"]) == (0, "***")
+    tested = airflow.call("POST", "/api/v2/connections/test", {**fields, "password": stored["password"], "schema": ""})
+    assert tested["status"], tested["message"]
+
+
 def test_the_connection_form_has_our_fields(airflow) -> None:
     forms = airflow.call("GET", "/ui/connections/hook_meta")
     form = next(form for form in forms if form["connection_type"] == "airbyteconfig")
     assert form["hook_name"] == "Airbyte (Config API)"
     assert form["standard_fields"]["host"]["title"] == "Airbyte URL"
     assert form["standard_fields"]["url_schema"]["hidden"]
+    assert not form["standard_fields"]["port"]["hidden"]
+    auth = form["extra_fields"]["auth"]
+    shown = auth["schema"]["values_display"]
+    assert (auth["value"], auth["schema"]["enum"][0], shown) == (None, None, {"null": "auto"})
     fields = ["auth", "token", "token_url", "verify", "client_cert", "timeout", "headers", "proxies"]
     assert list(form["extra_fields"]) == fields

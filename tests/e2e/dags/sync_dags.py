@@ -25,6 +25,11 @@ RETRY = {"retries": 2, "retry_delay": timedelta(seconds=1)}
 
 waiting = one_task_dag("waiting", **SYNC, **RETRY)
 deferred = one_task_dag("deferred", deferrable=True, **SYNC, **RETRY)
+# Each with an Airflow Connection of its own, whose token is changed.
+rotated = one_task_dag("rotated", **{**SYNC, "airbyte_conn_id": "airbyte_rotated"})
+rotated_deferred = one_task_dag(
+    "rotated_deferred", deferrable=True, **{**SYNC, "airbyte_conn_id": "airbyte_rotated_deferred"}
+)
 impatient = one_task_dag("impatient", execution_timeout=timedelta(seconds=5), **SYNC)
 impatient_deferred = one_task_dag("impatient_deferred", wait_timeout=3, deferrable=True, **SYNC)
 sensor_poke = one_task_dag("sensor_poke", AirbyteJobSensor, **SENSOR)

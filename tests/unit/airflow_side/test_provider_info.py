@@ -29,7 +29,7 @@ def test_airflow_draws_the_form_as_we_say() -> None:
     manager = ProvidersManager()
     behaviour = manager.field_behaviours[CONNECTION_TYPE]
     assert behaviour["relabeling"]["host"] == "Airbyte URL"
-    assert behaviour["hidden_fields"] == ["port", "schema"]
+    assert behaviour["hidden_fields"] == ["schema"]
     fields = {name for name in manager.connection_form_widgets if name.startswith(f"extra__{CONNECTION_TYPE}__")}
     assert fields == {f"extra__{CONNECTION_TYPE}__{name}" for name in CONNECTION_FIELDS}
 
