@@ -63,21 +63,9 @@ def key_argument(name: str, value: object) -> tuple[str, str]:
         # Not repeated: it may be the key.
         raise AirbyteConfigurationError(
             f'{name} does not say where the key lies; give "variable:NAME" or "connection:ID". If it is the key '
-            "itself, that now stands in the DAG and in the task's rendered templates: make a new key, keep it in a "
+            "itself, that now stands in the DAG and in what Airflow shows of the task: make a new key, keep it in a "
             "Variable with the old one behind it, take new backups, and forget the snapshots of the old one."
         )
-    return kind, place
-
-
-def key_argument(name: str, value: object) -> tuple[str, str]:
-    """
-    Return what kind of place a key lies in, and its name there.
-
-    :raises AirbyteConfigurationError: It is none that is known.
-    """
-    kind, _, place = str(value).partition(":")
-    if kind not in ("variable", "connection") or not place:
-        raise AirbyteConfigurationError(f'{name} is {value!r}; give "variable:NAME" or "connection:ID".')
     return kind, place
 
 
