@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import logging
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from airflow_airbyte_ext.exceptions import AirbyteApiError
+
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from airflow.providers.common.compat.sdk import Context
 
 log = logging.getLogger(__name__)
@@ -38,6 +43,16 @@ class TaskMemory:
         self.record.update(values)
         if self._store is not None:
             self._store.set(KEY, {**self.record, "max_tries": self._generation})
+
+    @contextmanager
+    def before_submission(self) -> Iterator[None]:
+        """Say with an error of Airbyte's that no job was started, as long as that is sure."""
+        try:
+            yield
+        except AirbyteApiError as error:
+            if self.record.get("after") is None and self.record.get("job_id") is None:
+                error.args = (f"{error} Nothing was started.",)
+            raise
 
     def forget(self) -> None:
         """Mark the record as ended, as well as can be: Airflow may have given the task up already."""

@@ -154,8 +154,10 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
             self._deadline = deadline or self._time_limit(clock)
             client = AirbyteConfigHook(self.airbyte_conn_id, clock=clock).client
             memory = TaskMemory(context)
-            self._id = connection_id or self._connection_of_this_task(client, memory)
-            self.log.info("Airbyte %s at %s for connection %s", client.release(), client.settings.base_url, self._id)
+            with memory.before_submission():
+                self._id = connection_id or self._connection_of_this_task(client, memory)
+                where = client.settings.base_url
+                self.log.info("Airbyte %s at %s for connection %s", client.release(), where, self._id)
             ending = self._ending(client, memory)
             try:
                 submission = self._find_or_start(client, clock, memory)
@@ -262,9 +264,10 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
             return self.submit(client, clock=clock, memory=memory, run=clock.run, **how)
 
         try:
-            return find_or_start(
-                client, self._id, memory, submit=submit, clock=clock, ends_cleared_job=self.cancel_on_kill
-            )
+            with memory.before_submission():
+                return find_or_start(
+                    client, self._id, memory, submit=submit, clock=clock, ends_cleared_job=self.cancel_on_kill
+                )
         except AirbyteJobRunningError as error:
             if self.if_running == "skip":
                 job = f"job {error.job_id} runs" if error.job_id else "a job runs"

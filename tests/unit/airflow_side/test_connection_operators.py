@@ -6,6 +6,7 @@ import json
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from rendering import rendered
 
 from airflow_airbyte_ext.connections.target import check_target, resolve_connection
 from airflow_airbyte_ext.exceptions import (
@@ -43,8 +44,8 @@ def failure(operator, context) -> BaseException | None:
 @pytest.mark.parametrize(
     ("given", "is_right"),
     [
-        (("x", None, None), True),
-        ((None, "x", "y"), True),
+        ((WORKSPACE, None, None), True),
+        ((None, "x", WORKSPACE), True),
         (("{{ x }}", None, None), True),
         ((None, None, None), False),
         (("x", "y", "z"), False),
@@ -102,7 +103,7 @@ def client_of():
 
 
 def listing(**arguments) -> AirbyteListConnectionsOperator:
-    return AirbyteListConnectionsOperator(**{"task_id": "t", "workspace_id": WORKSPACE, **arguments})
+    return rendered(AirbyteListConnectionsOperator, **{"workspace_id": WORKSPACE, **arguments})
 
 
 def test_what_is_found_can_be_mapped_over(airbyte, context, log) -> None:
@@ -175,7 +176,7 @@ def test_a_wrong_argument_fails_before_anything_is_sent(airbyte, context, argume
 
 
 def update(connection_id, **arguments) -> AirbyteUpdateConnectionOperator:
-    return AirbyteUpdateConnectionOperator(task_id="t", connection_id=connection_id, **arguments)
+    return rendered(AirbyteUpdateConnectionOperator, connection_id=connection_id, **arguments)
 
 
 def test_an_update_tells_what_it_changed(airbyte, connection_id, context, log) -> None:
@@ -253,7 +254,7 @@ def test_a_deleted_connection_is_not_brought_back(airbyte, connection_id, contex
 
 
 def check(connection_id, **arguments) -> AirbyteCheckSchemaOperator:
-    return AirbyteCheckSchemaOperator(task_id="t", connection_id=connection_id, **arguments)
+    return rendered(AirbyteCheckSchemaOperator, connection_id=connection_id, **arguments)
 
 
 def break_schema(airbyte, connection_id) -> None:

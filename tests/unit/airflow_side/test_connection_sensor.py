@@ -18,6 +18,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
+from rendering import rendered
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteJobUnreadableError
 from airflow_airbyte_ext.jobs import pace
@@ -34,7 +35,7 @@ UNKNOWN_ID = "99999999-9999-4999-8999-999999999999"
 
 def sensor(connection_id=None, **arguments) -> AirbyteConnectionSensor:
     values = {"completed_after": LONG_AGO, "poke_interval": 0.01, "deferrable": False, **arguments}
-    return AirbyteConnectionSensor(task_id="t", connection_id=connection_id, **values)
+    return rendered(AirbyteConnectionSensor, connection_id=connection_id, **values)
 
 
 def ended(airbyte, connection_id, status="succeeded") -> int:

@@ -8,6 +8,7 @@ from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, TaskDeferred
+from rendering import rendered
 
 from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionInactiveError,
@@ -27,8 +28,8 @@ LONG = [Step("running", seconds=3600)]
 
 
 def sync(connection_id, **arguments) -> AirbyteSyncConnectionOperator:
-    values = {"task_id": "t", "connection_id": connection_id, "poll_interval": 0.01, "deferrable": False, **arguments}
-    return AirbyteSyncConnectionOperator(**values)
+    values = {"connection_id": connection_id, "poll_interval": 0.01, "deferrable": False, **arguments}
+    return rendered(AirbyteSyncConnectionOperator, **values)
 
 
 def test_a_sync_pushes_its_job_and_link_before_it_waits_and_returns_the_report(airbyte, connection_id, context) -> None:
@@ -68,6 +69,34 @@ def test_a_wrong_argument_is_named_with_what_is_allowed(airbyte, connection_id, 
         sync(connection_id, **arguments).execute(context)
     assert words in str(caught.value)
     assert airbyte.journal == []
+
+
+@pytest.mark.parametrize("operation", ["listJobsFor", "syncConnection"])
+def test_where_nothing_was_started_the_error_says_so(airbyte, connection_id, context, operation) -> None:
+    """The list of jobs cannot be read before the submission; or the submission is refused."""
+    airbyte.fail_next(operation, Fault.status(403), times=9)
+    with pytest.raises(AirflowFailException, match=r"HTTP 403.* Nothing was started\.$"):
+        sync(connection_id).execute(context)
+    assert airbyte.jobs() == []
+
+
+def test_where_a_job_may_have_been_started_the_error_does_not_deny_it(airbyte, connection_id, context) -> None:
+    """The answer is lost, and then the list cannot be read any more; nor by a retry."""
+    airbyte.script(connection_id, LONG)
+    airbyte.fail_next("syncConnection", Fault.drop_after())
+    store = context["task_state_store"]
+    keep = store.set
+
+    def kept(key: str, value: dict) -> None:
+        keep(key, value)
+        airbyte.fail_next("listJobsFor", Fault.status(403), times=9)
+
+    store.set = kept
+    for _ in range(2):
+        with pytest.raises(AirflowFailException) as caught:
+            sync(connection_id).execute(context)
+        assert "Nothing was started" not in str(caught.value)
+    assert len(airbyte.jobs()) == 1
 
 
 def test_a_failed_job_may_be_retried_and_tells_airbytes_reason(airbyte, connection_id, context) -> None:

@@ -5,6 +5,7 @@ import time
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
+from rendering import rendered
 
 from airflow_airbyte_ext.exceptions import AirbyteJobUnreadableError
 from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
@@ -14,7 +15,7 @@ from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger, raise_for_ev
 
 
 def sensor(job_id, **arguments) -> AirbyteJobSensor:
-    return AirbyteJobSensor(task_id="t", airbyte_job_id=job_id, poke_interval=0.01, deferrable=False, **arguments)
+    return rendered(AirbyteJobSensor, airbyte_job_id=job_id, poke_interval=0.01, deferrable=False, **arguments)
 
 
 def fire(**arguments) -> dict:
