@@ -8,33 +8,49 @@ from typing import TYPE_CHECKING
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError
 from airflow_airbyte_ext.jobs.find import JobReader, running_job
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.status import JobStatus, verdict
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.jobs import JobRead
 
 log = logging.getLogger(__name__)
 
-# Before 0.50.12 Airbyte ignores a cancel between two attempts, and answers as if nothing were wrong.
+# For whoever is being killed, and for whoever has time: a job that is about to run cannot be cancelled before it does.
 PAUSES = (1.0, 2.0, 4.0)
+PATIENT_PAUSES = (*PAUSES, 8.0, 15.0, 30.0)
+
+_WHY_NOT_CANCELLED = {
+    JobStatus.PENDING: "Airbyte ignores a cancel until the job runs; while it has no worker for it, that may be long",
+    JobStatus.QUEUED: "the job waits for a worker, and Airbyte cancels it when it looks at it next",
+    JobStatus.INCOMPLETE: "before 0.50.12 Airbyte ignores a cancel between two attempts, for up to half an hour",
+}
 
 
 def cancel_job(
-    client: AirbyteClient, job_id: int, *, connection_id: str | None, clock: Clock = SYSTEM_CLOCK
+    client: AirbyteClient,
+    job_id: int,
+    *,
+    connection_id: str | None,
+    clock: Clock = SYSTEM_CLOCK,
+    pauses: Sequence[float] = PAUSES,
 ) -> JobRead | None:
     """
     Cancel the job if it still runs, and return it as it is afterwards; None where the server does not have it.
 
-    Airbyte cancels whatever runs on the job's connection, so it is asked first what that is; and the result is
-    read again, since not every release says so when nothing was cancelled.
+    Airbyte cancels whatever runs on the job's connection, so what that is is read first; and the result is read
+    again, since not every release says so when nothing was cancelled. One that Airbyte does not cancel now is
+    returned as it is; see `why_not_cancelled`.
 
     :param connection_id: The job's connection, where known.
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :param pauses: Seconds to wait after each request that Airbyte ignores.
+    :raises AirbyteApiError: Airbyte could not be reached.
     """
     reader = JobReader(client, job_id, connection_id=connection_id)
     job = reader.read()
-    for pause in PAUSES:
+    for pause in pauses:
         if job is None or verdict(job.status).is_final:
             return job
         active = running_job(client, job.config_id or connection_id or "")
@@ -44,9 +60,15 @@ def cancel_job(
         job = _cancel_and_read(client, reader)
         if job is None or verdict(job.status).is_final:
             return job
-        log.info("Job %s is %s after its cancellation was asked for; asking again.", job_id, job.status)
+        log.info("Job %s is %s after its cancellation was requested; trying again.", job_id, job.status)
         clock.sleep(pause)
-    return job
+    return reader.read()
+
+
+def why_not_cancelled(status: str | None) -> str:
+    """Say why Airbyte does not cancel a job of this status, to follow "it was not cancelled"; nothing if unknown."""
+    reason = next((why for known, why in _WHY_NOT_CANCELLED.items() if known == status), "")
+    return f": {reason}" if reason else ""
 
 
 def _cancel_and_read(client: AirbyteClient, reader: JobReader) -> JobRead | None:
@@ -56,6 +78,6 @@ def _cancel_and_read(client: AirbyteClient, reader: JobReader) -> JobRead | None
         if not (error.worth_retrying or error.outcome_unknown):
             raise
         # Lost, or refused because the job has just ended: only reading tells.
-        log.warning("It is unclear whether job %s was cancelled; looking. %s", reader.job_id, error)
+        log.warning("It is unclear whether job %s was cancelled; reading it. %s", reader.job_id, error)
         return reader.read()
     return job if verdict(job.status).is_final else reader.read()

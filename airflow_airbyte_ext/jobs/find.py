@@ -25,6 +25,9 @@ SYNC = "sync"
 RESET = "reset_connection"
 REFRESH = "refresh"
 REFRESH_SINCE = "0.57.2"
+# What a request for a job of one kind may start instead, so that it stands for it: a refresh moves what a sync moves,
+# and a sync becomes a refresh where one is stored (facts, 3.4).
+STANDS_FOR = {SYNC: (SYNC, REFRESH), RESET: (RESET,), REFRESH: (REFRESH,)}
 
 
 def replication_kinds(client: AirbyteClient) -> list[str]:
@@ -98,8 +101,9 @@ def newest_job(client: AirbyteClient, connection_id: str) -> JobRead | None:
 
 
 def first_job_after(client: AirbyteClient, connection_id: str, job_id: int, *, kind: str) -> JobRead | None:
-    """Return the connection's first job of this kind that is newer than `job_id`, also where others followed it."""
-    newest_first = (entry.job for entry in jobs_of(client, connection_id, [kind]))
+    """Return the first job newer than `job_id` that is of this kind, or stands for it; others may have followed it."""
+    kinds = [each for each in replication_kinds(client) if each in STANDS_FOR[kind]]
+    newest_first = (entry.job for entry in jobs_of(client, connection_id, kinds))
     return min(itertools.takewhile(lambda job: job.id > job_id, newest_first), key=lambda job: job.id, default=None)
 
 

@@ -6,17 +6,26 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
-from airflow_airbyte_ext.exceptions import AirbyteJobRunningError
-from airflow_airbyte_ext.jobs.cancel import cancel_job
+from airflow_airbyte_ext.api.known import known_connection
+from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError, AirbyteJobRunningError
+from airflow_airbyte_ext.jobs.cancel import PATIENT_PAUSES, cancel_job, why_not_cancelled
 from airflow_airbyte_ext.jobs.find import newest_job
+from airflow_airbyte_ext.jobs.late_state import wait_for_late_state
 from airflow_airbyte_ext.jobs.status import verdict
 from airflow_airbyte_ext.jobs.wait import POLL_INTERVAL, UNREADABLE_TIMEOUT, wait_for_job
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.jobs import JobRead
 
 log = logging.getLogger(__name__)
+
+MAX_CANCELLED = 3
+MAX_WAITED_FOR = 20
+# Before it a basic schedule counts from the last run that was not cancelled (facts, 3.5).
+CANCELLED_RUN_COUNTS_SINCE = "1.4.0"
 
 
 def make_way(
@@ -37,9 +46,11 @@ def make_way(
     :param spare: The kind of job (`configType`) that may run on.
     :param deadline: Epoch seconds at which to stop waiting.
     :param unreadable_timeout: Seconds for which the job that is waited for may be unreadable.
-    :raises AirbyteJobRunningError: A job runs, and `how` is "fail"; or it still runs after its cancellation.
+    :raises AirbyteJobRunningError: A job runs, and `how` is "fail"; or Airbyte does not cancel it, or runs others after
+        it.
     :raises AirbyteJobTimeoutError: It still runs at the deadline.
     """
+    met: list[int] = []
     while (job := newest_job(client, connection_id)) and not verdict(job.status).is_final:
         if job.config_type == spare:
             break
@@ -51,18 +62,97 @@ def make_way(
                 job_id=job.id,
             )
         if how == "cancel":
+            _check_cancelled(client, connection_id, job, met)
             log.info("%s: cancelling it.", running)
-            cancel_job(client, job.id, connection_id=connection_id, clock=clock)
-            how = "fail"
-            continue
-        log.info("%s: waiting for its end.", running)
-        wait_for_job(
-            client,
-            job.id,
-            clock=clock,
-            connection_id=connection_id,
-            poll_interval=poll_interval,
-            deadline=deadline,
-            unreadable_timeout=unreadable_timeout,
-        )
+            _cancel(client, connection_id, job, clock)
+        elif len(met) < MAX_WAITED_FOR:
+            log.info("%s: waiting for its end.", running)
+            wait_for_job(
+                client,
+                job.id,
+                clock=clock,
+                connection_id=connection_id,
+                poll_interval=poll_interval,
+                deadline=deadline,
+                unreadable_timeout=unreadable_timeout,
+            )
+        else:
+            raise AirbyteJobRunningError(
+                f"{running}, after {len(met)} others that were waited for, one after the other. Nothing was changed.",
+                connection_id=connection_id,
+                job_id=job.id,
+            )
+        met.append(job.id)
     return job
+
+
+def settled(
+    client: AirbyteClient,
+    connection_id: str,
+    way: Callable[[], JobRead | None],
+    *,
+    clock: Clock = SYSTEM_CLOCK,
+    deadline: float | None = None,
+) -> JobRead | None:
+    """
+    Make way for a job that deletes state, and wait until no job that has ended can write state any more.
+
+    :param way: Makes way, and returns the newest job.
+    :param deadline: Epoch seconds beyond which not to wait.
+    :raises AirbyteJobTimeoutError: The wait would not be over at the deadline.
+    """
+    newest = way()
+    for _ in range(MAX_CANCELLED):
+        if newest is None or not verdict(newest.status).is_final:
+            return newest
+        if not wait_for_late_state(client, connection_id, clock=clock, deadline=deadline):
+            return newest
+        waited_for, newest = newest, way()
+        if newest and newest.id == waited_for.id:
+            return newest
+    return newest
+
+
+def _cancel(client: AirbyteClient, connection_id: str, job: JobRead, clock: Clock) -> None:
+    ended = cancel_job(client, job.id, connection_id=connection_id, clock=clock, pauses=PATIENT_PAUSES)
+    if ended and not verdict(ended.status).is_final:
+        raise AirbyteJobRunningError(
+            f"Job {job.id} ({job.config_type}) of connection {connection_id} is {ended.status}, and was not cancelled"
+            f"{why_not_cancelled(ended.status)}. Try again later, or wait for its end "
+            '(if_running="wait").',
+            connection_id=connection_id,
+            job_id=job.id,
+        )
+
+
+def _check_cancelled(client: AirbyteClient, connection_id: str, job: JobRead, cancelled: list[int]) -> None:
+    """Check that to cancel one more job is of use; a schedule may start what was cancelled, again and again."""
+    if not cancelled:
+        return
+    starts_again = _starts_again(client, connection_id)
+    if not starts_again and len(cancelled) < MAX_CANCELLED:
+        return
+    why = (
+        "Up to Airbyte 1.3 a basic schedule starts a run that was cancelled again at once: wait for its end "
+        '(if_running="wait"), or set the connection to manual first.'
+        if starts_again
+        else 'Something starts one after the other: wait for them (if_running="wait").'
+    )
+    error: AirbyteError = AirbyteJobRunningError(
+        f"Job {', '.join(map(str, cancelled))} of connection {connection_id} was cancelled, and job {job.id} "
+        f"({job.config_type}) runs now. {why}",
+        connection_id=connection_id,
+        job_id=job.id,
+    )
+    error.worth_retrying = not starts_again
+    raise error
+
+
+def _starts_again(client: AirbyteClient, connection_id: str) -> bool:
+    if client.release().is_at_least(CANCELLED_RUN_COUNTS_SINCE):
+        return False
+    try:
+        connection = known_connection(client, connection_id)
+    except (AirbyteApiError, AirbyteError):
+        return False
+    return connection.schedule_type == "basic" or (connection.schedule_type is None and connection.schedule is not None)

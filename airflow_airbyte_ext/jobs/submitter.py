@@ -1,16 +1,20 @@
 """
 Find or start exactly one job, of whatever kind.
 
-Airbyte has no idempotency key, and may hold a request until a proxy gives up, so an answer that got lost says nothing.
+Airbyte has no idempotency key, and may hold a request until a proxy gives up, so a response that got lost says nothing.
 But job ids only grow, and a connection has one running job at most. So: note the newest job, POST, and after any
-unclear answer look again. A job newer than the one noted is the one we started.
+unclear response read the list again. A job newer than the one noted is the one we started.
+
+What Airbyte starts is not always what was requested: a reset that is still stored from before comes first, then a
+stored refresh, then a sync (facts, 3.4).
 """
 
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, TypeAlias, TypeGuard
+from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.api.operations import OPERATIONS, Repeat
@@ -18,16 +22,18 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteConflictError,
     AirbyteError,
+    AirbyteJobFailedError,
     AirbyteJobNotStartedError,
     AirbyteJobRunningError,
+    AirbyteJobTimeoutError,
     AirbyteNotFoundError,
     AirbyteServerError,
     AirbyteStatusError,
 )
-from airflow_airbyte_ext.jobs.find import SYNC, first_job_after, newest_job
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.find import REFRESH, RESET, STANDS_FOR, SYNC, JobReader, first_job_after, newest_job
+from airflow_airbyte_ext.jobs.status import Verdict, verdict
 from airflow_airbyte_ext.jobs.usable import connection_problem
-from airflow_airbyte_ext.jobs.wait import Runner, run_here
+from airflow_airbyte_ext.jobs.wait import Runner, run_here, wait_for_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,13 +46,30 @@ log = logging.getLogger(__name__)
 # A job appears in Airbyte's list some time after the request that starts it, which may be lost by then.
 LOOKS_AFTER_A_LOST_ANSWER = (0.5, 1.0, 2.0, 4.0, 8.0)
 SUBMISSIONS = 3
+# Airbyte 0.39.0 to 0.39.37 says so with a 500, later ones with a 409.
+ALREADY_RUNNING = "already running"
+# After a job's end Airbyte still sends notifications and calls webhooks, and refuses other jobs meanwhile (facts, 3.2).
+BUSY_AFTER_JOB = 60.0
+BUSY_PAUSE = 2.0
+# So many jobs of others may come first, one after the other.
+MAX_JOBS_IN_THE_WAY = 10
+# Both the job's time and the server's are whole seconds.
+ROUNDING = 2.0
+REFRESH_IS_STORED = (
+    "Airbyte has stored the refresh: the connection's next run, whoever starts it, is that refresh. A retry waits for "
+    "it, or starts it."
+)
 # Before this release a sync of an inactive connection runs and moves nothing, and up to 0.40.23 the request for an
 # unknown connection is never answered (facts, 3.2).
 CHECKS_CONNECTION_SINCE = "0.43.2"
+# Servers before 0.40.28 do not report their release well enough to know whether they have the old scheduler.
+STORED_RESETS_SINCE = "0.40.28"
 
 
 # Returns the connection's newest job, when none is in the way any more.
 MakeWay: TypeAlias = "Callable[[], JobRead | None]"
+# Returns a job that has ended; None where the server does not have it any more.
+Wait: TypeAlias = "Callable[[JobRead], JobRead | None]"
 
 
 @dataclass(frozen=True)
@@ -62,14 +85,50 @@ class Submission:
     adopted: bool
 
 
+@dataclass(frozen=True)
+class _NoJob:
+    """A response without a job: unclear, unless it is a refusal."""
+
+    error: AirbyteError | None = None
+    is_refusal: bool = False
+
+
+class SubmitOptions(TypedDict, total=False):
+    """
+    How a job is submitted; everything may be left out.
+
+    :param after: The newest job's id at the time of an earlier, unfinished call: a newer job is that call's.
+    :param is_stored: Whether that call's refresh is stored in Airbyte, and no job has taken it yet.
+    :param followed: The job of a stored reset that Airbyte ran in the place of that call's job.
+    :param make_way: Deals with a job that runs, and returns the newest one; see `running.make_way`.
+    :param wait: Waits for the end of a job that came first, and returns it.
+    :param before_start: Called with the newest job's id (0 for none) before anything is started.
+    :param on_stored: Called when Airbyte has stored a refresh, whether it started it or not.
+    :param on_refusal: Called when it is sure that nothing was started after `before_start`.
+    :param run: Runs the request that starts the job, which Airbyte may hold for minutes.
+    """
+
+    after: int | None
+    is_stored: bool
+    followed: int | None
+    make_way: MakeWay | None
+    wait: Wait | None
+    before_start: Callable[[int], None]
+    on_stored: Callable[[], None]
+    on_refusal: Callable[[], None]
+    run: Runner
+
+
 class Submitter:
     """
-    Submits one job to one connection, however many answers are lost.
+    Submits one job to one connection, however many responses are lost.
 
     :param client: Speaks to Airbyte.
     :param connection_id: The connection.
     :param kind: The job's `configType`: "sync", "reset_connection" or "refresh".
-    :param start: Sends the operation that starts the job, and returns the job; None where the answer does not name it.
+    :param start: Sends the operation that starts the job, and returns the job; None where the response does not name
+        it.
+    :param check: Raises where the connection must not run such a job, before anything is sent.
     :param clock: Waits before looking again.
     """
 
@@ -79,6 +138,7 @@ class Submitter:
         connection_id: str,
         *,
         start: Callable[[], JobRead | None],
+        check: Callable[[], None] = lambda: None,
         clock: Clock = SYSTEM_CLOCK,
         kind: str = SYNC,
     ) -> None:
@@ -86,6 +146,7 @@ class Submitter:
         self._connection_id = connection_id
         self._kind = kind
         self._start = start
+        self._check = check
         self._clock = clock
 
     def submit(
@@ -93,123 +154,311 @@ class Submitter:
         *,
         attach: bool = True,
         after: int | None = None,
+        is_stored: bool = False,
+        followed: int | None = None,
         make_way: MakeWay | None = None,
+        wait: Wait | None = None,
         before_start: Callable[[int], None] = lambda _newest: None,
+        on_stored: Callable[[], None] = lambda: None,
         on_refusal: Callable[[], None] = lambda: None,
         run: Runner = run_here,
     ) -> Submission:
         """
-        Find or start the job.
+        Find or start the job; see `SubmitOptions` for the other arguments.
 
         :param attach: Take a job of the same kind that runs already for ours; otherwise that is an error.
-        :param after: The newest job's id at the time of an earlier, unfinished call: a newer job is that call's.
-        :param make_way: Deals with a job that runs, and returns the newest one; see `running.make_way`.
-        :param before_start: Called with the newest job's id (0 for none) before anything is started.
-        :param on_refusal: Called when it is sure that nothing was started after `before_start`.
-        :param run: Runs the request that starts the job, which Airbyte may hold for minutes.
         :raises AirbyteJobRunningError: Another job runs that is not to be taken for ours.
         :raises AirbyteConnectionUnusableError: The connection is inactive, deleted, locked or unknown.
+        :raises AirbyteJobFailedError: A stored reset came first, and failed again.
         :raises AirbyteJobNotStartedError: Airbyte started nothing, and does not say why.
-        :raises AirbyteApiError: Airbyte could not be asked.
+        :raises AirbyteApiError: Airbyte could not be reached.
         """
-        if after is not None and (job := self._first_after(after)):
-            return Submission(job, adopted=False)
+        self._attach, self._make_way, self._wait, self._run = attach, make_way, wait, run
+        self._before_start, self._on_stored, self._on_refusal = before_start, on_stored, on_refusal
+        self._is_stored = self._may_have_started = is_stored
+        self._jobs_in_the_way = 0
+        self._followed = followed
+        if after is not None and (found := self._found_after(after)):
+            return found
+        if followed is not None:
+            self._reset_ended(JobReader(self._client, followed, connection_id=self._connection_id).read())
+        self._check()
         newest = make_way() if make_way else newest_job(self._client, self._connection_id)
+        self._note_time()
         if newest and not verdict(newest.status).is_final:
-            return self._running_already(newest, attach=attach)
-        if not self._client.release().is_at_least(CHECKS_CONNECTION_SINCE):
-            self._explain()
-        noted = newest.id if newest else 0
-        before_start(noted)
-        self._may_have_started = False
+            return self._running_already(newest)
+        noted = after if is_stored and after is not None else newest.id if newest else 0
         try:
-            return self._start_after(noted, attach=attach, run=run)
+            self._begin(noted)
+            return self._start_after(noted)
         except AirbyteError:
             if not self._may_have_started:
                 on_refusal()
             raise
 
-    def _start_after(self, noted: int, *, attach: bool, run: Runner) -> Submission:
-        lost: AirbyteApiError | None = None
-        refusal: AirbyteError | None = None
-        for _ in range(SUBMISSIONS):
-            try:
-                if job := run(self._start):
-                    # Servers before 0.39 answer with the job that runs already, if there is one.
-                    return Submission(self._of_our_kind(job), adopted=job.id <= noted)
-            except (AirbyteApiError, AirbyteJobRunningError) as error:
-                if _is_unclear(error):
-                    log.info("It is unclear whether a job was started; looking for it. %s", error)
-                    lost = error
-                else:
-                    self._raise_unless_busy(error)
-                    refusal = error
-                    if submission := self._after_refusal(noted, lost=lost is not None, attach=attach):
-                        return submission
-                    self._clock.sleep(LOOKS_AFTER_A_LOST_ANSWER[0])
-                    continue
-            self._may_have_started = True
-            if found := self._look_for_lost(noted):
-                return Submission(found, adopted=False)
-            if lost and _is_of_a_proxy(lost):
-                self._may_have_started = False
-                raise lost
-        if refusal and not lost:
-            raise refusal
-        raise AirbyteJobNotStartedError(
-            f"Airbyte started no job for connection {self._connection_id} in {SUBMISSIONS} tries: none appeared in its "
-            f"list of jobs. Look at the server's log. The last answer was: {lost or 'that it would start one'}",
-            connection_id=self._connection_id,
-        ) from lost
+    @property
+    def is_stored(self) -> bool:
+        """Whether Airbyte has stored the request, so that it must not be sent again."""
+        return self._is_stored
 
-    def _raise_unless_busy(self, error: AirbyteError) -> None:
-        if isinstance(error, AirbyteConflictError | AirbyteJobRunningError):
-            return
-        if isinstance(error, AirbyteNotFoundError):
+    def stored(self) -> None:
+        """Note that Airbyte has stored the request: the next run of the connection is this job, whoever starts it."""
+        if not self._is_stored:
+            self._is_stored = self._may_have_started = True
+            self._on_stored()
+
+    def _begin(self, noted: int) -> None:
+        self._check()  # again, since others may have been waited for
+        if not self._client.release().is_at_least(CHECKS_CONNECTION_SINCE):
             self._explain()
-        raise error
+        self._before_start(noted)
 
-    def _look_for_lost(self, noted: int) -> JobRead | None:
-        """Look several times for the job that an unclear answer may have started."""
+    def _start_after(self, noted: int) -> Submission:
+        """Send the request until one job stands for it. Each round is one of a bounded number of its kind."""
+        self._unclear, self._busy_until = 0, math.inf
+        while True:
+            was_stored, sent_at = self._is_stored, self._server_time()
+            response = self._send()
+            if not isinstance(response, _NoJob):
+                step = self._take(response, noted, sent_at, was_stored=was_stored)
+                self._busy_until = math.inf
+            elif response.is_refusal:
+                step = self._after_refusal(response.error, noted)
+            else:
+                step = self._after_unclear(response.error, noted)
+            if isinstance(step, Submission):
+                return step
+            noted = step
+
+    def _send(self) -> JobRead | _NoJob:
+        """Send the request, and return the job of its response, or why it has none."""
+        try:
+            return self._run(self._start) or _NoJob()
+        except (AirbyteConflictError, AirbyteJobRunningError) as error:
+            return _NoJob(error, is_refusal=True)
+        except AirbyteApiError as error:
+            if ALREADY_RUNNING in str(error):
+                return _NoJob(error, is_refusal=True)
+            if isinstance(error, AirbyteNotFoundError) or getattr(error, "http_status", 0) == 500:
+                self._explain()
+            if not _is_unclear(error):
+                raise
+            log.info("It is unclear whether a job was started; looking for it. %s", error)
+            return _NoJob(error)
+
+    def _after_unclear(self, error: AirbyteError | None, noted: int) -> Submission | int:
+        """Return the job that may have been started, or from which job on to try again."""
+        self._unclear = self._unclear + 1 if error else 1
+        self._may_have_started = True
+        if found := self._look_for_lost(noted):
+            return found
+        if isinstance(error, AirbyteApiError) and _is_of_a_proxy(error):
+            self._may_have_started = self._is_stored
+            raise error
+        if self._unclear == SUBMISSIONS:
+            raise self._not_started(error) from error
+        step = self._after_others(noted)
+        return noted if step is None else step
+
+    def _after_refusal(self, error: AirbyteError | None, noted: int) -> Submission | int:
+        """Find out why Airbyte refused: mostly because a job runs, ours after a lost response."""
+        if self._may_have_started and (found := self._found_after(noted)):
+            return found
+        step = self._after_others(noted)
+        if step is not None:
+            self._busy_until = math.inf
+            return step
+        self._explain()
+        now = self._clock.monotonic()
+        if now >= self._busy_until:
+            raise self._held() from error
+        if self._busy_until == math.inf:
+            self._busy_until = now + BUSY_AFTER_JOB
+            words = "Airbyte says that the connection is busy, though none of its jobs runs: trying again for %.0f s."
+            log.info(words, BUSY_AFTER_JOB)
+        self._clock.sleep(BUSY_PAUSE)
+        return noted
+
+    def _after_others(self, noted: int) -> Submission | int | None:
+        """Deal with a job of others that runs, if there is one: see `_let_others_end`."""
+        newest = self._newest = newest_job(self._client, self._connection_id)
+        self._note_time()
+        if newest is None:
+            return None
+        came_first = newest.id > noted and newest.id != self._followed
+        if came_first and self._may_have_started and self._is_stored_reset(newest):
+            return self._follow_reset(newest, noted)
+        return None if verdict(newest.status).is_final else self._let_others_end(newest, noted)
+
+    def _take(self, job: JobRead, noted: int, sent_at: float | None, *, was_stored: bool) -> Submission | int:
+        """Say what the job of a response is: ours or another's, or else from which job on to try again."""
+        started_now = job.id > noted and not (sent_at is not None and self._was_there(job, sent_at) and not was_stored)
+        if started_now and job.config_type in (None, *STANDS_FOR[self._kind]):
+            if job.config_type == REFRESH != self._kind:
+                log.warning(
+                    "Airbyte runs job %s, a refresh that was requested before and stored, as this sync: it moves what "
+                    "a sync moves, and reads the refreshed streams from the start.",
+                    job.id,
+                )
+            return Submission(job, adopted=False)
+        if started_now and self._is_stored_reset(job):
+            return self._follow_reset(job, noted)
+        if started_now and was_stored:  # a run that our refresh had been stored for, and was not
+            if found := self._found_after(noted):
+                return found
+            raise AirbyteJobNotStartedError(
+                f"Airbyte ran job {job.id} ({job.config_type}) on connection {self._connection_id} in the place of the "
+                "refresh that it had stored. Look at the connection's jobs in Airbyte, and try again.",
+                connection_id=self._connection_id,
+            )
+        return self._let_others_end(job, noted)
+
+    def _is_stored_reset(self, job: JobRead) -> bool:
+        """Whether this job came in the place of ours; the old scheduler also gives one that somebody else started."""
+        is_other = job.config_type == RESET != self._kind
+        return is_other and (self._wait is not None or self._client.release().is_at_least(STORED_RESETS_SINCE))
+
+    def _follow_reset(self, job: JobRead, noted: int) -> int:
+        """Wait for a reset that was stored from before and came first, and return from which job on to try again."""
+        if self._followed is not None:
+            raise self._reset_again(job, "came again after it had ended")
+        self._followed = job.id
+        log.warning(
+            "Airbyte runs job %s first, a reset that had been requested before and has not succeeded yet: waiting for "
+            "its end.",
+            job.id,
+        )
+        if not self._may_have_started:
+            self._on_refusal()
+        wait = self._wait or self._wait_here
+        self._reset_ended(wait(job))
+        noted = noted if self._may_have_started else job.id
+        self._begin(noted)
+        return noted
+
+    def _wait_here(self, job: JobRead) -> JobRead | None:
+        return wait_for_job(self._client, job.id, clock=self._clock, connection_id=self._connection_id)
+
+    def _reset_ended(self, job: JobRead | None) -> None:
+        if job and verdict(job.status) is Verdict.FAILED:
+            raise self._reset_again(job, "failed again")
+
+    def _reset_again(self, job: JobRead, what: str) -> AirbyteJobFailedError:
+        return AirbyteJobFailedError(
+            f"Job {job.id}, a reset that had been requested before and is stored in Airbyte, {what}. It comes before "
+            f"every {self._kind} of connection {self._connection_id}, and clears its streams each time, until it "
+            "succeeds or is cancelled while it runs. See in Airbyte why it fails.",
+            job_id=job.id,
+            connection_id=self._connection_id,
+        )
+
+    def _let_others_end(self, job: JobRead, noted: int) -> Submission | int:
+        """Deal with a job of somebody else that came first, and return from which job on to try again."""
+        if self._attach and job.config_type == self._kind:
+            return Submission(job, adopted=True)
+        self._jobs_in_the_way += 1
+        if self._make_way is None or self._jobs_in_the_way > MAX_JOBS_IN_THE_WAY:
+            return self._running_already(job)
+        if not self._may_have_started:
+            self._on_refusal()
+        try:
+            newest = self._make_way()
+        except AirbyteJobRunningError as error:
+            if not self._is_stored:
+                raise
+            raise self._stored_beside(error.job_id or job.id) from error
+        except AirbyteJobTimeoutError as error:
+            if self._is_stored:
+                error.args = (f"{error} {REFRESH_IS_STORED}",)
+            raise
+        self._note_time()
+        if self._may_have_started and (found := self._found_after(noted)):
+            return found
+        if newest and not verdict(newest.status).is_final:
+            return self._running_already(newest)
+        noted = newest.id if newest and not self._may_have_started else noted
+        self._begin(noted)
+        return noted
+
+    def _look_for_lost(self, noted: int) -> Submission | None:
+        """Look several times for the job that an unclear response may have started."""
         for number, pause in enumerate(LOOKS_AFTER_A_LOST_ANSWER):
-            if job := self._first_after(noted):
-                return job
+            if found := self._found_after(noted):
+                return found
             if number == 0:
                 self._explain()
             self._clock.sleep(pause)
         return None
 
-    def _after_refusal(self, noted: int, *, lost: bool, attach: bool) -> Submission | None:
-        """Find out why Airbyte refused: mostly because a job runs, ours after a lost answer. None: it has passed."""
-        if lost and (job := self._first_after(noted)):
-            return Submission(job, adopted=False)
-        newest = newest_job(self._client, self._connection_id)
-        if newest and not verdict(newest.status).is_final:
-            return self._running_already(newest, attach=attach)
-        self._explain()
-        return None
+    def _found_after(self, job_id: int) -> Submission | None:
+        """Return our job where it is in the list. Nobody can tell who started a refresh that stands for a sync."""
+        job = first_job_after(self._client, self._connection_id, job_id, kind=self._kind)
+        return Submission(job, adopted=job.config_type not in (None, self._kind)) if job else None
 
-    def _first_after(self, job_id: int) -> JobRead | None:
-        return first_job_after(self._client, self._connection_id, job_id, kind=self._kind)
-
-    def _running_already(self, job: JobRead, *, attach: bool) -> Submission:
-        if attach and job.config_type == self._kind:
+    def _running_already(self, job: JobRead) -> Submission:
+        if self._attach and job.config_type == self._kind:
             return Submission(job, adopted=True)
+        if self._is_stored:
+            raise self._stored_beside(job.id)
         raise AirbyteJobRunningError(
             f"Job {job.id} ({job.config_type}, {job.status}) runs on connection {self._connection_id} already. "
-            "Try again when it has ended" + ("." if attach else ', or allow to attach to it (if_running="attach").'),
+            "Try again when it has ended"
+            + ("." if self._attach else ', or allow to attach to it (if_running="attach").'),
             connection_id=self._connection_id,
             job_id=job.id,
         )
 
-    def _of_our_kind(self, job: JobRead) -> JobRead:
-        if job.config_type in (None, self._kind):
-            return job
-        raise AirbyteJobRunningError(
-            f"Airbyte runs job {job.id} ({job.config_type}) on connection {self._connection_id}, not the "
-            f"{self._kind} that was asked for. Try again when it has ended.",
+    # -- whose job it is ----------------------------------------------------------------------------
+
+    def _note_time(self) -> None:
+        """Keep what time it was at the server when the list of jobs was read."""
+        self._listed_at, self._noted_at = self._client.server_time(), self._clock.monotonic()
+
+    def _server_time(self) -> float | None:
+        """Return what time it is at the server now, at the earliest; None where it does not say."""
+        return None if self._listed_at is None else self._listed_at + self._clock.monotonic() - self._noted_at
+
+    def _was_there(self, job: JobRead, sent_at: float) -> bool:
+        """
+        Whether the job surely was created before our request was sent, so by somebody else.
+
+        While a job is pending Airbyte gives the same job to everybody. A job that seems older than the list that did
+        not have it yet says that the clocks differ, and nothing else.
+        """
+        created_at, listed_at = job.created_at, self._listed_at
+        if created_at is None or listed_at is None:
+            return False
+        return listed_at - ROUNDING < created_at and created_at + ROUNDING <= sent_at
+
+    # -- what to say --------------------------------------------------------------------------------
+
+    def _stored_words(self) -> str:
+        return f" {REFRESH_IS_STORED}" if self._is_stored else ""
+
+    def _stored_beside(self, job_id: int) -> AirbyteJobRunningError:
+        return AirbyteJobRunningError(
+            f"Job {job_id} runs on connection {self._connection_id}, and came before this refresh."
+            f"{self._stored_words()}",
             connection_id=self._connection_id,
-            job_id=job.id,
+            job_id=job_id,
+        )
+
+    def _held(self) -> AirbyteJobNotStartedError:
+        newest = self._newest
+        ended = f"its newest job {newest.id} is {newest.status}" if newest else "it never had a job"
+        return AirbyteJobNotStartedError(
+            f"Airbyte has said for {BUSY_AFTER_JOB:.0f} s that connection {self._connection_id} is busy, though "
+            f"{ended}. Slow webhooks or notifications after that job hold a connection, and so does Airbyte while it "
+            f"deletes or locks it: look at the connection, and at the server's log.{self._stored_words()}",
+            connection_id=self._connection_id,
+        )
+
+    def _not_started(self, lost: AirbyteError | None) -> AirbyteJobNotStartedError:
+        return AirbyteJobNotStartedError(
+            f"Airbyte started no job for connection {self._connection_id} in {SUBMISSIONS} tries: none appeared in its "
+            f"list of jobs. Look at the server's log. The last answer was: {lost or 'that it would start one'}"
+            f"{self._stored_words()}",
+            connection_id=self._connection_id,
         )
 
     def _explain(self) -> None:
@@ -218,12 +467,10 @@ class Submitter:
             raise problem from None
 
 
-def _is_unclear(error: AirbyteError) -> TypeGuard[AirbyteApiError]:
+def _is_unclear(error: AirbyteApiError) -> bool:
     """Whether a job may have been started: not where the request was not sent, for want of a connection or a token."""
-    if not isinstance(error, AirbyteApiError) or not error.outcome_unknown:
-        return False
     operation = OPERATIONS.get(error.operation)
-    return operation is not None and operation.repeat is Repeat.NEVER
+    return error.outcome_unknown and operation is not None and operation.repeat is Repeat.NEVER
 
 
 def _is_of_a_proxy(error: AirbyteApiError) -> bool:

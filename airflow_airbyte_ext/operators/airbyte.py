@@ -134,6 +134,7 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         "encryption_key": optional(key_argument),
     }
     job_kind = "reset_connection"
+    deletes_state = True
 
     def __init__(
         self,
@@ -228,6 +229,7 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
         "streams": optional(streams_argument),
     }
     job_kind = "refresh"
+    deletes_state = True
 
     def __init__(
         self,

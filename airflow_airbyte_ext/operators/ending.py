@@ -71,7 +71,11 @@ class JobEnding:
             log.error("It is unknown whether a job was started: look in Airbyte. %s", problem)
             return
         adopted = bool(self._memory.record.get("adopted"))
-        if job_id is None:
+        if job_id is None and self._memory.record.get("is_stored"):
+            log.warning(
+                "Airbyte has stored the refresh: the connection's next run, whoever starts it, is that refresh."
+            )
+        elif job_id is None:
             log.info("No job was started.")
         elif isinstance(error, TaskKilledError):
             self.after_kill(job_id, context, adopted=adopted)
@@ -96,7 +100,7 @@ class JobEnding:
             self._cancel(job_id)
 
     def _cancel(self, job_id: int) -> None:
-        from airflow_airbyte_ext.jobs.cancel import cancel_job
+        from airflow_airbyte_ext.jobs.cancel import cancel_job, why_not_cancelled
         from airflow_airbyte_ext.jobs.status import verdict
 
         log.info("Cancelling job %s.", job_id)
@@ -104,7 +108,8 @@ class JobEnding:
             with self._connect() as client:
                 job = cancel_job(client, job_id, connection_id=self._connection_id)
             if job and not verdict(job.status).is_final:
-                log.error("Job %s is %s, and was not cancelled: cancel it in Airbyte.", job_id, job.status)
+                why = why_not_cancelled(job.status)
+                log.error("Job %s is %s, and was not cancelled%s. Cancel it in Airbyte.", job_id, job.status, why)
             else:
                 log.info("Job %s is %s.", job_id, job.status if job else "gone")
         except AirbyteError as error:

@@ -6,6 +6,7 @@ import math
 import time
 from abc import abstractmethod
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout, BaseOperator, conf
@@ -28,7 +29,7 @@ from airflow_airbyte_ext.operators.kill import KillableClock, TaskKilledError
 from airflow_airbyte_ext.operators.telling import LOG_CHOICES, LogTeller, Telling
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -71,6 +72,7 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
     }
     operator_extra_links = (AirbyteJobLink(),)
     job_kind = ""
+    deletes_state = False
     ui_color = "#e8e4ff"
 
     def __init__(
@@ -117,8 +119,16 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
 
         :param spare: A kind of job that may run on.
         """
-        from airflow_airbyte_ext.jobs.running import make_way
+        from airflow_airbyte_ext.jobs.running import make_way, settled
 
+        if self.deletes_state:
+            way = partial(self._make_way, client, clock, make_way, spare)
+            return settled(client, self._id, way, clock=clock, deadline=self._deadline)
+        return self._make_way(client, clock, make_way, spare)
+
+    def _make_way(
+        self, client: AirbyteClient, clock: Clock, make_way: Callable[..., JobRead | None], spare: str | None
+    ) -> JobRead | None:
         how = {"attach": "wait", "skip": "fail"}.get(self.if_running, self.if_running)
         if how == "wait" and self.deferrable:
             self._defer_while_another_runs(client, spare)
@@ -138,13 +148,23 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         return self._run(context)
 
     def _run(
-        self, context: Context, *, deadline: float | None = None, connection_id: str | None = None
+        self,
+        context: Context,
+        *,
+        deadline: float | None = None,
+        connection_id: str | None = None,
+        record: dict[str, Any] | None = None,
+        followed: int | None = None,
+        deferrals: int = 0,
     ) -> dict[str, Any]:
         """
         Run the job.
 
         :param deadline: Epoch seconds at which to stop waiting, where the task was deferred before it submitted.
         :param connection_id: The connection that its name meant then.
+        :param record: What the task remembered then.
+        :param followed: The job of a stored reset that it waited for then.
+        :param deferrals: How often it has waited for jobs of others.
         """
         self.job_page = ""
         self._workspace_id: str | None = None
@@ -153,7 +173,9 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
             self.check_rendered()
             self._deadline = deadline or self._time_limit(clock)
             client = AirbyteConfigHook(self.airbyte_conn_id, clock=clock).client
-            memory = TaskMemory(context)
+            memory = self._memory = TaskMemory(context)
+            memory.record = memory.record or dict(record or {})
+            self._followed, self._deferrals = followed, deferrals
             with memory.before_submission():
                 self._id = connection_id or self._connection_of_this_task(client, memory)
                 where = client.settings.base_url
@@ -177,11 +199,17 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
             return self._wait(client, clock, submission, ending, context)
 
     def execute_after_another(
-        self, context: Context, event: dict[str, Any] | None, deadline: float | None, connection_id: str
+        self,
+        context: Context,
+        event: dict[str, Any] | None,
+        deadline: float | None,
+        connection_id: str,
+        **progress: Any,
     ) -> dict[str, Any]:
-        """Begin anew after the triggerer's wait for a job of somebody else, however that one ended."""
+        """Go on after the triggerer's wait for a job of somebody else, however that one ended; see `_run`."""
         from airflow_airbyte_ext.triggers.airbyte import raise_for_event
 
+        is_stored = bool((progress.get("record") or {}).get("is_stored"))
         try:
             with failing_at_once_where_retries_are_pointless():
                 raise_for_event(event)
@@ -190,8 +218,12 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         except AirbyteJobVanishedError as error:
             self.log.info("%s", error)
         except AirbyteJobTimeoutError as error:
+            if is_stored:
+                from airflow_airbyte_ext.jobs.submitter import REFRESH_IS_STORED
+
+                error.args = (f"{error} {REFRESH_IS_STORED}",)
             self._raise_timeout(error)
-        return self._run(context, deadline=deadline, connection_id=connection_id)
+        return self._run(context, deadline=deadline, connection_id=connection_id, **progress)
 
     def execute_complete(
         self,
@@ -261,7 +293,10 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         from airflow_airbyte_ext.operators.tries import find_or_start
 
         def submit(**how: Any) -> Submission:
-            return self.submit(client, clock=clock, memory=memory, run=clock.run, **how)
+            wait = partial(self._wait_for_another, client, clock)
+            return self.submit(
+                client, clock=clock, memory=memory, run=clock.run, wait=wait, followed=self._followed, **how
+            )
 
         try:
             with memory.before_submission():
@@ -270,8 +305,7 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
                 )
         except AirbyteJobRunningError as error:
             if self.if_running == "skip":
-                job = f"job {error.job_id} runs" if error.job_id else "a job runs"
-                raise AirflowSkipException(f'Skipped, as if_running="skip" asks: {job} already.') from error
+                raise AirflowSkipException(f'Skipped, as if_running="skip" asks. {error}') from error
             raise
 
     def _show(self, client: AirbyteClient, submission: Submission, context: Context) -> None:
@@ -317,9 +351,44 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         if job is None or job.config_type == spare:
             return
         self.log.info("Job %s (%s) runs on this connection: waiting for its end.", job.id, job.config_type)
-        known = {"deadline": self._deadline, "connection_id": self._id}
-        trigger = self._trigger(job, cancel_on_kill=False)
-        self.defer(trigger=trigger, method_name="execute_after_another", kwargs=known)
+        self._defer_until_it_ends(job)
+
+    def _defer_until_it_ends(self, job: JobRead, *, followed: int | None = None) -> NoReturn:
+        """Wait in the triggerer for a job that comes before ours, and go on with `execute_after_another`."""
+        from airflow_airbyte_ext.jobs.running import MAX_WAITED_FOR
+
+        if self._deferrals >= MAX_WAITED_FOR:
+            raise AirbyteJobRunningError(
+                f"Job {job.id} ({job.config_type}) runs on connection {self._id}, after {self._deferrals} others that "
+                "were waited for, one after the other.",
+                connection_id=self._id,
+                job_id=job.id,
+            )
+        known = {
+            "deadline": self._deadline,
+            "connection_id": self._id,
+            "record": self._memory.record,
+            "followed": followed or self._followed,
+            "deferrals": self._deferrals + 1,
+        }
+        self.defer(trigger=self._trigger(job, cancel_on_kill=False), method_name="execute_after_another", kwargs=known)
+
+    def _wait_for_another(self, client: AirbyteClient, clock: KillableClock, job: JobRead) -> JobRead | None:
+        """Wait for a stored reset that Airbyte runs before our job; a kill of the task leaves it alone."""
+        from airflow_airbyte_ext.jobs.wait import wait_for_job
+
+        if self.deferrable:
+            self._defer_until_it_ends(job, followed=job.id)
+        return wait_for_job(
+            client,
+            job.id,
+            clock=clock,
+            connection_id=self._id,
+            poll_interval=self._seconds("poll_interval"),
+            deadline=self._deadline,
+            unreadable_timeout=self._seconds("unreadable_timeout"),
+            run=clock.run,
+        )
 
     def _trigger(self, job: JobRead, *, cancel_on_kill: bool) -> AirbyteJobTrigger:
         from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger

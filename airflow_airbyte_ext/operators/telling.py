@@ -8,7 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import AirflowSkipException
 
-from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobFailedError, AirbyteNoRecordsError
+from airflow_airbyte_ext.exceptions import (
+    AirbyteError,
+    AirbyteJobCancelledError,
+    AirbyteJobFailedError,
+    AirbyteNoRecordsError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -54,9 +59,14 @@ class Telling:
         """
         from airflow_airbyte_ext.jobs.report import read_report
         from airflow_airbyte_ext.jobs.story import story_of
+        from airflow_airbyte_ext.jobs.usable import why_nothing_moved
 
         report = read_report(client, job_id, connection_id=connection_id, adopted=adopted, patience=self.patience)
         error = report.error()
+        if reason := why_nothing_moved(client, report):
+            log.warning("%s", reason)
+            if isinstance(error, AirbyteJobCancelledError):
+                error = AirbyteJobCancelledError(f"{error} {reason}", job_id=job_id, connection_id=connection_id)
         if error and self.log_attempts == "on_failure":
             _tell_tail(client, report)
         for line in story_of(report):
@@ -64,7 +74,7 @@ class Telling:
         if error:
             self._judge_failure(report, error)
         elif report.records_synced == 0:
-            self._judge_empty(report)
+            self._judge_empty(report, reason)
         elif report.records_synced is None and self.on_zero_records != "ignore":
             log.warning("Airbyte does not tell how many records were moved, so on_zero_records cannot apply.")
         return report.as_dict()
@@ -77,8 +87,8 @@ class Telling:
             raise AirflowSkipException(f'Skipped, as on_partial_success="skip" asks. {message}') from error
         log.warning("%s", message)
 
-    def _judge_empty(self, report: JobReport) -> None:
-        message = f"Job {report.job_id} succeeded, and moved no records."
+    def _judge_empty(self, report: JobReport, reason: str) -> None:
+        message = f"Job {report.job_id} succeeded, and moved no records. {reason}".rstrip()
         match self.on_zero_records:
             case "warn":
                 log.warning("%s", message)

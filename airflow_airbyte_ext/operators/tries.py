@@ -37,7 +37,7 @@ def find_or_start(
     """
     Go on with the job of an earlier try, or submit one; what a retry needs is kept before each step.
 
-    :param submit: Submits; takes `after`, `before_start` and `on_refusal` of `jobs.submit`.
+    :param submit: Submits; takes `after`, `is_stored`, `before_start`, `on_stored` and `on_refusal` of `jobs.submit`.
     :param ends_cleared_job: Whether a job of the task's life before a Clear is being cancelled.
     """
     if submission := job_of_earlier_try(client, connection_id, memory):
@@ -54,13 +54,23 @@ def find_or_start(
         # Or the next try would take a job of somebody else for its own; that of an earlier try is still looked for.
         memory.remember(after=after)
 
-    submission = submit(after=after, before_start=before_start, on_refusal=on_refusal)
+    def on_stored() -> None:
+        # Or the next try would store it once more, perhaps after a run has taken it.
+        memory.remember(is_stored=True)
+
+    submission = submit(
+        after=after,
+        is_stored=after is not None and bool(memory.record.get("is_stored")),
+        before_start=before_start,
+        on_stored=on_stored,
+        on_refusal=on_refusal,
+    )
     # Told before it is kept: where Airflow cannot keep it, the log has it.
     if submission.adopted:
         log.info("Attached to job %s, which somebody else started and which still runs.", submission.job.id)
     else:
         log.info("Submitted job %s (%s).", submission.job.id, submission.job.config_type)
-    memory.remember(job_id=submission.job.id, adopted=submission.adopted, connection_id=connection_id)
+    memory.remember(job_id=submission.job.id, adopted=submission.adopted, connection_id=connection_id, is_stored=False)
     return submission
 
 

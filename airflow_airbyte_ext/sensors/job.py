@@ -66,13 +66,17 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
         """Tell of a job that has ended, and return the XCom; fail where it did not end well."""
         from airflow_airbyte_ext.jobs.report import read_report
         from airflow_airbyte_ext.jobs.story import story_of
+        from airflow_airbyte_ext.jobs.usable import why_nothing_moved
 
         report = read_report(self._client(), job_id, adopted=True, patience=self._unreadable_timeout())
         self._show(report.job_id, report.connection_id, context)
         for line in story_of(report):
             self.log.info("%s", line)
+        reason = why_nothing_moved(self._client(), report)
         if error := report.error():
-            raise AirflowFailException(str(error)) from error
+            raise AirflowFailException(f"{error} {reason}".rstrip()) from error
+        if reason:
+            self.log.warning("%s", reason)
         return report.as_dict()
 
     def _unreadable_timeout(self) -> float:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext.testing.catalogs import is_selected
 from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.job_answers import JobAnswers, Json, without_nulls
-from airflow_airbyte_ext.testing.jobs import Job, Stream
+from airflow_airbyte_ext.testing.jobs import Attempt, Job, Stream
 from airflow_airbyte_ext.testing.pieces import LOCKED, SETTINGS, Actor, Connection, Workspace
 from airflow_airbyte_ext.testing.states import StateRows
 from airflow_airbyte_ext.testing.world import ORGANIZATION_ID, World
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.auth import Guard
 
 _USER_ID = "00000000-0000-4000-8000-0000000000b1"
-_DAY = 24 * 3600
 
 
 class Answers:
@@ -112,6 +111,29 @@ class Answers:
             fields["createdAt"] = int(actor.created_at)
         return fields
 
+    def definition_version(self, actor: Actor) -> Json:
+        """ActorDefinitionVersionRead: what the connector of a source or destination can do."""
+        era, slug = self._era, actor.connector.lower().replace(" ", "-")
+        fields: Json = {
+            "dockerRepository": f"airbyte/{actor.kind}-{slug}",
+            "dockerImageTag": "1.0.0",
+        }
+        if era.declares("ActorDefinitionVersionRead.supportState"):
+            fields |= {"supportLevel": "certified", "supportState": "supported"}
+        if era.declares("ActorDefinitionVersionRead.supportsRefreshes"):
+            fields["supportsRefreshes"] = actor.kind == "destination" and actor.supports_refreshes
+        if era.declares("ActorDefinitionVersionRead.isOverrideApplied"):
+            fields["isOverrideApplied"] = False
+        if era.declares("ActorDefinitionVersionRead.isVersionOverrideApplied"):
+            fields["isVersionOverrideApplied"] = False
+        if era.declares("ActorDefinitionVersionRead.supportsDbt"):
+            fields |= {"supportsDbt": False, "normalizationConfig": {"supported": False}}
+        if era.declares("ActorDefinitionVersionRead.supportsFileTransfer"):
+            fields["supportsFileTransfer"] = False
+        if era.declares("ActorDefinitionVersionRead.supportsDataActivation"):
+            fields["supportsDataActivation"] = False
+        return fields
+
     def instance(self, guard: Guard, url: str) -> Json:
         """InstanceConfigurationResponse; only Keycloak's editions have a licence."""
         era, oidc = self._era, guard.mode == "oidc"
@@ -148,58 +170,66 @@ class Answers:
         return fields
 
     def connection_status(self, connection: Connection) -> Json:
-        """ConnectionStatusRead, in its old shape or its new one."""
-        jobs = [job for job in self._world.jobs(connection.connection_id) if job.kind in ("sync", "refresh")]
-        last = jobs[-1] if jobs else None
+        """ConnectionStatusRead, in its old shape or its new one; it is about jobs of any kind, resets too."""
+        era, jobs = self._era, self._world.jobs(connection.connection_id)
+        cancelled_counts = not era.declares("ConnectionStatusRead.lastSyncJobId")
+        ended = [job for job in jobs if job.terminal and (cancelled_counts or job.status != "cancelled")]
         succeeded = [job.updated_at for job in jobs if job.status == "succeeded"]
+        last = ended[-1] if ended else None
         fields: Json = {
             "connectionId": connection.connection_id,
             "lastSuccessfulSync": int(succeeded[-1]) if succeeded else None,
         }
-        if self._era.declares("ConnectionStatusRead.lastSyncJobId"):
+        failure = last.attempts[-1] if last and last.status == "failed" and last.attempts else None
+        if era.declares("ConnectionStatusRead.lastSyncJobId"):
             fields["lastSyncJobId"] = last and last.id
             fields["lastSyncAttemptNumber"] = last.attempts[-1].number if last and last.attempts else None
-            fields["failureReason"] = self._last_failure(last)
-        if self._era.declares("ConnectionStatusRead.connectionSyncStatus"):
-            return without_nulls(self._era, fields | self._new_status(connection, last))
-        return without_nulls(self._era, fields | self._old_status(connection, last))
+            fields["failureReason"] = self._reason(failure)
+        elif failure and failure.failure:
+            fields["failureType"] = failure.failure.type
+        if era.declares("ConnectionStatusRead.connectionSyncStatus"):
+            return without_nulls(era, fields | self._new_status(connection, jobs, failure))
+        return without_nulls(
+            era,
+            fields
+            | {
+                "lastSyncJobStatus": last and last.status,
+                "nextSync": None,
+                "isRunning": any(not job.terminal for job in jobs),
+                "isLastCompletedJobReset": bool(last) and last.kind == "reset_connection",
+            },
+        )
 
-    def _new_status(self, connection: Connection, last: Job | None) -> Json:
-        active = self._world.active_job(connection.connection_id)
+    def _new_status(self, connection: Connection, jobs: list[Job], failure: Attempt | None) -> Json:
+        newest = jobs[-1] if jobs else None
+        active = newest if newest and not newest.terminal else None
         return {
-            "connectionSyncStatus": _sync_status(connection, active, last),
+            "connectionSyncStatus": _sync_status(connection, newest, failure),
             "scheduleData": connection.schedule_data,
             "activeJob": active and self.jobs.job_read(active),
-            "lastSyncJobCreatedAt": last and int(last.created_at),
+            "lastSyncJobCreatedAt": newest and int(newest.created_at),
         }
 
-    def _old_status(self, connection: Connection, last: Job | None) -> Json:
-        all_jobs = [job for job in self._world.jobs(connection.connection_id) if job.terminal]
-        scheduled = last and connection.schedule_type == "basic"
-        reset_last = bool(all_jobs) and all_jobs[-1].kind == "reset_connection"
-        return {
-            "lastSyncJobStatus": last and last.status,
-            "nextSync": int(last.created_at) + _DAY if last and scheduled else None,
-            "isRunning": bool(last and last.status == "running"),
-            "isLastCompletedJobReset": reset_last,
-        }
-
-    def _last_failure(self, last: Job | None) -> Json | None:
-        attempt = last.attempts[-1] if last and last.attempts else None
+    def _reason(self, attempt: Attempt | None) -> Json | None:
         if attempt is None or attempt.failure is None:
             return None
         return self.jobs.failure_reason(attempt.failure, attempt.updated_at)
 
 
-def _sync_status(connection: Connection, active: Job | None, last: Job | None) -> str:
-    """ConnectionSyncStatus: what the user interface shows as the connection's health."""
+def _sync_status(connection: Connection, newest: Job | None, failure: Attempt | None) -> str:
+    """ConnectionSyncStatus: the first that holds; a failed job is "incomplete" here."""
+    if newest and not newest.terminal:
+        return newest.status if newest.status in ("running", "queued") else "pending"
+    is_config_error = bool(failure and failure.failure and failure.failure.type == "config_error")
+    if connection.breaking_change or is_config_error:
+        return "failed"
     if connection.status != "active":
         return "paused"
-    if active:
-        return active.status if active.status in ("running", "incomplete", "queued") else "pending"
-    if last is None:
+    if newest and newest.status == "cancelled":
+        return "incomplete"
+    if newest is None or newest.kind == "reset_connection":
         return "pending"
-    return {"succeeded": "synced", "failed": "failed"}.get(last.status, "incomplete")
+    return "incomplete" if newest.status == "failed" else "synced"
 
 
 def named_stream(entry: Any) -> Stream:

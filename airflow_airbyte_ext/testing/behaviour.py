@@ -383,6 +383,46 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             evidence="[CODE 2dd1037794]",
         ),
         Behaviour(
+            "idle_cancel_fails",
+            "A cancel of a connection on which nothing runs is a 500; before, it is a 200 that does nothing.",
+            since="0.40.7",
+            evidence="[CODE TemporalClient.startNewCancellation, StreamResetRecordsHelper v0.40.32, HEAD; "
+            "INFER the first release]",
+        ),
+        Behaviour(
+            "cancelled_runs_start_again",
+            "The next run of a basic schedule counts from the last job that was not cancelled: a scheduled run that is "
+            "cancelled starts again at once.",
+            until="1.4.0",
+            evidence="[CODE ConfigFetchActivityImpl:115 v0.40.32, :150 v1.0.0, v1.3.0; PUBLIC #16905, #8808]",
+        ),
+        Behaviour(
+            "inactive_runs_move_nothing",
+            "A run of an inactive or locked connection (a reset, a refresh) ends as it begins, and moves nothing.",
+            since="0.40.29",
+            evidence="[CODE SyncWorkflowImpl.java:98 v0.40.32, SyncWorkflowV2Impl.kt:70 v1.8.0; INFER since when]",
+        ),
+        Behaviour(
+            "inactive_runs_are_cancelled",
+            "The job of an inactive connection ends as `cancelled`; before, as `succeeded` with 0 records.",
+            since="0.58.1",
+            evidence="[CODE 6afdb533df; TEST ConnectionManagerWorkflowTest reportsCancelledWhenConnectionDisabled]",
+        ),
+        Behaviour(
+            "resets_are_stored",
+            "A reset is stored before it starts, until its job has succeeded or was cancelled by `jobs/cancel`. After "
+            "a reset that failed, the next run, a sync too, is that reset again.",
+            since="0.39.1",
+            evidence="[CODE V0_39_1_001__CreateStreamReset, SchedulerHandler.kt:501 HEAD; PUBLIC #55770]",
+        ),
+        Behaviour(
+            "reset_waits_for_pending",
+            "A reset while a job is `pending` comes after that job, and its request gets no response until then; "
+            "before, the pending job fails and the reset starts at once.",
+            since="2.1.0",
+            evidence="[CODE 816d57af83; ConnectionManagerWorkflowImpl.kt v1.8.0; INFER before]",
+        ),
+        Behaviour(
             "no_streams_are_all_streams",
             "A reset of an empty list of streams resets all of them; before, nothing was reset and a sync ran.",
             since="0.63.2",
@@ -399,6 +439,27 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "The reset of an update is followed by a sync.",
             until="0.58.0",
             evidence="[CODE runSyncImmediately v0.57.4]",
+        ),
+        Behaviour(
+            "refreshes_need_a_flag",
+            "`connections/refresh` does nothing without the flag `platform.activate-refreshes`, which is off, and "
+            "looks at nothing else; later it needs a destination that supports refreshes.",
+            until="0.62.2",
+            evidence="[CODE FlagDefinitions.kt:191 v0.57.4; 84a6845a65]",
+        ),
+        Behaviour(
+            "busy_refresh_fails",
+            "A refresh while a job runs is a 500, although it is stored, and the next run takes it. Before, it is "
+            '`{"value": true}`, and later `{}`.',
+            since="0.63.9",
+            until="1.4.0",
+            evidence="[CODE StreamRefreshesHandler.kt:63 v1.0.0; TEST StreamRefreshesHandlerTest verifyOrder]",
+        ),
+        Behaviour(
+            "refresh_reads_its_job",
+            "A refresh that gets a job of another kind, such as a pending sync, is a 500, although it is stored.",
+            since="0.63.9",
+            evidence="[CODE StreamRefreshesHandler.kt v1.0.0, HEAD; INFER the exception]",
         ),
         Behaviour(
             "refresh_returns_a_job",
@@ -442,16 +503,91 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour(
             "end_filters_are_starts",
-            "The `End` filters of job lists keep what is newer instead of older.",
+            "The `End` filters of `jobs/list` keep what is newer instead of older.",
+            since="0.50.18",
+            until="0.50.33",
+            evidence="[CODE DefaultJobPersistence v0.50.31; df6097b705]",
+        ),
+        Behaviour(
+            "end_filters_of_workspaces_are_starts",
+            "The `End` filters of `jobs/list_for_workspaces` keep what is newer instead of older.",
             since="0.50.18",
             until="0.50.35",
-            evidence="[CODE DefaultJobPersistence v0.50.31]",
+            evidence="[CODE DefaultJobPersistence v0.50.31; b92b765507]",
+        ),
+        Behaviour(
+            "order_is_within_the_page",
+            "`orderByField` sorts the jobs of a page only; which jobs these are goes by `createdAt`, newest first.",
+            since="0.50.18",
+            until="0.57.3",
+            evidence="[CODE DefaultJobPersistence:784,822 v0.50.31; 883b662a12]",
+        ),
+        Behaviour(
+            "pages_counted_attempts_once",
+            "Pages of both lists of jobs count rows of job and attempt: a page may have fewer jobs than asked for, the "
+            "last job of a page may lack attempts, and comes again on the next one.",
+            since="0.57.3",
+            until="0.58.0",
+            evidence="[CODE DefaultJobPersistence:897 v0.57.3; 883b662a12, 1b44d63919]",
+        ),
+        Behaviour(
+            "pages_count_attempts",
+            "Pages of `jobs/list` count rows of job and attempt in the same way; those of `jobs/list_for_workspaces` "
+            "count jobs.",
+            since="0.64.2",
+            until="1.3.0",
+            evidence="[CODE 805247b37a; micronaut-data v4.9.3 attachPageable; deps.toml v1.3.0]",
         ),
         Behaviour(
             "offsets_count_pages",
             "`rowOffset` of job lists is rounded down to a whole page.",
             since="0.64.2",
             evidence="[CODE 805247b37a]",
+        ),
+        Behaviour(
+            "workspace_lists_are_light",
+            "Attempts in `jobs/list_for_workspaces` have no `bytesSynced` and `recordsSynced`.",
+            since="0.63.1",
+            evidence="[CODE 16950feb24; JobHistoryHandler.listJobsForWorkspaces v1.8.0]",
+        ),
+        Behaviour(
+            "statistics_have_tables",
+            "Lists of jobs and `jobs/get_debug_info` have statistics of running attempts too, and namespaces. Before, "
+            "and elsewhere, statistics come with the end of an attempt, without namespaces.",
+            since="0.40.27",
+            evidence="[CODE JobHistoryHandler.hydrateWithStats v0.40.32; JobConverter.getAttemptRead v1.8.0]",
+        ),
+        Behaviour(
+            "lists_have_totals",
+            "Jobs in lists have totals. Of a full refresh these are of the last attempt and of those that it resumed.",
+            since="0.50.55",
+            evidence="[CODE 896580c4e0; StatsAggregationHelper.kt:61]",
+        ),
+        Behaviour(
+            "reads_without_logs_have_totals",
+            "The job of `jobs/get_without_logs` has totals, too.",
+            since="0.52.0",
+            evidence="[CODE JobHistoryHandler.getJobInfoWithoutLogs v0.52.0]",
+        ),
+        Behaviour(
+            "progress_is_not_made",
+            "`connections/sync_progress` is declared and returns nothing: a 404 like that of a missing path.",
+            until="0.61.0",
+            evidence="[CODE ConnectionApiController.java:216 v0.57.4; INFER the 404]",
+        ),
+        Behaviour(
+            "progress_shows_syncs_only",
+            "`connections/sync_progress` does not show resets.",
+            until="0.63.2",
+            evidence="[CODE ConnectionsHandler:316 v0.61.0; DefaultJobPersistence.getRunningJobForConnection v1.0.0]",
+        ),
+        Behaviour(
+            "listed_jobs_are_syncs",
+            "`isSyncing` in `web_backend/connections/list` says that the newest sync is `running`, and "
+            "`latestSyncJob...` are about syncs alone. Before, and in `web_backend/connections/get`, they are about "
+            "refreshes too, and a job that has not ended is syncing.",
+            since="1.8.0",
+            evidence="[CODE WebBackendConnectionsHandler.kt:344 v1.8.0, .java:310 v1.7.0]",
         ),
         Behaviour(
             "cursor_pages",

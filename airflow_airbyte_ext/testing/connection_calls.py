@@ -76,11 +76,7 @@ def update_with_reason(call: Call) -> Any:
 
 def delete(call: Call) -> Any:
     """connections/delete: whatever runs is cancelled, and the connection stays as a deprecated one."""
-    connection = call.world.connection(call.id("connectionId"))
-    active = call.world.active_job(connection.connection_id)
-    if active and connection.status != "deprecated":
-        call.world.cancel(active.id)
-    connection.status = "deprecated"
+    call.world.delete(call.id("connectionId"))
 
 
 def sync(call: Call) -> Any:
@@ -101,7 +97,7 @@ def reset_streams(call: Call) -> Any:
 
 
 def refresh(call: Call) -> Any:
-    """connections/refresh: 200 even when no job comes of it."""
+    """connections/refresh: 200 also when no job comes of it, since nothing can be refreshed or a job runs."""
     era = call.world.era
     connection = call.world.connection(call.id("connectionId"))
     if era.declares("ConnectionStreamRefreshRequestBody.refreshMode"):
@@ -110,8 +106,8 @@ def refresh(call: Call) -> Any:
     job = call.world.refresh(connection.connection_id, streams)
     if era.has("refresh_returns_a_job"):
         return {"job": call.answers.jobs.job_read(job)} if job else {}
-    # The old answer said whether the destination can be refreshed, and nothing about a job.
-    return {"value": connection.destination.supports_refreshes}
+    # The old answer said whether there can be a refresh, and nothing about a job.
+    return {"value": call.world.can_refresh(connection)}
 
 
 def _check_mode(call: Call, mode: str) -> None:

@@ -35,6 +35,7 @@ _UNCAUGHT = {
     "unknown_id_uncaught": _RUNTIME,
     "class_cast": "java.lang.ClassCastException",
     "null_pointer": "java.lang.NullPointerException",
+    "no_value": "java.util.NoSuchElementException",
 }
 
 

@@ -173,12 +173,36 @@ class FakeAirbyte(Planting):
         with self._by_hand():
             self._world.script(connection_id, steps, repeat)
 
+    @property
+    def busy_after_end(self) -> float:
+        """For how many seconds after the end of a job its connection still counts as running: 0 unless it is set."""
+        return self._world.busy_after_end
+
+    @busy_after_end.setter
+    def busy_after_end(self, seconds: float) -> None:
+        self._world.busy_after_end = seconds
+
+    @property
+    def refreshes_activated(self) -> bool:
+        """Whether the flag is set without which Airbyte refreshes nothing before 0.62.2: it is not."""
+        return self._world.refreshes_activated
+
+    @refreshes_activated.setter
+    def refreshes_activated(self, are_activated: bool) -> None:
+        self._world.refreshes_activated = are_activated
+
     def start_job(self, connection_id: str, kind: str = "sync") -> int:
-        """Start a job as a schedule or another user would, and answer its id; `kind` is an Airbyte configType."""
+        """Start a job as a schedule or another user would, and answer its id; `kind` is an Airbyte configType.
+
+        What is stored for the next run comes before a sync, as in Airbyte: see `next_run`.
+        """
         with self._by_hand():
             if self._world.active_job(connection_id):
                 raise ValueError(f"a job of {connection_id} has not ended: Airbyte runs one at a time")
-            return self._world.start_job(self._world.connection(connection_id), kind).id
+            connection = self._world.connection(connection_id)
+            if kind == "sync":
+                return self._world.next_run(connection).id
+            return self._world.start_job(connection, kind).id
 
     def advance(self, job_id: int, status: str, failure: Failure | None = None) -> None:
         """Give a job this status now, and for ever: the rest of its script is dropped."""
@@ -235,6 +259,17 @@ class FakeAirbyte(Planting):
         with self._by_hand():
             connection = self._world.connection(connection_id)
             return Answers(self._world).state(connection_id, connection.state)
+
+    def next_run(self, connection_id: str) -> dict[str, list[tuple[str | None, str]]]:
+        """What is stored for the connection's next run, whoever starts it: its kind, and (namespace, name) of streams.
+
+        `{"sync": []}` when nothing is stored.
+        """
+        with self._by_hand():
+            connection = self._world.connection(connection_id)
+            stored = {"reset_connection": connection.stored_resets, "refresh": connection.stored_refreshes}
+            told = {kind: [(each.namespace, each.name) for each in rows.values()] for kind, rows in stored.items()}
+            return {kind: streams for kind, streams in told.items() if streams} or {"sync": []}
 
     def jobs(self, connection_id: str | None = None) -> list[dict[str, Any]]:
         """All jobs, or those of one connection, newest last; looking here does not count as a poll."""

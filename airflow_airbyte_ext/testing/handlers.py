@@ -68,7 +68,7 @@ def get_job_light(call: Call) -> Any:
 
 def get_job_without_logs(call: Call) -> Any:
     """jobs/get_without_logs."""
-    return call.answers.jobs.info(_read_job(call), logs=False)
+    return call.answers.jobs.info_without_logs(_read_job(call))
 
 
 def get_job_debug_info(call: Call) -> Any:
@@ -77,9 +77,9 @@ def get_job_debug_info(call: Call) -> Any:
 
 
 def get_last_replication_job(call: Call) -> Any:
-    """jobs/get_last_replication_job."""
-    jobs = call.world.jobs(call.id("connectionId"))
-    return {"job": call.answers.jobs.job_read(jobs[-1], stats=True)} if jobs else {}
+    """jobs/get_last_replication_job: the newest job of any kind that was not cancelled, without totals."""
+    jobs = [job for job in call.world.jobs(call.id("connectionId")) if job.status != "cancelled"]
+    return {"job": call.answers.jobs.job_read(jobs[-1])} if jobs else {}
 
 
 def _attempt(call: Call) -> tuple[Job, Attempt]:
@@ -93,7 +93,7 @@ def _attempt(call: Call) -> tuple[Job, Attempt]:
 
 def get_attempt(call: Call) -> Any:
     """attempt/get_for_job."""
-    return call.answers.jobs.attempt_info(*_attempt(call), logs=True)
+    return call.answers.jobs.attempt_info(*_attempt(call))
 
 
 def get_combined_stats(call: Call) -> Any:
@@ -191,6 +191,11 @@ def get_source(call: Call) -> Any:
 def get_destination(call: Call) -> Any:
     """destinations/get."""
     return call.answers.actor(call.world.actor("destination", call.id("destinationId")))
+
+
+def get_destination_version(call: Call) -> Any:
+    """actor_definition_versions/get_for_destination: among others, whether its streams can be refreshed."""
+    return call.answers.definition_version(call.world.actor("destination", call.id("destinationId")))
 
 
 def list_sources(call: Call) -> Any:

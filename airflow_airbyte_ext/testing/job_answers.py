@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing.jobs import Attempt, Failure, Job, Stream, share
+from airflow_airbyte_ext.testing.jobs import Attempt, Failure, Job, Stream, counted_attempts, share
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.eras import Era
@@ -30,40 +30,47 @@ class JobAnswers:
         self._world = world
         self._era = world.era
 
-    def job_read(self, job: Job, stats: bool = False) -> Json:
-        """JobRead; `stats` adds the totals, which the server reads only for lists and jobs/get_without_logs."""
+    def job_read(self, job: Job, totals: bool = False, attempts: list[Attempt] | None = None) -> Json:
+        """JobRead; `totals` adds those (of these attempts) that the server reads for lists and jobs/get_without_logs.
+
+        Its startedAt is declared since 0.40.29, and never filled by the server.
+        """
         era = self._era
         fields: Json = {"id": job.id, "configType": job.kind, "configId": job.connection_id}
         if era.declares("JobRead.enabledStreams"):
             streams = self._connection(job).streams
             fields["enabledStreams"] = [descriptor(stream) for stream in streams]
         fields |= {"createdAt": int(job.created_at), "updatedAt": int(job.updated_at)}
-        if era.declares("JobRead.startedAt"):
-            fields["startedAt"] = None if job.started_at is None else int(job.started_at)
         fields["status"] = job.status
         if era.declares("JobRead.resetConfig") and job.kind == "reset_connection":
             fields["resetConfig"] = {"streamsToReset": [descriptor(stream) for stream in job.streams]}
         if era.declares("JobRead.refreshConfig") and job.kind == "refresh":
             fields["refreshConfig"] = {"streamsToRefresh": [descriptor(stream) for stream in job.streams]}
-        if era.declares("JobRead.aggregatedStats") and stats:
-            fields |= self._aggregates(job)
+        if totals:
+            fields |= self._aggregates(job, job.attempts if attempts is None else attempts)
         return without_nulls(era, fields)
 
-    def info(self, job: Job, logs: bool = True) -> Json:
-        """JobInfoRead: of jobs/get, or (without `logs`) of jobs/get_without_logs."""
-        attempts = [self.attempt_info(job, attempt, logs) for attempt in job.attempts]
-        return {"job": self.job_read(job, stats=not logs), "attempts": attempts}
+    def info(self, job: Job) -> Json:
+        """JobInfoRead, with all logs."""
+        return {"job": self.job_read(job), "attempts": [self.attempt_info(job, each) for each in job.attempts]}
 
-    def listed(self, job: Job) -> Json:
-        """JobWithAttemptsRead: here the attempts are not wrapped together with logs."""
-        attempts = [self._attempt_read(job, attempt, stats=True) for attempt in job.attempts]
-        return {"job": self.job_read(job, stats=True), "attempts": attempts}
+    def info_without_logs(self, job: Job) -> Json:
+        """JobInfoRead of jobs/get_without_logs: with totals, and attempts of which only the logs are missing."""
+        attempts = [self.attempt_info(job, each, logs=False) for each in job.attempts]
+        return {"job": self.job_read(job, totals=self._era.has("reads_without_logs_have_totals")), "attempts": attempts}
 
-    def attempt_info(self, job: Job, attempt: Attempt, logs: bool) -> Json:
+    def listed(self, job: Job, attempts: list[Attempt] | None = None, light: bool = False) -> Json:
+        """JobWithAttemptsRead: here the attempts are not wrapped together with logs.
+
+        `attempts` are those that are shown (all by default), `light` says that their outputs are not read.
+        """
+        shown = job.attempts if attempts is None else attempts
+        reads = [self._attempt_read(job, each, from_tables=True, light=light) for each in shown]
+        return {"job": self.job_read(job, self._era.has("lists_have_totals"), attempts), "attempts": reads}
+
+    def attempt_info(self, job: Job, attempt: Attempt, logs: bool = True, from_tables: bool = False) -> Json:
         """AttemptInfoRead."""
-        # jobs/get takes its statistics from an attempt's output, which a running one does not have yet.
-        stats = not logs or attempt.ended_at is not None
-        return {"attempt": self._attempt_read(job, attempt, stats)} | self._logs(job, attempt, logs)
+        return {"attempt": self._attempt_read(job, attempt, from_tables)} | self._logs(job, attempt, logs)
 
     def debug_info(self, job: Job) -> Json:
         """JobDebugInfoRead."""
@@ -77,7 +84,7 @@ class JobAnswers:
             "sourceDefinition": self._definition(connection, "source"),
             "destinationDefinition": self._definition(connection, "destination"),
         }
-        attempts = [self.attempt_info(job, attempt, logs=True) for attempt in job.attempts]
+        attempts = [self.attempt_info(job, attempt, from_tables=True) for attempt in job.attempts]
         answer: Json = {"job": fields, "attempts": attempts}
         if self._era.declares("JobDebugInfoRead.workflowState"):
             answer["workflowState"] = {"running": not job.terminal}
@@ -100,19 +107,28 @@ class JobAnswers:
     def _connection(self, job: Job) -> Connection:
         return self._world.connections[job.connection_id]
 
-    def _attempt_read(self, job: Job, attempt: Attempt, stats: bool) -> Json:
+    def _attempt_read(self, job: Job, attempt: Attempt, from_tables: bool, light: bool = False) -> Json:
+        """AttemptRead, with statistics from the attempt's output, which a running one lacks, or from their tables."""
+        has_output = attempt.ended_at is not None and not light
         fields: Json = {
             "id": attempt.number,
             "status": attempt.status,
             "createdAt": int(attempt.created_at),
             "updatedAt": int(attempt.updated_at),
             "endedAt": None if attempt.ended_at is None else int(attempt.ended_at),
-            "bytesSynced": attempt.bytes if stats else None,
-            "recordsSynced": attempt.records if stats else None,
-            "totalStats": self.stats(attempt.records, attempt.bytes) if stats else None,
-            "streamStats": self._stream_stats(job, attempt) if stats else [],
+            "bytesSynced": attempt.bytes if has_output else None,
+            "recordsSynced": attempt.records if has_output else None,
+            "totalStats": None,
+            "streamStats": None,
             "failureSummary": self._failure_summary(attempt),
         }
+        if from_tables and self._era.has("statistics_have_tables"):
+            fields["totalStats"] = self._moved(attempt.records, attempt.bytes)
+            fields["streamStats"] = self._stream_stats(job, attempt, namespaces=True)
+        elif has_output:
+            states = {"stateMessagesEmitted": 1 if attempt.records else 0}
+            fields["totalStats"] = self._moved(attempt.records, attempt.bytes) | states
+            fields["streamStats"] = self._stream_stats(job, attempt, namespaces=False)
         return without_nulls(self._era, fields)
 
     def _failure_summary(self, attempt: Attempt) -> Json | None:
@@ -122,41 +138,33 @@ class JobAnswers:
         return {"failures": [reason], "partialSuccess": attempt.failure.partial_success}
 
     def stats(self, records: int, size: int) -> Json:
-        """AttemptStats."""
-        fields = {
-            "recordsEmitted": records,
-            "bytesEmitted": size,
-            "stateMessagesEmitted": 1 if records else 0,
-            "recordsCommitted": records,
-        }
-        if self._era.declares("AttemptStats.bytesCommitted"):
-            fields["bytesCommitted"] = size
-        if self._era.declares("AttemptStats.recordsRejected"):
-            fields["recordsRejected"] = 0
-        return fields
+        """AttemptStats of attempt/get_combined_stats, which alone tells the bytes that arrived."""
+        fields = self._moved(records, size) | {"stateMessagesEmitted": 1 if records else 0}
+        return fields | ({"bytesCommitted": size} if self._era.declares("AttemptStats.bytesCommitted") else {})
 
-    def _stream_stats(self, job: Job, attempt: Attempt) -> list[Json]:
+    def _moved(self, records: int, size: int) -> Json:
+        fields = {"recordsEmitted": records, "bytesEmitted": size, "recordsCommitted": records}
+        return fields | ({"recordsRejected": 0} if self._era.declares("AttemptStats.recordsRejected") else {})
+
+    def _stream_stats(self, job: Job, attempt: Attempt, namespaces: bool) -> list[Json]:
         return [
-            self._stream_name(stream) | {"stats": self.stats(records, size)}
-            for stream, records, size in _per_stream(job, attempt.records, attempt.bytes)
+            self._stream_name(stream, namespaces) | {"stats": self._moved(records, size)}
+            for stream, records, size in _per_stream(job, attempt)
         ]
 
-    def _stream_name(self, stream: Stream) -> Json:
-        namespace = stream.namespace if self._era.declares("AttemptStreamStats.streamNamespace") else None
-        return {"streamName": stream.name} | ({} if namespace is None else {"streamNamespace": namespace})
+    def _stream_name(self, stream: Stream, namespaces: bool = True) -> Json:
+        told = namespaces and self._era.declares("AttemptStreamStats.streamNamespace")
+        return {"streamName": stream.name} | (
+            {"streamNamespace": stream.namespace} if told and stream.namespace is not None else {}
+        )
 
-    def _aggregates(self, job: Job) -> Json:
-        records = sum(attempt.records for attempt in job.attempts)
-        size = sum(attempt.bytes for attempt in job.attempts)
-        by_stream = self.stream_totals(job, records, size)
-        return {"aggregatedStats": self.totals(records, size), "streamAggregatedStats": by_stream}
-
-    def stream_totals(self, job: Job, records: int, size: int) -> list[Json]:
-        """The totals of each stream of a job, spread evenly."""
-        return [
-            self._stream_name(stream) | self.totals(stream_records, stream_size)
-            for stream, stream_records, stream_size in _per_stream(job, records, size)
+    def _aggregates(self, job: Job, attempts: list[Attempt]) -> Json:
+        by_stream = [
+            self._stream_name(stream) | self.totals(*moved(job, stream, attempts)) for stream in job.streams if attempts
         ]
+        names = self.totals(0, 0)
+        whole = {name: sum(each[name] for each in by_stream) for name in names}
+        return {"aggregatedStats": whole, "streamAggregatedStats": by_stream}
 
     def totals(self, records: int, size: int) -> Json:
         """Records and bytes, as they left the source and as they arrived."""
@@ -192,9 +200,17 @@ class JobAnswers:
         return fields
 
 
-def _per_stream(job: Job, records: int, size: int) -> list[tuple[Stream, int, int]]:
+def moved(job: Job, stream: Stream, attempts: list[Attempt]) -> tuple[int, int]:
+    """The records and bytes of one stream, over those of the attempts that count; each attempt's are spread evenly."""
+    place = [each.key for each in job.streams].index(stream.key)
+    counted = counted_attempts(attempts, stream)
+    records = sum(share(each.records, len(job.streams))[place] for each in counted)
+    return records, sum(share(each.bytes, len(job.streams))[place] for each in counted)
+
+
+def _per_stream(job: Job, attempt: Attempt) -> list[tuple[Stream, int, int]]:
     count = len(job.streams)
-    return list(zip(job.streams, share(records, count), share(size, count), strict=True))
+    return list(zip(job.streams, share(attempt.records, count), share(attempt.bytes, count), strict=True))
 
 
 def _log_messages(job: Job, attempt: Attempt) -> list[str]:

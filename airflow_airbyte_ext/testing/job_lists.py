@@ -11,8 +11,9 @@ from airflow_airbyte_ext.testing.errors import Refusal
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_airbyte_ext.testing.jobs import Job
+    from airflow_airbyte_ext.testing.jobs import Attempt, Job
 
+_Page = list[tuple["Job", "list[Attempt] | None"]]
 _DEFAULT_PAGE = 200
 _STATUSES = {"pending", "running", "incomplete", "failed", "succeeded", "cancelled"}
 _TIMES: dict[str, Callable[[Job], float]] = {
@@ -29,26 +30,27 @@ def list_jobs(call: Call) -> Any:
     candidates = _candidates(call, None if connection_id is None else str(connection_id))
     can_include = call.world.era.declares("JobListRequestBody.includingJobId")
     if can_include and call.body.get("includingJobId") is not None:
-        page, total = _until(call, candidates), len(candidates)
-    else:
-        kept = _filtered(call, candidates)
-        page = _page(call, kept)
-        total = len(kept if call.world.era.has("counts_filtered_jobs") else candidates)
-    return _answer(call, page, total)
+        return _answer(call, [(job, None) for job in _until(call, candidates)], len(candidates))
+    era = call.world.era
+    kept = _filtered(call, candidates, era.has("end_filters_are_starts"))
+    page = _page(call, kept, era.has("pages_count_attempts") or era.has("pages_counted_attempts_once"))
+    return _answer(call, page, len(kept if era.has("counts_filtered_jobs") else candidates))
 
 
 def list_jobs_for_workspaces(call: Call) -> Any:
     """jobs/list_for_workspaces: ignores configId, and counts only the page."""
     workspaces = call.ids("workspaceIds") or list(call.world.workspaces)
-    found = _filtered(call, _candidates(call, None))
-    page = _page(call, [job for job in found if call.world.connection(job.connection_id).workspace_id in workspaces])
-    return _answer(call, page, len(page))
+    era = call.world.era
+    found = _filtered(call, _candidates(call, None), era.has("end_filters_of_workspaces_are_starts"))
+    mine = [job for job in found if call.world.connection(job.connection_id).workspace_id in workspaces]
+    page = _page(call, mine, era.has("pages_counted_attempts_once"))
+    return _answer(call, page, len(page), light=era.has("workspace_lists_are_light"))
 
 
-def _answer(call: Call, page: list[Job], total: int) -> Any:
-    for job in page:
+def _answer(call: Call, page: _Page, total: int, light: bool = False) -> Any:
+    for job, _ in page:
         job.read()
-    answer: dict[str, Any] = {"jobs": [call.answers.jobs.listed(job) for job in page]}
+    answer: dict[str, Any] = {"jobs": [call.answers.jobs.listed(job, attempts, light) for job, attempts in page]}
     return answer | ({"totalJobCount": total} if call.world.era.declares("JobReadList.totalJobCount") else {})
 
 
@@ -78,7 +80,7 @@ def _check_words(words: list[Any], known: set[str], name: str) -> None:
             raise Refusal("malformed", f'Cannot construct instance of `{name}`, problem: Unexpected value "{word}"')
 
 
-def _filtered(call: Call, jobs: list[Job]) -> list[Job]:
+def _filtered(call: Call, jobs: list[Job], ends_are_starts: bool) -> list[Job]:
     era, body = call.world.era, call.body
     if era.declares("JobListRequestBody.statuses"):
         statuses = call.items("statuses")
@@ -86,17 +88,19 @@ def _filtered(call: Call, jobs: list[Job]) -> list[Job]:
         statuses = [body["status"]] if era.declares("JobListRequestBody.status") and body.get("status") else []
     _check_words(statuses, _STATUSES | ({"queued"} if era.declares("JobStatus.queued") else set()), "JobStatus")
     kept = [job for job in jobs if not statuses or job.status in statuses]
-    return _ordered(call, _in_time(call, kept)) if era.declares("JobListRequestBody.createdAtStart") else kept
+    if not era.declares("JobListRequestBody.createdAtStart"):
+        return kept
+    kept = _in_time(call, kept, ends_are_starts)
+    return kept if era.has("order_is_within_the_page") else _ordered(call, kept)
 
 
-def _in_time(call: Call, jobs: list[Job]) -> list[Job]:
+def _in_time(call: Call, jobs: list[Job], ends_are_starts: bool) -> list[Job]:
     for name, time_of in _TIMES.items():
         start, end = _moment(call, f"{name}Start"), _moment(call, f"{name}End")
         if start is not None:
             jobs = [job for job in jobs if time_of(job) >= start]
         if end is not None:
-            newer = call.world.era.has("end_filters_are_starts")
-            jobs = [job for job in jobs if (time_of(job) >= end if newer else time_of(job) <= end)]
+            jobs = [job for job in jobs if (time_of(job) >= end if ends_are_starts else time_of(job) <= end)]
     return jobs
 
 
@@ -135,9 +139,20 @@ def _pagination(call: Call) -> tuple[int, int]:
     return size, offset
 
 
-def _page(call: Call, jobs: list[Job]) -> list[Job]:
+def _page(call: Call, jobs: list[Job], by_attempts: bool) -> _Page:
+    """The jobs of a page, each with those of its attempts that are on it."""
     size, offset = _pagination(call)
-    return jobs[offset : offset + size]
+    if by_attempts:
+        # A job without attempts is a row, too.
+        rows = [(job, attempt) for job in jobs for attempt in job.attempts or [None]][offset : offset + size]
+        shown = {job.id for job, _ in rows}
+        return [
+            (job, [attempt for each, attempt in rows if each is job and attempt]) for job in jobs if job.id in shown
+        ]
+    page = jobs[offset : offset + size]
+    if call.world.era.has("order_is_within_the_page"):
+        page = _ordered(call, page)
+    return [(job, None) for job in page]
 
 
 def _until(call: Call, jobs: list[Job]) -> list[Job]:

@@ -69,7 +69,8 @@ class Step:
 
     `status` is any word. The step lasts `polls` reads of the job's status, or `seconds` of the fake's clock when that
     is given. `records` and `bytes` are what the running attempt has moved by then (over all streams); `failure` says
-    why, when the status is incomplete or failed.
+    why, when the status is incomplete or failed. `resumes` says that the attempt that begins goes on with full-refresh
+    streams where the one before it stopped.
     """
 
     status: str
@@ -78,6 +79,7 @@ class Step:
     records: int | None = field(default=None, kw_only=True)
     bytes: int | None = field(default=None, kw_only=True)
     failure: Failure | None = field(default=None, kw_only=True)
+    resumes: bool = field(default=False, kw_only=True)
 
 
 DEFAULT_SCRIPT = (Step("pending"), Step("running"), Step("succeeded", records=100, bytes=2048))
@@ -97,6 +99,7 @@ class Attempt:
     records: int = 0
     bytes: int = 0
     failure: Failure | None = None
+    resumed: bool = False
 
     def end(self, status: str, now: float, failure: Failure | None = None) -> None:
         """Close the attempt."""
@@ -109,7 +112,9 @@ class Job:
     """One run of Airbyte, with the script that it plays.
 
     `kind` is Airbyte's configType (sync, reset_connection, refresh). `on_status` is told of every new status before it
-    is shown and may answer with the step to play instead. `then_sync` says that a sync follows when it succeeds.
+    is shown and may answer with the step to play instead; `begins` then says whether an attempt begins with it.
+    `then_sync` says that a sync follows when it succeeds, `superseded` that nobody asked for its end: it made way for a
+    reset, or its connection is not active.
     """
 
     id: int
@@ -126,6 +131,8 @@ class Job:
     attempts: list[Attempt] = field(default_factory=list)
     cancel_requested: bool = False
     then_sync: bool = False
+    superseded: bool = False
+    begins: bool = False
     _reads: int = 0
     _since: float = 0.0
 
@@ -177,8 +184,9 @@ class Job:
 
     def _enter(self, step: Step, when: float) -> None:
         self._reads, self._since = 0, when
-        if step.status in ("running", "succeeded") and self.attempt is None:
-            self._begin_attempt(when)
+        self.begins = step.status in ("running", "succeeded") and self.attempt is None
+        if self.begins:
+            self._begin_attempt(when, step.resumes)
         step = self.on_status(self, step)
         self._note_progress(step, when)
         if step.status in ("incomplete", "failed", "cancelled"):
@@ -189,8 +197,8 @@ class Job:
         if self.terminal:
             self.steps = [step]
 
-    def _begin_attempt(self, when: float) -> None:
-        self.attempts.append(Attempt(len(self.attempts), when, when))
+    def _begin_attempt(self, when: float, resumes: bool = False) -> None:
+        self.attempts.append(Attempt(len(self.attempts), when, when, resumed=resumes))
         if self.started_at is None:
             self.started_at = when
 
@@ -225,6 +233,14 @@ def checked_script(steps: Sequence[Step]) -> list[Step]:
     if any(step.polls < 1 for step in steps):
         raise ValueError("a step lasts at least one poll: use polls=1 or more, or seconds=")
     return list(steps)
+
+
+def counted_attempts(attempts: list[Attempt], stream: Stream) -> list[Attempt]:
+    """Those that count for the totals of a stream: all, or for a full refresh the last one and what it resumed."""
+    if stream.sync_mode == "incremental":
+        return attempts
+    first = next((place for place, each in reversed(list(enumerate(attempts))) if not each.resumed), 0)
+    return attempts[first:]
 
 
 def share(total: int, parts: int) -> list[int]:

@@ -222,6 +222,13 @@ OPERATIONS = (
         handlers.list_destinations,
         "ActorListCursorPaginatedRequestBody",
     ),
+    _post(
+        "getActorDefinitionVersionForDestinationId",
+        "actor_definition_versions/get_for_destination",
+        handlers.get_destination_version,
+        "DestinationIdRequestBody",
+        "0.50.6",
+    ),
     _post("getOperation", "operations/get", handlers.get_operation, "OperationIdRequestBody"),
     _post("listOperationsForConnection", "operations/list", handlers.list_operations, _CONNECTION),
     Operation("applicationTokenRequest", "/v1/applications/token", handlers.token, _TOKEN, "0.50.38", anonymous=True),

@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing.catalogs import selected_streams
+from airflow_airbyte_ext.testing.catalogs import StreamKey, selected_streams
 from airflow_airbyte_ext.testing.releases import within
 from airflow_airbyte_ext.testing.states import StateRows
 
@@ -18,6 +18,8 @@ Json = dict[str, Any]
 # Why a locked connection is locked.
 LOCKED = "locked by the platform"
 NAMES = uuid.UUID("6ba7b810-9dad-11d1-80b4-00c04fd430c8")
+_HOUR = 3600.0
+_SECONDS = {"minutes": 60.0, "hours": _HOUR, "days": 24 * _HOUR, "weeks": 7 * 24 * _HOUR, "months": 30 * 24 * _HOUR}
 
 
 @dataclass(frozen=True)
@@ -77,6 +79,7 @@ class Connection:
 
     `catalog` are its AirbyteStreamAndConfigurations. `tags` are the ids, in order. `schedule_data` is Airbyte's
     ConnectionScheduleData, None for a manual schedule. `more` holds settings that only travel through the API.
+    `stored_resets` and `stored_refreshes` are the streams that the next run resets or refreshes, whoever starts it.
     """
 
     connection_id: str
@@ -98,6 +101,8 @@ class Connection:
     breaking_change: bool = False
     more: Json = field(default_factory=dict)
     state: StateRows = field(default_factory=StateRows)
+    stored_resets: dict[StreamKey, Stream] = field(default_factory=dict)
+    stored_refreshes: dict[StreamKey, Stream] = field(default_factory=dict)
     scripts: list[list[Step]] = field(default_factory=list)
     every_script: list[Step] | None = None
 
@@ -110,6 +115,12 @@ class Connection:
     def workspace_id(self) -> str:
         """The workspace that it belongs to."""
         return self.source.workspace_id
+
+    @property
+    def interval(self) -> float | None:
+        """The seconds between two runs of a basic schedule, None for any other."""
+        basic = (self.schedule_data or {}).get("basicSchedule")
+        return basic["units"] * _SECONDS[basic["timeUnit"]] if basic else None
 
     @property
     def legacy_schedule(self) -> Json | None:

@@ -64,7 +64,7 @@ class WebAnswers:
             "source": _snippet(connection.source),
             "destination": _snippet(connection.destination),
         }
-        fields |= self._syncing(connection) | self._versions(connection)
+        fields |= self._syncing(connection, listed=True) | self._versions(connection)
         if era.declares("WebBackendConnectionListItem.schemaChange"):
             fields |= self._schema_change(connection)
         if era.declares("WebBackendConnectionListItem.tags"):
@@ -73,19 +73,26 @@ class WebAnswers:
             fields["onDemandEnabled"] = connection.more.get("onDemandEnabled", False)
         return without_nulls(era, fields)
 
-    def latest_sync(self, connection: Connection) -> Job | None:
+    def latest_sync(self, connection: Connection, kinds: tuple[str, ...] = ("sync", "refresh")) -> Job | None:
         """The last job that moved data."""
-        jobs = [job for job in self._world.jobs(connection.connection_id) if job.kind in ("sync", "refresh")]
+        jobs = [job for job in self._world.jobs(connection.connection_id) if job.kind in kinds]
         return jobs[-1] if jobs else None
 
-    def _syncing(self, connection: Connection) -> Json:
-        # A reset counts, too: it is the latest replication job.
-        jobs = self._world.jobs(connection.connection_id)
-        latest = self.latest_sync(connection)
+    def latest_listed(self, connection: Connection) -> Job | None:
+        """The job that a list of connections tells of."""
+        kinds = ("sync",) if self._era.has("listed_jobs_are_syncs") else ("sync", "refresh")
+        return self.latest_sync(connection, kinds)
+
+    def _syncing(self, connection: Connection, listed: bool = False) -> Json:
+        latest = self.latest_listed(connection) if listed else self.latest_sync(connection)
+        if listed and self._era.has("listed_jobs_are_syncs"):
+            is_syncing = latest is not None and latest.status == "running"
+        else:
+            is_syncing = latest is not None and not latest.terminal
         return {
             "latestSyncJobCreatedAt": latest and int(latest.created_at),
             "latestSyncJobStatus": latest and latest.status,
-            "isSyncing": bool(jobs) and jobs[-1].status == "running",
+            "isSyncing": is_syncing,
         }
 
     def _changes(self, connection: Connection, discovered: list[Json] | None) -> Json:
@@ -106,25 +113,9 @@ class WebAnswers:
         if not self._era.declares("WebBackendConnectionRead.sourceActorDefinitionVersion"):
             return {}
         return {
-            f"{actor.kind}ActorDefinitionVersion": self._version(actor)
+            f"{actor.kind}ActorDefinitionVersion": self._answers.definition_version(actor)
             for actor in (connection.source, connection.destination)
         }
-
-    def _version(self, actor: Actor) -> Json:
-        slug = actor.connector.lower().replace(" ", "-")
-        fields: Json = {
-            "dockerRepository": f"airbyte/{actor.kind}-{slug}",
-            "dockerImageTag": "1.0.0",
-            "supportsRefreshes": actor.kind == "destination" and actor.supports_refreshes,
-            "isVersionOverrideApplied": False,
-            "supportLevel": "certified",
-            "supportState": "supported",
-        }
-        if self._era.declares("ActorDefinitionVersionRead.supportsFileTransfer"):
-            fields["supportsFileTransfer"] = False
-        if self._era.declares("ActorDefinitionVersionRead.supportsDataActivation"):
-            fields["supportsDataActivation"] = False
-        return fields
 
 
 def _snippet(actor: Actor) -> Json:

@@ -120,8 +120,8 @@ def _orders(call: Call) -> dict[str, Callable[[Connection], Any]]:
     answers = _answers(call)
 
     def last_sync(connection: Connection) -> float:
-        latest = answers.latest_sync(connection)
-        return latest.created_at if latest else 0.0
+        latest = answers.latest_listed(connection)
+        return latest.updated_at if latest else 0.0
 
     return {
         "connectionName": lambda each: each.name.lower(),
@@ -164,7 +164,7 @@ def _health(call: Call, connection: Connection) -> str:
     """The word of the `statuses` filter for a connection."""
     if connection.status != "active":
         return "paused"
-    latest = _answers(call).latest_sync(connection)
+    latest = _answers(call).latest_listed(connection)
     words = {"succeeded": "healthy", "failed": "failed", "cancelled": "failed", "incomplete": "failed"}
     return words.get(latest.status, "running") if latest else "not_synced"
 

@@ -1,163 +1,148 @@
-"""What a whole Airbyte holds, and the rules by which it changes. No HTTP, no JSON of requests."""
+"""What a whole Airbyte holds, and how it takes requests. No HTTP, no JSON of requests."""
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.testing.errors import Refusal
-from airflow_airbyte_ext.testing.inventory import ORGANIZATION_ID, WORKSPACE_ID, Inventory
-from airflow_airbyte_ext.testing.jobs import (
-    DEFAULT_SCRIPT,
-    NULL_STATE,
-    RESET_SCRIPT,
-    Job,
-    Step,
-    Stream,
-    checked_script,
-    failing_instead,
-    share,
-)
+from airflow_airbyte_ext.testing.inventory import ORGANIZATION_ID, WORKSPACE_ID
+from airflow_airbyte_ext.testing.jobs import Failure, Job, Step, Stream
 from airflow_airbyte_ext.testing.pieces import Actor, Connection
+from airflow_airbyte_ext.testing.runs import Runs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-    from airflow_airbyte_ext.testing.eras import Era
     from airflow_airbyte_ext.testing.states import StateRows
 
 __all__ = ["ORGANIZATION_ID", "WORKSPACE_ID", "Actor", "Connection", "World"]
+_RESTARTED = Failure("airbyte_platform", "system_error", "Failing job in order to start from clean job state.")
 
 
-class World(Inventory):
+class World(Runs):
     """One Airbyte: its workspaces, their connections and all jobs that ever ran.
 
-    `now` gives epoch seconds; everything that takes time asks it.
+    `refreshes_activated` says whether the flag is set without which some releases refresh nothing.
     """
 
-    def __init__(self, era: Era, now: Callable[[], float] = time.time) -> None:
-        super().__init__(era, now)
-        self.default_script: list[Step] = list(DEFAULT_SCRIPT)
-        self._jobs: dict[int, Job] = {}
-        self._next_job_id = 1
-
-    # What a test sets up
-
-    def script(self, connection_id: str, steps: Sequence[Step], repeat: bool) -> None:
-        """Queue a script for the connection's next job, or (`repeat`) set the one for every job without its own."""
-        connection = self.connection(connection_id)
-        if repeat:
-            connection.every_script = checked_script(steps)
-        else:
-            connection.scripts.append(checked_script(steps))
-
-    # Looking things up
-
-    def job(self, job_id: int) -> Job:
-        """The job with this id, as it stands now."""
-        if job_id not in self._jobs:
-            raise Refusal("no_such_job", f"Could not find job with id: {job_id}")
-        job = self._jobs[job_id]
-        job.settle()
-        return job
-
-    def jobs(self, connection_id: str | None = None) -> list[Job]:
-        """All jobs, or those of one connection, oldest first, as they stand now."""
-        for job in list(self._jobs.values()):
-            job.settle()
-        return [job for job in self._jobs.values() if connection_id in (None, job.connection_id)]
-
-    def active_job(self, connection_id: str) -> Job | None:
-        """The job of this connection that has not ended: there is never more than one."""
-        return next((job for job in self.jobs(connection_id) if not job.terminal), None)
-
-    # What Airbyte does
-
-    def start_job(self, connection: Connection, kind: str = "sync", streams: tuple[Stream, ...] | None = None) -> Job:
-        """Create the connection's next job."""
-        usual = connection.every_script if kind == "sync" else None
-        if kind == "reset_connection" and self.default_script == list(DEFAULT_SCRIPT):
-            usual = list(RESET_SCRIPT)
-        steps = connection.scripts.pop(0) if connection.scripts else usual
-        job = Job(
-            id=self._next_job_id,
-            connection_id=connection.connection_id,
-            kind=kind,
-            streams=connection.streams if streams is None else streams,
-            steps=list(steps or self.default_script),
-            now=self.now,
-            on_status=self._before_status,
-        )
-        self._next_job_id += 1
-        self._jobs[job.id] = job
-        return job
+    refreshes_activated = False
 
     def sync(self, connection_id: str) -> Job:
         """connections/sync."""
         if connection_id not in self.connections and self.era.has("sync_of_unknown_hangs"):
             raise Refusal("hangs")
         connection = self.connection(connection_id)
-        active = self.active_job(connection_id)
-        if active and self.era.has("old_scheduler"):
-            return active
+        if self.era.has("old_scheduler"):
+            return self.active_job(connection_id) or self.next_run(connection)
         if self.era.has("only_active_connections_sync") and connection.status != "active":
             raise Refusal("illegal", "Can only sync an active connection")
-        if connection.status == "deprecated" and not self.era.has("old_scheduler"):
+        if connection.status == "deprecated":
             raise Refusal(
                 "conflict",
                 f"The connection manager workflow for connection {connection_id} is deleted, "
                 "so no further operations cannot be performed on it.",
             )
+        job = self._manual_run(connection)
+        if job is None:
+            kind = "illegal" if self.era.has("running_is_a_failure") else "conflict"
+            raise Refusal(kind, f"A sync is already running for: {connection_id}")
+        return job
+
+    def _manual_run(self, connection: Connection) -> Job | None:
+        """The job that a request to run now gets, maybe one that waits already; None while one runs."""
+        active = self.active_job(connection.connection_id)
         if active is None:
-            return self.start_job(connection)
+            return None if self.is_winding_up(connection.connection_id) else self.next_run(connection)
         if active.status == "incomplete" and self.era.has("backoff_is_idle"):
             active.move_on(self.now())
             return active
-        if active.status == "queued":
-            return active
-        kind = "illegal" if self.era.has("running_is_a_failure") else "conflict"
-        raise Refusal(kind, f"A sync is already running for: {connection_id}")
+        return active if active.status in ("pending", "queued") else None
+
+    def can_refresh(self, connection: Connection) -> bool:
+        """Whether this connection's streams can be refreshed."""
+        if self.era.has("refreshes_need_a_flag"):
+            return self.refreshes_activated
+        return connection.destination.supports_refreshes
 
     def refresh(self, connection_id: str, streams: tuple[Stream, ...]) -> Job | None:
-        """connections/refresh, of all streams when none are named; None when no job comes of it."""
+        """connections/refresh, of all streams when none are named; stores the wish, and None when no job takes it."""
         connection = self.connection(connection_id)
-        if not connection.destination.supports_refreshes or connection.status == "deprecated":
+        if not self.can_refresh(connection):
             return None
-        if self.active_job(connection_id):
-            return None
-        return self.start_job(connection, "refresh", streams or None)
+        connection.stored_refreshes |= {stream.key: stream for stream in streams or connection.streams}
+        job = None if connection.status == "deprecated" else self._manual_run(connection)
+        if job is None and self.era.has("busy_refresh_fails"):
+            raise Refusal("no_value", "No value present")
+        if job and job.kind != "refresh" and self.era.has("refresh_reads_its_job"):
+            raise Refusal("null_pointer", 'Cannot invoke "JobRefreshConfig.getStreamsToRefresh()" because it is null')
+        return job
 
     def reset(self, connection_id: str, streams: tuple[Stream, ...] | None = None) -> Job:
-        """connections/reset and clear, of all streams or of these: a running job is cancelled first."""
+        """connections/reset and clear, of all streams or of these; what runs is cancelled, what waits may not be."""
         connection = self.connection(connection_id)
         active = self.active_job(connection_id)
         if active and self.era.has("old_scheduler"):
             return active
         if connection.status == "deprecated" and not self.era.has("old_scheduler"):
             raise Refusal("illegal", f"Failed to reset connection {connection_id}: its workflow is deleted")
-        if active:
-            active.force(Step("cancelled"))
-        if streams == ():
-            return self.start_job(
-                connection, "reset_connection" if self.era.has("no_streams_are_all_streams") else "sync"
-            )
-        return self.start_job(connection, "reset_connection", streams)
+        if streams == () and self.era.has("no_streams_are_all_streams"):
+            streams = None
+        wanted = connection.streams if streams is None else streams
+        if not self.era.has("resets_are_stored"):
+            return self.start_job(connection, "reset_connection", wanted)
+        connection.stored_resets |= {stream.key: stream for stream in wanted}
+        if active and not self._make_way(active):
+            # The response waits for another job than this one, and nobody starts one.
+            raise Refusal("hangs")
+        return self.next_run(connection)
+
+    def _make_way(self, active: Job) -> bool:
+        """End the job of a connection for a reset; False when the reset comes after it."""
+        if active.status == "incomplete":
+            active.move_on(self.now())
+            return False
+        if active.status == "pending":
+            if self.era.has("reset_waits_for_pending"):
+                return False
+            active.force(Step("failed", failure=_RESTARTED))
+            return True
+        active.superseded = True
+        active.force(Step("cancelled"))
+        return True
 
     def cancel(self, job_id: int) -> Job:
         """jobs/cancel: cancels whatever runs on that job's connection, and answers with the job that was named."""
         named = self.job(job_id)
         if self.era.has("old_scheduler"):
-            target = None if named.terminal else named
-        else:
-            if self.connection(named.connection_id).status == "deprecated":
-                raise Refusal("illegal", "Failed to cancel job: the connection manager workflow is deleted")
-            target = self.active_job(named.connection_id)
-        if target and not (
-            target.status == "incomplete" and self.era.has("backoff_is_idle") and not self.era.has("old_scheduler")
-        ):
-            target.cancel_requested = True
-            target.force(Step("cancelled"))
+            if not named.terminal:
+                self._stop(named)
+            return named
+        if self.connection(named.connection_id).status == "deprecated":
+            raise Refusal("illegal", "Failed to cancel job: the connection manager workflow is deleted")
+        active = self.active_job(named.connection_id)
+        if active is None:
+            if self.era.has("idle_cancel_fails") and not self.is_winding_up(named.connection_id):
+                raise Refusal("no_such_job", "Could not find job with id: -1")
+        elif self._can_be_cancelled(active):
+            self._stop(active)
         return named
+
+    def _can_be_cancelled(self, job: Job) -> bool:
+        if job.status == "incomplete":
+            return not self.era.has("backoff_is_idle")
+        return job.status != "pending"
+
+    def _stop(self, job: Job) -> None:
+        job.cancel_requested = True
+        job.force(Step("cancelled"))
+
+    def delete(self, connection_id: str) -> None:
+        """connections/delete: what runs is cancelled, and the connection stays as a deprecated one."""
+        connection = self.connection(connection_id)
+        active = self.active_job(connection_id)
+        connection.status = "deprecated"
+        connection.stored_resets.clear()
+        connection.stored_refreshes.clear()
+        if active and self._can_be_cancelled(active):
+            self._stop(active)
 
     def write_state(self, connection_id: str, state: dict[str, object], safe: bool) -> StateRows:
         """state/create_or_update, and its safe twin that refuses while a sync or refresh has not ended."""
@@ -170,30 +155,3 @@ class World(Inventory):
         rows = self.connections[connection_id].state
         rows.write(state)
         return rows
-
-    def _before_status(self, job: Job, step: Step) -> Step:
-        connection = self.connections[job.connection_id]
-        if job.kind == "reset_connection":
-            begins = step.status == "running" and self.era.has("reset_forgets_at_first_attempt")
-            if begins or step.status == "succeeded":
-                self._forget_state(connection, job)
-            if step.status == "succeeded" and job.then_sync:
-                self.start_job(connection)
-        elif job.kind == "refresh" and step.status == "running" and len(job.attempts) == 1:
-            self._forget_state(connection, job)
-        if job.kind in ("sync", "refresh") and step.status == "succeeded":
-            return self._advance_state(connection, job, step)
-        return step
-
-    def _forget_state(self, connection: Connection, job: Job) -> None:
-        everything = {each.key for each in job.streams} >= {each.key for each in connection.streams}
-        connection.state.delete(job.streams, everything)
-
-    def _advance_state(self, connection: Connection, job: Job, step: Step) -> Step:
-        if connection.state.has_null():
-            return failing_instead(step, NULL_STATE)
-        records = step.records if step.records is not None else job.attempts[-1].records
-        streams = connection.streams
-        default_kind = "stream" if self.era.has("typed_state") else "legacy"
-        connection.state.advance(list(zip(streams, share(records, len(streams)), strict=True)), default_kind)
-        return step

@@ -117,14 +117,24 @@ class AirbyteJobTrigger(BaseTrigger):
         if not self.cancel_on_kill or await self._is_still_deferred():
             return
         from airflow_airbyte_ext.api.clock import SystemClock
-        from airflow_airbyte_ext.jobs.cancel import cancel_job
+        from airflow_airbyte_ext.jobs.cancel import PATIENT_PAUSES, cancel_job, why_not_cancelled
+        from airflow_airbyte_ext.jobs.status import verdict
 
         watcher = await watcher_of(self.airbyte_conn_id)
         self.log.info("The task was ended while it was deferred: cancelling job %s.", self.job_id)
         job = await asyncio.to_thread(
-            cancel_job, watcher.client, self.job_id, connection_id=self.connection_id, clock=SystemClock()
+            cancel_job,
+            watcher.client,
+            self.job_id,
+            connection_id=self.connection_id,
+            clock=SystemClock(),
+            pauses=PATIENT_PAUSES,
         )
-        self.log.info("Job %s is %s.", self.job_id, job.status if job else "gone")
+        if job and not verdict(job.status).is_final:
+            why = why_not_cancelled(job.status)
+            self.log.error("Job %s is %s, and was not cancelled%s. Cancel it in Airbyte.", self.job_id, job.status, why)
+        else:
+            self.log.info("Job %s is %s.", self.job_id, job.status if job else "gone")
 
     async def _wait(self) -> JobRead:
         ended: asyncio.Future[JobRead] = asyncio.get_running_loop().create_future()

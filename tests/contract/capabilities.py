@@ -164,6 +164,7 @@ def reset_single_streams(scene: Scene) -> None:
 
 
 def refresh_a_connection(scene: Scene) -> None:
+    scene.airbyte.refreshes_activated = True
     job = submit_refresh(scene.client, scene.connection_id, mode="Merge", clock=scene.clock).job
     assert scene.wait(job.id) == "succeeded"
     assert job.config_type == "refresh"

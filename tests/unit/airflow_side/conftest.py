@@ -3,11 +3,12 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from airflow_airbyte_ext.operators import job
+from airflow_airbyte_ext.operators.kill import KillableClock
 from airflow_airbyte_ext.testing import FakeAirbyte
 from airflow_airbyte_ext.triggers import watching
 
@@ -56,6 +57,24 @@ def context() -> dict[str, Any]:
 def watched_by_nobody_yet(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each test is a triggerer that has just begun."""
     monkeypatch.setattr(watching, "_watched", {})
+
+
+class HurriedClock(KillableClock):
+    """The clock of a task whose long waits are over at once."""
+
+    waits: ClassVar[list[float]] = []
+
+    def sleep(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        super().sleep(min(seconds, 0.05))
+
+
+@pytest.fixture
+def long_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Let the waits of tasks be short, and return how long each wanted to be."""
+    monkeypatch.setattr(job, "KillableClock", HurriedClock)
+    monkeypatch.setattr(HurriedClock, "waits", [])
+    return HurriedClock.waits
 
 
 @pytest.fixture(autouse=True)

@@ -81,11 +81,13 @@ def test_a_running_sync_is_an_error_where_that_is_asked_for(airbyte, connection_
     assert kinds(airbyte, connection_id) == [("sync", "running")]
 
 
-def test_a_running_sync_is_cancelled_where_that_is_asked_for(airbyte, connection_id, context) -> None:
+def test_a_running_sync_is_cancelled_where_that_is_asked_for(airbyte, connection_id, context, long_waits) -> None:
+    """Its pod may write state for a minute; the reset comes after that."""
     airbyte.script(connection_id, LONG)
     airbyte.start_job(connection_id)
     reset(connection_id, if_running="cancel").execute(context)
     assert kinds(airbyte, connection_id) == [("sync", "cancelled"), ("reset_connection", "succeeded")]
+    assert max(long_waits) > 80
 
 
 def test_the_state_before_is_kept_first(airbyte, connection_id, context, tmp_path) -> None:
@@ -180,7 +182,7 @@ def test_a_sync_that_starts_while_the_state_is_kept_is_not_cancelled(
 
 
 def test_a_retry_of_a_reset_that_failed_midway_keeps_no_second_snapshot(
-    airbyte, connection_id, context, tmp_path
+    airbyte, connection_id, context, tmp_path, long_waits
 ) -> None:
     """Else "latest" would be what the failed reset has left."""
     airbyte.set_state(connection_id, {**STATE, "connectionId": connection_id})

@@ -221,15 +221,3 @@ def test_a_task_whose_time_is_over_when_it_may_begin_starts_nothing(airbyte, con
     with pytest.raises(AirbyteJobTimeoutError):
         task.execute_after_another(context, event, deadline=time.time() - 1, connection_id=connection_id)
     assert len(airbyte.jobs(connection_id)) == 1
-
-
-def test_a_refresh_whose_way_has_just_become_free_is_asked_for_again(airbyte, connection_id, context) -> None:
-    """Airbyte answers 200 without a job also where a job ran that has ended by the time that we look."""
-    from airflow_airbyte_ext.operators.airbyte import AirbyteRefreshConnectionOperator
-
-    airbyte.fail_next("refreshConnectionStream", Fault.status(200, {}))
-    task = AirbyteRefreshConnectionOperator(
-        task_id="t", connection_id=connection_id, poll_interval=0.01, deferrable=False
-    )
-    assert task.execute(context)["status"] == "succeeded"
-    assert len(airbyte.jobs(connection_id)) == 1

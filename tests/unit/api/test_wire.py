@@ -16,7 +16,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRequestTimeoutError,
     AirbyteUnreachableError,
 )
-from airflow_airbyte_ext.testing import Fault
+from airflow_airbyte_ext.testing import Fault, Step
 
 
 def test_requests_say_who_asks(airbyte, client):
@@ -114,6 +114,7 @@ def test_operations_on_which_airbyte_waits_are_given_longer(airbyte, connect, op
         {"sync": "syncConnection", "reset": "resetConnection", "cancel": "cancelJob"}[operation], Fault.delay(0.4)
     )
     if operation == "cancel":
+        airbyte.script(connection_id, [Step("running")])
         assert client.cancel_job(id=airbyte.start_job(connection_id)).job.status == "cancelled"
     else:
         assert getattr(client, f"{operation}_connection")(connection_id=connection_id).job.id == 1

@@ -15,7 +15,9 @@ ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
 
 
 def start(airbyte, connection_id: str, status: str = "running", kind: str = "sync") -> int:
-    airbyte.script(connection_id, [Step(status, polls=1000), Step("succeeded")])
+    # Airbyte ignores a cancel of a pending job: it has to run first.
+    begin = [Step("pending"), Step("running", polls=1000)] if status == "pending" else [Step(status, polls=1000)]
+    airbyte.script(connection_id, [*begin, Step("succeeded")])
     return airbyte.start_job(connection_id, kind)
 
 
