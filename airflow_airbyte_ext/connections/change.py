@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,20 +16,23 @@ from airflow_airbyte_ext.api.operations import UPDATE_CONNECTION
 from airflow_airbyte_ext.api.requests.connections import ConnectionChanges
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
 from airflow_airbyte_ext.connections.find import TAGS_SINCE, find_connections
-from airflow_airbyte_ext.connections.schedule import schedule_fields
+from airflow_airbyte_ext.connections.kept import agrees, kept_settings
+from airflow_airbyte_ext.connections.schedule import check_cron, schedule_fields
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteUpdateUnverifiedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.catalog import AirbyteStreamAndConfiguration
     from airflow_airbyte_ext.api.releases import Release
 
+log = logging.getLogger(__name__)
+
 LONGEST = 100
 
-# Airbyte fills these in by itself: to leave them out asks for nothing.
-_AIRBYTES_OWN = ("alias_name", "suggested", "minimum_generation_id", "generation_id", "sync_id")
+# What sources say to later releases; earlier ones drop it.
+_OF_LATER_SOURCES = ("is_resumable", "is_file_based")
 # Airbyte takes these together or not at all.
 _SCHEDULE = ("schedule_type", "schedule_data")
 
@@ -93,6 +97,8 @@ def apply_changes(
         asked |= schedule_fields(connection, schedule, time_zone=schedule_time_zone, release=client.release())
     wanted = _checked(connection, asked, client.release())
     differing = changed_fields(connection, wanted)
+    if catalog := wanted.get("sync_catalog"):
+        _warn_of_masks(connection, _masked_mappers(connection.sync_catalog or AirbyteCatalog(), catalog))
     if dry_run or not differing:
         return ConnectionUpdateResult(connection_id, connection.name, tuple(differing), applied=False)
     touched = {change.path.partition(".")[0] for change in differing}
@@ -102,6 +108,17 @@ def apply_changes(
     answer = client.update_connection(connection_id=connection_id, **{name: asked[name] for name in names})
     _verify(answer, {name: wanted[name] for name in names})
     return ConnectionUpdateResult(connection_id, connection.name, tuple(differing), applied=True)
+
+
+def _warn_of_masks(connection: ConnectionRead, streams: Sequence[str]) -> None:
+    if streams:
+        log.warning(
+            "Connection %r (%s): Airbyte masks the secrets of the mappers of %s, so whether they are the given ones "
+            "cannot be seen: no change is made on that account. To replace one take its mapper out, then add it again.",
+            connection.name,
+            connection.connection_id,
+            ", ".join(streams[:10]),
+        )
 
 
 def changed_fields(connection: ConnectionRead, changes: Mapping[str, Any]) -> list[FieldChange]:
@@ -132,9 +149,12 @@ def _checked(connection: ConnectionRead, asked: Mapping[str, Any], release: Rele
     known = release_of(connection, ConnectionChanges, release)
     body = body_of(UPDATE_CONNECTION, {"connection_id": connection.connection_id, **asked}, lambda: known)
     sent = ConnectionRead.model_validate(body)
-    if sent.sync_catalog and not sent.sync_catalog.streams:
+    if "schedule_data" in asked and sent.schedule_data and (cron := sent.schedule_data.cron):
+        check_cron("schedule_data.cron.cron_expression", cron.cron_expression)
+    if sent.sync_catalog and not any(entry.is_selected for entry in sent.sync_catalog.streams):
         raise AirbyteConfigurationError(
-            "sync_catalog has no streams, and a catalog replaces the whole catalog: the connection would move nothing. "
+            "sync_catalog has no streams that are selected, and a catalog replaces the whole catalog: the connection "
+            "would move nothing. "
             'Give all its streams, or pause it with the status "inactive".'
         )
     return {name: getattr(sent, name) for name in asked}
@@ -170,24 +190,39 @@ def _verify(answer: ConnectionRead, wanted: Mapping[str, Any]) -> None:
 
 
 def _catalog_changes(before: AirbyteCatalog, after: AirbyteCatalog) -> Iterator[FieldChange]:
+    """Yield what differs of what Airbyte keeps; a stream that is not selected it does not keep."""
     old, new = ({entry.stream.key: entry for entry in side.streams if entry.stream} for side in (before, after))
     for key in sorted_keys({**old, **new}):
         path = f"sync_catalog.{stream_name(key)}"
-        if key in old and key in new:
-            settings = _stream_settings(path, new[key])
-            known = _stream_settings(path, old[key])
-            ignored = {f"{path}.{name}" for name in _AIRBYTES_OWN if not settings.get(f"{path}.{name}")}
-            yield from _differing({name: known[name] for name in known.keys() - ignored}, settings)
-        else:
+        selected = [key in side and side[key].is_selected for side in (old, new)]
+        if not any(selected):
+            continue
+        if key not in old or key not in new:
             yield FieldChange(path, _summary(old.get(key)), _summary(new.get(key)))
+        elif not all(selected):
+            yield FieldChange(f"{path}.selected", *selected)
+        else:
+            yield from _stream_changes(path, kept_settings(old[key]), kept_settings(new[key]))
 
 
-def _stream_settings(path: str, entry: AirbyteStreamAndConfiguration) -> dict[str, Any]:
-    """Return how a stream is moved, and what the source says of it, by path."""
-    stream = entry.stream.model_dump(mode="json", exclude_unset=True) if entry.stream else {}
-    config = entry.config.model_dump(mode="json", exclude_unset=True) if entry.config else {}
-    told = {name: value for name, value in stream.items() if name not in ("name", "namespace")}
-    return {f"{path}.{name}": value for name, value in {**told, **config, "selected": entry.is_selected}.items()}
+def _stream_changes(path: str, kept: dict[str, Any], wanted: dict[str, Any]) -> Iterator[FieldChange]:
+    old, new = dict(kept), dict(wanted)
+    if agrees(kept["mappers"], wanted["mappers"]) is not False:
+        del old["mappers"], new["mappers"]
+    for name in _OF_LATER_SOURCES:
+        if old.get(name) is None:
+            new.pop(name, None)
+    yield from _differing(*({f"{path}.{name}": value for name, value in side.items()} for side in (old, new)))
+
+
+def _masked_mappers(before: AirbyteCatalog, after: AirbyteCatalog) -> list[str]:
+    """Return the streams whose mappers may have another secret than the wanted one, which Airbyte does not show."""
+    old, new = ({entry.stream.key: entry for entry in side.streams if entry.stream} for side in (before, after))
+    return [
+        stream_name(key)
+        for key in sorted_keys(set(old) & set(new))
+        if agrees(kept_settings(old[key])["mappers"], kept_settings(new[key])["mappers"]) is None
+    ]
 
 
 def _summary(entry: AirbyteStreamAndConfiguration | None) -> str | None:

@@ -6,13 +6,18 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+from airflow_airbyte_ext.exceptions import (
+    AirbyteApiError,
+    AirbyteConfigurationError,
+    AirbyteNotFoundError,
+    AirbytePermissionError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.models.instance import DestinationRead, SourceRead
+    from airflow_airbyte_ext.api.models.instance import DestinationRead, SourceRead, WorkspaceRead, WorkspaceReadList
     from airflow_airbyte_ext.api.models.web_backend import (
         DestinationSnippetRead,
         SourceSnippetRead,
@@ -25,6 +30,8 @@ TAGS_SINCE = "1.6.0"
 PAGES_SINCE = "1.8.0"
 PAGE_SIZE = 100
 MOST_NAMES = 10
+# Of an installation that is not Airbyte's Cloud.
+DEFAULT_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
 
 
 def find_connections(
@@ -45,7 +52,7 @@ def find_connections(
     :param source: Id or name of their source.
     :param destination: Id or name of their destination.
     :param status: `active` or `inactive`; any when not given.
-    :raises AirbyteConfigurationError: Tags are asked for, and this Airbyte has none.
+    :raises AirbyteConfigurationError: Tags are asked for, and this Airbyte has none; or there is no such workspace.
     :raises AirbyteApiError: Airbyte could not be asked.
     """
     wanted = {tags} if isinstance(tags, str) else set(tags or ())
@@ -141,13 +148,55 @@ def name_of(end: SourceSnippetRead | DestinationSnippetRead | None) -> str:
 
 
 def _all_connections(client: AirbyteClient, workspace_id: str) -> list[WebBackendConnectionListItem]:
-    listed = walk(
-        client,
-        lambda **page: client.web_backend_list_connections_for_workspace(workspace_id=workspace_id, **page),
-        rows=lambda page: page.connections,
-        key=lambda row: row.connection_id,
-    )
+    """Return a workspace's connections without their catalogs, which may be megabytes."""
+    try:
+        listed = walk(
+            client,
+            lambda **page: client.web_backend_list_connections_for_workspace(workspace_id=workspace_id, **page),
+            rows=lambda page: page.connections,
+            key=lambda row: row.connection_id,
+        )
+    except (AirbyteNotFoundError, AirbytePermissionError) as error:
+        if wrong := workspace_problem(client, workspace_id):
+            raise wrong from error
+        raise
+    if not listed and (wrong := workspace_problem(client, workspace_id)):
+        raise wrong
     return [row for row in listed if row.status != "deprecated"]
+
+
+def workspace_problem(client: AirbyteClient, workspace_id: str) -> AirbyteConfigurationError | None:
+    """Return the error that names the workspaces that there are; None where this one is there, or nobody says."""
+    try:
+        client.get_workspace(workspace_id=workspace_id)
+        return None
+    except (AirbyteNotFoundError, AirbytePermissionError):
+        pass
+    except AirbyteApiError:
+        return None
+    found = _workspaces(client)
+    told = ", ".join(f"{each.name!r} ({each.workspace_id})" for each in found[:MOST_NAMES])
+    more = f", and {len(found) - MOST_NAMES} more" if len(found) > MOST_NAMES else ""
+    return AirbyteConfigurationError(
+        f"{client.settings.base_url} has no workspace {workspace_id} that these credentials may see. "
+        + (f"There are: {told}{more}." if found else "Its id stands in the address of Airbyte's web app.")
+    )
+
+
+def _workspaces(client: AirbyteClient) -> list[WorkspaceRead]:
+    """Return the workspaces, or a first page of them; none where the credentials may not list them."""
+    instance = client.instance()
+    organization = (instance and instance.default_organization_id) or DEFAULT_ORGANIZATION
+    listings: tuple[Callable[[], WorkspaceReadList], ...] = (
+        lambda: client.list_workspaces_in_organization(organization_id=organization, page_size=PAGE_SIZE),
+        client.list_workspaces,
+    )
+    for read in listings:
+        try:
+            return read().workspaces
+        except AirbyteApiError:
+            continue
+    return []
 
 
 def _names(end: SourceSnippetRead | DestinationSnippetRead | None) -> set[str | None]:

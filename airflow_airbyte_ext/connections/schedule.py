@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
@@ -38,6 +40,73 @@ def schedule_fields(
         f"This Airbyte is older than {CRON_SINCE}, which brought cron schedules and a way to say that a connection "
         "becomes manual. Give units and a time unit, or set its schedule in Airbyte."
     )
+
+
+def check_cron(name: str, expression: str) -> None:
+    """
+    Refuse what Quartz refuses: Airbyte says no more than that it is invalid, and old releases nothing at all.
+
+    :param name: The argument, for the message.
+    :raises AirbyteConfigurationError: Names the field, and what stands there.
+    """
+    words = expression.upper().split()
+    if len(words) not in (6, 7):
+        raise AirbyteConfigurationError(
+            f"{name} is {expression!r}, which has {len(words)} fields; Quartz's expressions have 6 or 7: "
+            f"{', '.join(field.name for field in _FIELDS)} (which may be left out)."
+        )
+    for field, word, told in zip(_FIELDS, words, expression.split(), strict=False):
+        if all(field.takes(part) for part in word.split(",")):
+            continue
+        hint = f"{field.least} to {field.most}"
+        if field.name == "year":
+            hint = f"a year; a time zone is given as {'cron_time_zone' if '.' in name else 'schedule_time_zone'}"
+        raise AirbyteConfigurationError(
+            f"{name} is {expression!r}, whose field for the {field.name} is {told!r}. There stands {hint}."
+        )
+    if [words[3], words[5]].count("?") != 1:
+        raise AirbyteConfigurationError(
+            f'{name} is {expression!r}; either the day of the month or the day of the week must be "?", and not both, '
+            'such as in "0 0 3 * * ?".'
+        )
+
+
+@dataclass(frozen=True)
+class _Field:
+    name: str
+    least: int
+    most: int
+    words: tuple[str, ...] = ()
+    special: str = "(?!)"  # nothing
+
+    def takes(self, part: str) -> bool:
+        """Whether a part of a list of values may stand here."""
+        if re.fullmatch(self.special, part):
+            return True
+        values, _, step = part.partition("/")
+        if "/" in part and not step.isdecimal():
+            return False
+        if values == "*" or (values == "" and step):
+            return True
+        ends = values.split("-")
+        return len(ends) <= 2 and all(self._is_value(end) for end in ends)
+
+    def _is_value(self, text: str) -> bool:
+        return text in self.words or (text.isdecimal() and self.least <= int(text) <= self.most)
+
+
+_MONTHS = ("JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC")
+_DAYS = ("SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT")
+# org.quartz.CronExpression
+_FIELDS = (
+    _Field("second", 0, 59),
+    _Field("minute", 0, 59),
+    _Field("hour", 0, 23),
+    _Field("day of the month", 1, 31, special=r"\?|L(-\d{1,2})?W?|\d{1,2}W"),
+    _Field("month", 1, 12, _MONTHS),
+    _Field("day of the week", 1, 7, _DAYS, special=rf"\?|L|([1-7]|{'|'.join(_DAYS)})(L|#[1-5])"),
+    _Field("year", 1970, 2299),
+)
 
 
 def schedule_argument(name: str, value: object) -> None:  # noqa: ARG001
@@ -81,6 +150,7 @@ def _read(schedule: object, time_zone: str) -> tuple[str, dict[str, Any]]:
     elif schedule == "manual":
         return "manual", {}
     elif isinstance(schedule, str) and len(schedule.split()) in (6, 7):
+        check_cron("schedule", schedule)
         _check_zone(time_zone)
         return "cron", {"cron": {"cron_expression": schedule.strip(), "cron_time_zone": time_zone}}
     elif isinstance(schedule, str) and len(schedule.split()) == 5:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from collections import defaultdict
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -19,17 +18,22 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobFailedError,
     AirbyteJobVanishedError,
 )
+from airflow_airbyte_ext.jobs.figures import figures_of, needs_namespaces, needs_sync_modes
 from airflow_airbyte_ext.jobs.find import JobReader
 from airflow_airbyte_ext.jobs.status import Verdict, verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.jobs import AttemptRead, FailureReason, JobRead
-
+    from airflow_airbyte_ext.jobs.figures import SyncModes
 
 log = logging.getLogger(__name__)
+
+# What Airbyte and its connectors tell users of a failure that they do not know: the reason is in the internal message.
+GENERIC = "Something went wrong"
+LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -124,7 +128,31 @@ def read_report(
         found = (job, []) if job else None
     if found is None:
         raise AirbyteJobVanishedError(f"Airbyte does not list job {job_id} any more.", job_id=job_id)
-    return report_of(*found, adopted=adopted)
+    job, attempts = found
+    reader.connection_id = reader.connection_id or job.config_id
+    if needs_namespaces(job, attempts):
+        attempts = _attempts_with_namespaces(reader) or attempts
+    modes = _sync_modes(client, job.config_id) if needs_sync_modes(job, attempts) else None
+    return report_of(job, attempts, adopted=adopted, modes=modes)
+
+
+def _attempts_with_namespaces(reader: JobReader) -> list[AttemptRead] | None:
+    """Return the attempts as a list of jobs has them: with namespaces, which a job by itself lacks before 0.52.0."""
+    try:
+        listed = reader.listed()
+    except AirbyteApiError:
+        return None
+    return listed[1] if listed else None
+
+
+def _sync_modes(client: AirbyteClient, connection_id: str | None) -> SyncModes | None:
+    """Return how the connection reads each stream now; None where that cannot be read."""
+    try:
+        catalog = client.get_connection(connection_id=connection_id or "").sync_catalog
+    except AirbyteError:
+        return None
+    entries = catalog.streams if catalog else []
+    return {entry.stream.key: entry.config.sync_mode for entry in entries if entry.stream and entry.config}
 
 
 def _say_why(state: RetryCallState) -> None:
@@ -132,12 +160,18 @@ def _say_why(state: RetryCallState) -> None:
         log.warning("The report cannot be read yet; reading it again. %s", state.outcome.exception())
 
 
-def report_of(job: JobRead, attempts: Sequence[AttemptRead], *, adopted: bool) -> JobReport:
-    """Put together what a job and its attempts say."""
+def report_of(
+    job: JobRead, attempts: Sequence[AttemptRead], *, adopted: bool, modes: SyncModes | None = None
+) -> JobReport:
+    """
+    Put together what a job and its attempts say.
+
+    :param modes: How each stream is read; see `needs_sync_modes`.
+    """
     attempts = sorted(attempts, key=lambda attempt: attempt.id or 0)  # some lists do not
     final = verdict(job.status).is_final
     ended = [attempt.ended_at or attempt.updated_at for attempt in attempts[-1:]] if final else []
-    records, size = _totals(job, attempts)
+    (records, size), streams = figures_of(job, attempts, modes)
     return JobReport(
         job_id=job.id,
         connection_id=job.config_id,
@@ -146,10 +180,10 @@ def report_of(job: JobRead, attempts: Sequence[AttemptRead], *, adopted: bool) -
         attempts=len(attempts),
         records_synced=records,
         bytes_synced=size,
-        started_at=_iso(job.started_at or job.created_at),
+        started_at=_iso(job.created_at),  # `startedAt` never comes
         ended_at=_iso(next(iter(ended), job.updated_at if final else None)),
         adopted=adopted,
-        streams=list(_streams(job, attempts)),
+        streams=[StreamReport(name, namespace, *each) for (namespace, name), each in streams],
         failure=failure_reason(attempts),
         is_partial=any(last.failure_summary and last.failure_summary.partial_success for last in attempts[-1:]),
     )
@@ -167,54 +201,20 @@ def failure_reason(attempts: Sequence[AttemptRead]) -> str | None:
 
 
 def _in_words(failure: FailureReason) -> str:
-    messages = [(text or "").strip() for text in (failure.external_message, failure.internal_message)]
-    message = next(filter(None, messages), "no message")
+    told, inner = (_first_line(text) for text in (failure.external_message, failure.internal_message))
+    if told.startswith(GENERIC) and inner and inner != told:
+        told = f"{told.rstrip('.')}: {inner}"
     kind = ", ".join(word for word in (failure.failure_origin, failure.failure_type) if word)
-    # A message may go on with a stack trace; its first line is what Airbyte's own UI shows.
-    return f"{message.splitlines()[0]} [{kind}]" if kind else message.splitlines()[0]
+    message = told or inner or "no message"
+    return f"{message} [{kind}]" if kind else message
 
 
-def _totals(job: JobRead, attempts: Sequence[AttemptRead]) -> tuple[int | None, int | None]:
-    """
-    Return records and bytes of the whole job.
-
-    Airbyte's own sum over the attempts, where it makes one (since 0.50.45). Before, the sum of what the attempts
-    committed; and before attempts had statistics, what the last of them synced.
-    """
-    if stats := job.aggregated_stats:
-        return stats.records_committed, _first(stats.bytes_committed, stats.bytes_emitted)
-    totals = [attempt.total_stats for attempt in attempts if attempt.total_stats]
-    records = _sum(stats.records_committed for stats in totals)
-    size = _sum(_first(stats.bytes_committed, stats.bytes_emitted) for stats in totals)
-    for last in attempts[-1:]:
-        records, size = _first(records, last.records_synced), _first(size, last.bytes_synced)
-    return records, size
-
-
-def _streams(job: JobRead, attempts: Sequence[AttemptRead]) -> Iterator[StreamReport]:
-    if job.stream_aggregated_stats:
-        for stream in job.stream_aggregated_stats:
-            size = _first(stream.bytes_committed, stream.bytes_emitted)
-            yield StreamReport(stream.stream_name, stream.stream_namespace, stream.records_committed, size)
-        return
-    records: dict[tuple[str | None, str], list[int | None]] = defaultdict(list)
-    sizes: dict[tuple[str | None, str], list[int | None]] = defaultdict(list)
-    for entry in (entry for attempt in attempts for entry in attempt.stream_stats):
-        key = (entry.stream_namespace, entry.stream_name)
-        records[key].append(entry.stats.records_committed)
-        sizes[key].append(_first(entry.stats.bytes_committed, entry.stats.bytes_emitted))
-    for namespace, name in records:
-        key = (namespace, name)
-        yield StreamReport(name, namespace, _sum(records[key]), _sum(sizes[key]))
-
-
-def _first(*values: int | None) -> int | None:
-    return next((value for value in values if value is not None), None)
-
-
-def _sum(values: Iterable[int | None]) -> int | None:
-    known = [value for value in values if value is not None]
-    return sum(known) if known else None
+def _first_line(text: str | None) -> str:
+    """Return the line that says what happened: a message may go on with a stack trace, and Python's begins with one."""
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()] or [""]
+    line = lines[-1 if lines[0].startswith("Traceback ") else 0]
+    line = "".join(each for each in line if each.isprintable())
+    return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}..."
 
 
 def _iso(epoch_seconds: int | None) -> str | None:

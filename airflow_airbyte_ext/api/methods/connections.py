@@ -150,7 +150,10 @@ class ConnectionMethods(Sender):
         self, *, connection_id: str, refresh_mode: RefreshMode, streams: Sequence[StreamKey] | None = None
     ) -> RefreshRead:
         """
-        Start a refresh: read streams anew (since 0.57.2). Without a job or a true value nothing was started.
+        Start a refresh: read streams anew (since 0.57.2).
+
+        Airbyte stores the wish first: without a job in the response, and after a 500, the connection's next run of any
+        kind may become this refresh. Only a destination that cannot refresh has nothing stored.
 
         :param refresh_mode: `Truncate` replaces what the destination holds, `Merge` keeps it.
         :param streams: Namespace and name of each; all of them where none are given.
@@ -163,7 +166,11 @@ class ConnectionMethods(Sender):
         )
 
     def get_connection_statuses(self, *, connection_ids: Sequence[str]) -> list[ConnectionStatusRead]:
-        """Return how connections are doing (since 0.50.18)."""
+        """
+        Return how connections are doing (since 0.50.18).
+
+        A connection whose last sync failed is `incomplete`, not `failed`; see `ConnectionStatusRead`.
+        """
         return self._send(op.GET_CONNECTION_STATUSES, connection_ids=connection_ids)
 
     def get_connection_last_job_per_stream(
@@ -177,7 +184,11 @@ class ConnectionMethods(Sender):
         return self._send(op.GET_CONNECTION_LAST_JOB_PER_STREAM, connection_id=connection_id, **given(streams=streams))
 
     def get_connection_sync_progress(self, *, connection_id: str) -> ConnectionSyncProgressRead:
-        """Return what the running job moved so far (since 0.50.32)."""
+        """
+        Return what the running job moved so far (since 0.50.32).
+
+        Any kind of job that is not terminal, a reset and one between two attempts, too.
+        """
         return self._send(op.GET_CONNECTION_SYNC_PROGRESS, connection_id=connection_id)
 
     def list_connection_events(

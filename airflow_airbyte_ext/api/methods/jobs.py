@@ -36,11 +36,21 @@ class JobMethods(Sender):
         return self._send(op.GET_JOB_INFO_LIGHT, id=id)
 
     def get_job_info_without_logs(self, *, id: int) -> JobInfoRead:
-        """Return a job with its attempts and no logs (since 0.44.6)."""
+        """
+        Return a job with its attempts and no logs (since 0.44.6).
+
+        Airbyte's sums over the attempts come since 0.52.0; the streams of an attempt have no namespaces, and a running
+        attempt has no figures.
+        """
         return self._send(op.GET_JOB_INFO_WITHOUT_LOGS, id=id)
 
     def get_last_replication_job(self, *, connection_id: str) -> JobOptionalRead:
-        """Return a connection's newest sync or reset, where there is one (since 0.40.29)."""
+        """
+        Return a connection's newest sync, reset or refresh that was not cancelled (since 0.40.29).
+
+        So it is not always the newest job: after a cancellation it is the one before. The job has no sums, and an
+        unknown connection has none. `jobs.find.newest_job` returns the newest one, however it ended.
+        """
         return self._send(op.GET_LAST_REPLICATION_JOB, connection_id=connection_id)
 
     def list_jobs_for(
@@ -54,15 +64,19 @@ class JobMethods(Sender):
         **filters: Unpack[JobFilters],
     ) -> JobReadList:
         """
-        Return a page of jobs, newest first.
+        Return a page of jobs, newest first. Prefer `jobs.find.jobs_of`, which walks the pages of every release.
+
+        At 0.57.3 to 0.57.4, and from 0.64.2 to 1.2, a page counts attempts and not jobs: it may hold fewer jobs than
+        asked for though more follow, its last job may lack attempts, and comes again on the next page.
 
         :param config_types: Kinds of job; a kind that the release does not know is refused.
         :param config_id: The connection; may be left out since 0.50.46, for tokens that see the whole instance.
         :param including_job_id: Return the pages up to this job, whatever the other filters say (since 0.40.6).
-        :param page_size: Jobs in a page; Airbyte's default is 200.
+        :param page_size: Jobs in a page, in the releases above job x attempt rows; Airbyte's default is 200.
         :param row_offset: Jobs to pass over: a multiple of `page_size` (since 0.64.2).
         :param filters: `statuses` (since 0.50.46); `created_at_start`, `updated_at_start` and their `..._end`, ISO 8601
-            times with offset; `order_by_field` with `order_by_method` (since 0.50.18).
+            times with offset; `order_by_field` with `order_by_method` (since 0.50.18). Up to 0.57.2 a page is cut by
+            the time of creation, and only then ordered as asked. Up to 0.50.34 an `..._end` may act as a start.
         """
         return self._send(
             op.LIST_JOBS_FOR,
@@ -80,7 +94,11 @@ class JobMethods(Sender):
         row_offset: int = 0,
         **filters: Unpack[JobFilters],
     ) -> JobReadList:
-        """Return a page of the jobs of whole workspaces, newest first (since 0.50.6); see `list_jobs_for`."""
+        """
+        Return a page of the jobs of whole workspaces, newest first (since 0.50.6); see `list_jobs_for`.
+
+        Its pages count attempts at 0.57.3 to 0.57.4 alone. `total_job_count` is only the length of the page.
+        """
         return self._send(
             op.LIST_JOBS_FOR_WORKSPACES,
             config_types=config_types,

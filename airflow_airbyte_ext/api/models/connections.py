@@ -108,7 +108,11 @@ class ConnectionStatusRead(AirbyteModel):
     """
     How a connection is doing. Times are epoch seconds.
 
-    `connection_sync_status` and `active_job` since 1.2.0; `is_running` and `last_sync_job_status` before.
+    `connection_sync_status` and `active_job` since 1.2.0; `is_running` and `last_sync_job_status` before. The status
+    is the first of these that holds: `running`, `queued` or `pending` (waits, also for its next attempt) for a job that
+    is not terminal; `failed` after a breaking change or a configuration error; `paused` where the connection is not
+    active; `incomplete` where its last job was cancelled; `pending` where it never ran, or was reset last; `incomplete`
+    where its last job failed; `synced`. `last_sync_job_id` is the last job that succeeded or failed, a reset, too.
     """
 
     connection_id: str
@@ -152,7 +156,7 @@ class StreamSyncProgressReadItem(AirbyteModel):
 
 
 class ConnectionSyncProgressRead(AirbyteModel):
-    """What the running job moved so far."""
+    """What the job that is not terminal moved so far, of any kind; `sync_started_at` is when it was created."""
 
     connection_id: str
     job_id: int | None = None
@@ -193,7 +197,8 @@ class RefreshRead(AirbyteModel):
     """
     What Airbyte made of a request to refresh: `job` since 1.2.0, and `value` (whether it will) before.
 
-    Neither a job nor a true value means that nothing was started: a sync runs, or the destination cannot refresh.
+    Neither a job nor a true value means that no job was started now: the destination cannot refresh, or (since 1.4) a
+    job runs, and the refresh is stored for the run after it.
     """
 
     job: JobRead | None = None

@@ -37,7 +37,7 @@ class StreamDescriptor(AirbyteModel):
 
 
 class JobAggregatedStats(AirbyteModel):
-    """What a whole job moved, over all its attempts (since 0.50.45)."""
+    """What a whole job moved: of streams that are read in full the last attempt and what it resumed (since 0.50.45)."""
 
     records_emitted: Long | None = None
     bytes_emitted: Long | None = None
@@ -66,7 +66,7 @@ class JobRefreshConfig(AirbyteModel):
 
 
 class JobRead(AirbyteModel):
-    """A job. Times are epoch seconds."""
+    """A job. Times are epoch seconds; `started_at` is declared, and never comes."""
 
     id: Long
     config_type: str | None = None

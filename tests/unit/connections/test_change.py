@@ -181,6 +181,18 @@ def test_an_old_release_whose_connection_is_manual_already_has_nothing_to_change
         ({"units": 1, "timeUnit": "hours", "more": 1}, "give"),
         (7, "give"),
         ({"units": "x", "timeUnit": "hours"}, "units"),
+        (
+            "0 0 3 * * ? Europe/Berlin",
+            "field for the year is 'Europe/Berlin'.*time zone is given as schedule_time_zone",
+        ),
+        ("0 0 3 * * ? UTC", "time zone is given as schedule_time_zone"),
+        ("0 0 24 * * ?", "field for the hour is '24'. There stands 0 to 23"),
+        ("0 0 3 * * *", r'must be "\?", and not both'),
+        ("0 0 3 ? * ?", r'must be "\?", and not both'),
+        ("0 0 3 1 * 1", r'must be "\?", and not both'),
+        ("0 0 3 * Januar ?", "field for the month is 'Januar'"),
+        ("0 0/x 3 * * ?", "field for the minute is '0/x'"),
+        ("0 0 3 * * ? 2026 UTC", "give"),
     ],
 )
 def test_what_is_no_schedule_is_refused(start_fake, connect, wanted, message) -> None:
@@ -188,6 +200,38 @@ def test_what_is_no_schedule_is_refused(start_fake, connect, wanted, message) ->
     made = airbyte.add_connection()
     with pytest.raises(AirbyteConfigurationError, match=message):
         apply_changes(connect(airbyte), made, {}, schedule=wanted)
+    assert not sent(airbyte)
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "0 0 3 * * ?",
+        "0 0/15 * * * ?",
+        "0 */15 22-2 ? * MON-FRI",
+        "0 0,30 3 L * ?",
+        "0 0 3 L-3 * ?",
+        "0 0 3 LW * ?",
+        "0 0 3 15W jan,JUL ?",
+        "0 0 3 ? * 6L",
+        "0 0 3 ? * fri#2",
+        "0 0 3 ? * SAT,SUN 2026-2030",
+        "0 0 3 1 1 ? 2026/2",
+        "0  0 3 * * ? *",
+    ],
+)
+def test_what_quartz_takes_is_taken(start_fake, connect, expression) -> None:
+    airbyte = start_fake()
+    made = airbyte.add_connection()
+    assert apply_changes(connect(airbyte), made, {}, schedule=expression, dry_run=True).changes
+
+
+def test_a_cron_expression_among_the_changes_is_looked_at_as_well(start_fake, connect) -> None:
+    airbyte = start_fake()
+    cron = {"cron": {"cron_expression": "0 0 3 * * ? Asia/Tokyo", "cron_time_zone": "UTC"}}
+    changes = {"schedule_type": "cron", "schedule_data": cron}
+    with pytest.raises(AirbyteConfigurationError, match="a time zone is given as cron_time_zone"):
+        apply_changes(connect(airbyte), airbyte.add_connection(), changes)
     assert not sent(airbyte)
 
 

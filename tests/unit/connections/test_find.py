@@ -39,6 +39,40 @@ def test_all_are_found_by_name_and_never_the_deleted_ones(world) -> None:
     assert names(find_connections(client, workspace_id=airbyte.workspace_id)) == ["Clicks", "Orders", "Users"]
 
 
+@pytest.mark.parametrize("auth", [True, False])
+@pytest.mark.parametrize("era", ERAS)
+def test_a_wrong_workspace_is_an_error_that_names_the_right_ones(start_fake, connect, era, auth) -> None:
+    """And not an empty list, from which a mapped task would make nothing at all."""
+    airbyte = start_fake(era, **({} if auth else {"auth": "none"}))
+    another = airbyte.add_workspace("Another")
+    airbyte.add_connection("Orders")
+    with pytest.raises(AirbyteConfigurationError, match=f"has no workspace {WORKSPACE}") as caught:
+        find_connections(connect(airbyte), workspace_id=WORKSPACE)
+    assert f"'Another' ({another})" in str(caught.value)
+    assert airbyte.workspace_id in str(caught.value)
+
+
+def test_many_workspaces_are_counted(start_fake, connect) -> None:
+    airbyte = start_fake("1.0")
+    for number in range(30):
+        airbyte.add_workspace(f"W{number}")
+    with pytest.raises(AirbyteConfigurationError, match="and 21 more"):
+        find_connections(connect(airbyte), workspace_id=WORKSPACE)
+
+
+def test_an_empty_workspace_is_no_error(world) -> None:
+    airbyte, client = world
+    assert find_connections(client, workspace_id=airbyte.add_workspace("Another")) == []
+
+
+def test_a_list_of_many_connections_carries_no_catalogs(start_fake, connect) -> None:
+    airbyte = start_fake("1.8.0")
+    for number in range(30):
+        airbyte.add_connection(f"C{number}", streams=[f"s{each}" for each in range(20)])
+    assert len(find_connections(connect(airbyte), workspace_id=airbyte.workspace_id)) == 30
+    assert not airbyte.calls("listConnectionsForWorkspace")
+
+
 def test_equal_names_are_in_the_order_of_their_ids(world) -> None:
     airbyte, client = world
     ids = sorted(airbyte.add_connection("Twin") for _ in range(5))

@@ -18,6 +18,7 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.testing import Failure, Stream
 
+CONNECTION = "11111111-1111-4111-8111-111111111111"
 ERAS = ("0.36", "0.40", "0.50", "1.0", "1.8.0", "2.0", "head")
 COLUMNS = {"id": "integer", "updated_at": "string", "note": "string"}
 
@@ -138,6 +139,34 @@ def test_another_type_breaks_the_cursor_alone(name, breaking) -> None:
         ("string", {"type": ["null", "string"]}, None),
         ({"type": ["string", "integer"]}, {"type": ["integer", "string"]}, None),
         ("string", {"type": "string", "description": "A note"}, None),
+        ({"type": ["string", "null"]}, {"type": ["null", "string"], "title": "A", "additionalProperties": True}, None),
+        ("string", {"oneOf": [{"type": "string"}]}, None),
+        ("string", {"anyOf": [{"type": "null"}, {"type": "string", "description": "A note"}]}, None),
+        (
+            {"oneOf": [{"type": "string"}, {"type": "integer", "title": "A"}]},
+            {"anyOf": [{"type": ["integer", "null"]}, {"type": "string"}]},
+            None,
+        ),
+        ("integer", {"type": "number", "airbyte_type": "integer"}, None),
+        (
+            {"type": "string", "format": "date-time"},
+            {"type": "string", "format": "date-time", "airbyte_type": "timestamp_with_timezone"},
+            None,
+        ),
+        ({"type": "array"}, {"type": "array", "items": {}}, None),
+        (
+            {"type": "array", "items": {"type": ["null", "string"]}},
+            {"type": "array", "items": {"type": "string"}},
+            None,
+        ),
+        ({"properties": {"a": {"type": "string"}}}, {"type": "object", "properties": {"a": {"type": "string"}}}, None),
+        ({"type": ["number", "integer"]}, "number", None),
+        ("integer", "number", ("integer", "number")),
+        (
+            {"type": "string", "format": "date-time"},
+            {"type": "string", "format": "date-time", "airbyte_type": "timestamp_without_timezone"},
+            ("string (date-time)", "string (date-time, timestamp_without_timezone)"),
+        ),
         ("string", {"type": "string", "format": "date"}, ("string", "string (date)")),
         ({}, "string", ("any", "string")),
         (
@@ -216,6 +245,62 @@ def test_a_strange_schema_is_no_reason_to_fall_over(schema) -> None:
     assert not changes(strange, strange)
     changes(entry(), strange)
     changes(strange, entry())
+
+
+# What the source itself has chosen
+
+
+def source_defined(default: list[str], columns: dict[str, Any] | None = None, **config: Any) -> dict[str, Any]:
+    made = entry(columns=columns, **{"cursorField": [], "primaryKey": [], **config})
+    return {**made, "stream": {**made["stream"], "sourceDefinedCursor": True, "defaultCursorField": default}}
+
+
+@pytest.mark.parametrize("config", [{}, {"cursorField": ["note"]}, {"cursorField": ["updated_at"]}])
+def test_a_cursor_that_the_source_defines_breaks_when_it_is_gone(config) -> None:
+    """Whatever the connection says: the source reads by its own."""
+    columns = {"id": "integer", "note": "string"}
+    (change,) = changes(source_defined(["updated_at"], **config), source_defined(["updated_at"], columns))
+    assert (change.kind, change.field, change.is_breaking) == ("cursor_removed", "updated_at", True)
+
+
+@pytest.mark.parametrize(
+    ("config", "breaks"),
+    [({}, True), ({"selected": False}, False), ({"syncMode": "full_refresh"}, False), ({"cursorField": ["id"]}, False)],
+)
+def test_a_source_that_defines_no_cursor_any_more_breaks_what_is_read_by_it(config, breaks) -> None:
+    found = changes(source_defined(["updated_at"], **config), entry())
+    assert [(change.kind, change.field, change.is_breaking) for change in found] == (
+        [("cursor_removed", None, True)] if breaks else []
+    )
+
+
+def test_a_key_that_the_source_defines_breaks_when_its_field_is_gone() -> None:
+    (change,) = changes(entry(keys=[]), without("id", keys=[]))
+    assert (change.kind, change.field, change.is_breaking) == ("primary_key_removed", "id", True)
+
+
+def offering(*modes: str, **config: Any) -> dict[str, Any]:
+    made = entry(**config)
+    return {**made, "stream": {**made["stream"], "supportedSyncModes": list(modes)}}
+
+
+@pytest.mark.parametrize(
+    ("config", "offered", "breaks"),
+    [
+        ({}, ["full_refresh"], True),
+        ({"syncMode": "full_refresh"}, ["incremental"], True),
+        ({}, ["incremental"], False),
+        ({}, ["incremental", "full_refresh"], False),
+        ({}, [], False),
+        ({"selected": False}, ["full_refresh"], False),
+        ({"syncMode": "full_refresh"}, ["full_refresh"], False),
+    ],
+)
+def test_a_stream_that_is_not_offered_any_more_as_it_is_read_breaks(config, offered, breaks) -> None:
+    found = changes(offering("full_refresh", "incremental", **config), offering(*offered))
+    told = [(change.kind, change.before, change.after, change.is_breaking) for change in found]
+    mode = config.get("syncMode", "incremental")
+    assert told == ([("sync_mode_removed", mode, offered[0], True)] if breaks else [])
 
 
 # Any catalog
@@ -337,12 +422,44 @@ def test_a_source_that_has_changed_is_told_and_the_connection_left_alone(world) 
         ("stream added: new", False),
         ("field added: public.orders, field name", False),
         ("cursor removed: public.orders, field updated_at", True),
+        ("sync mode removed: public.orders", True),
         ("stream removed: public.users", True),
     ]
     assert client.get_connection(connection_id=made) == before
     (call,) = airbyte.calls("discoverSchemaForSource")
     assert "connectionId" not in call.body
     assert call.body["disable_cache"] is True
+
+
+def test_what_a_connection_does_not_select_is_not_new(stub, connect_to, caplog) -> None:
+    """`getConnection` has what it moves; Airbyte compares with the catalog that its configuration was made from."""
+    moved = entry(columns={"id": "integer", "updated_at": "string"}, fieldSelectionEnabled=True)
+    moved["config"]["selectedFields"] = [{"fieldPath": ["id"]}, {"fieldPath": ["updated_at"]}]
+    raw = entry()
+    deselected = entry("users", selected=False)
+    known = {"connectionId": "c", "sourceId": CONNECTION, "name": "Orders", "status": "active"}
+    stub.answer("instance_configuration", {"version": "1.0.0"})
+    stub.answer("/web_backend/connections/get", {**known, "syncCatalog": {"streams": [raw, deselected]}})
+    stub.answer("/v1/connections/get", {**known, "syncCatalog": {"streams": [moved]}})
+    offered = [entry(columns={**COLUMNS, "new": "string"}), entry("users"), entry("another")]
+    stub.answer("sources/discover_schema", {"catalog": {"streams": offered}, "jobInfo": {"succeeded": True}})
+    with caplog.at_level("INFO"):
+        found = discover_changes(connect_to(stub.url), CONNECTION)
+    assert [str(change) for change in found] == ["stream added: another", "field added: orders, field new"]
+    assert all("withRefreshedCatalog" not in request.json for request in stub.seen("web_backend/connections/get"))
+    assert "postpones Airbyte's own look for changes" in caplog.text
+
+
+def test_a_whole_catalog_that_cannot_be_read_is_warned_of(stub, connect_to, caplog) -> None:
+    known = {"connectionId": "c", "sourceId": CONNECTION, "name": "Orders", "status": "active"}
+    stub.answer("instance_configuration", {"version": "2.0.0"})
+    stub.answer("/web_backend/connections/get", {"message": "no"}, status=403)
+    stub.answer("/v1/connections/get", {**known, "syncCatalog": {"streams": [entry()]}})
+    stub.answer("sources/discover_schema", {"catalog": {"streams": [entry(), entry("users")]}})
+    found = discover_changes(connect_to(stub.url), CONNECTION)
+    assert [str(change) for change in found] == ["stream added: users"]
+    assert "is taken for new" in caplog.text
+    assert "postpones" not in caplog.text
 
 
 def test_a_source_that_cannot_be_asked_is_an_error_with_its_reason(world) -> None:

@@ -77,7 +77,7 @@ def test_logs_are_read_only_where_there_is_no_other_way(start_fake, finished, co
 
 @pytest.mark.parametrize("era", ERAS)
 def test_all_attempts_are_summed(start_fake, finished, connect, era):
-    """What a failed attempt committed is in the destination, too."""
+    """What a failed attempt committed is in the destination, too; 0.36 tells only what such an attempt has read."""
     airbyte = start_fake(era)
     steps = [
         Step("running", records=30, bytes=300),
@@ -86,8 +86,10 @@ def test_all_attempts_are_summed(start_fake, finished, connect, era):
     ]
     connection_id, job_id = finished(airbyte, *steps)
     report = read_report(connect(airbyte), job_id, connection_id=connection_id, adopted=False)
-    assert (report.attempts, report.records_synced, report.bytes_synced) == (2, 100, 1000)
-    assert sum(stream.records for stream in report.streams) == 100
+    known = (None, None) if era == "0.36" else (100, 1000)
+    assert (report.attempts, report.records_synced, report.bytes_synced) == (2, *known)
+    if era != "0.36":
+        assert sum(stream.records for stream in report.streams) == 100
     assert report.failure is None, "the job succeeded: an earlier attempt's failure is none of the job"
 
 
@@ -153,7 +155,7 @@ TOTALS = {"recordsEmitted": 5, "bytesEmitted": 50, "recordsCommitted": 4}
         ({"aggregatedStats": AGGREGATED}, [{**ATTEMPT, "totalStats": TOTALS}], 7, 70),
         ({}, [{**ATTEMPT, "totalStats": TOTALS}], 4, 50),
         ({}, [{**ATTEMPT, "totalStats": {**TOTALS, "bytesCommitted": 40}}], 4, 40),
-        ({}, [{**ATTEMPT, "totalStats": TOTALS}] * 3, 12, 150),
+        ({}, [{**ATTEMPT, "totalStats": TOTALS}] * 3, None, None),
         ({}, [{**ATTEMPT, "recordsSynced": 3, "bytesSynced": 30}], 3, 30),
         ({}, [{**ATTEMPT, "totalStats": None, "recordsSynced": 0, "bytesSynced": 0}], 0, 0),
         ({}, [ATTEMPT], None, None),
@@ -163,7 +165,7 @@ TOTALS = {"recordsEmitted": 5, "bytesEmitted": 50, "recordsCommitted": 4}
     ],
 )
 def test_figures_come_from_the_best_source_and_are_none_where_absent(job, attempts, records, size):
-    """Airbyte's own sum, else the attempts' totals, else what the last one synced; a missing figure is not a zero."""
+    """Airbyte's own sum, else the attempt's totals, else what it synced; a missing figure is not a zero."""
     read = JobRead.model_validate({"id": 1, "status": "succeeded", **job})
     report = report_of(read, [AttemptRead.model_validate(attempt) for attempt in attempts], adopted=False)
     assert (report.records_synced, report.bytes_synced) == (records, size)
@@ -174,11 +176,101 @@ def test_streams_of_one_name_in_two_namespaces_are_two():
     names = [{}, {"streamNamespace": ""}, {"streamNamespace": "x"}]
     stats = [{"streamName": "a", **name, "stats": {"recordsCommitted": number}} for number, name in enumerate(names)]
     attempt = AttemptRead.model_validate({**ATTEMPT, "streamStats": stats})
-    report = report_of(JobRead(id=1, status="succeeded"), [attempt, attempt], adopted=False)
+    modes = dict.fromkeys([(None, "a"), ("", "a"), ("x", "a")], "incremental")
+    report = report_of(JobRead(id=1, status="succeeded"), [attempt, attempt], adopted=False, modes=modes)
     told = [(stream.namespace, stream.records, stream.bytes) for stream in report.streams]
     assert told == [(None, 0, None), ("", 2, None), ("x", 4, None)]
 
 
+def tried(number: int, status: str = "failed", **streams: int | None) -> AttemptRead:
+    """An attempt that committed so many records of each stream, of ten bytes each; None where it says nothing."""
+    told = {name: {"recordsCommitted": count, "bytesEmitted": count * 10} for name, count in streams.items() if count}
+    total = sum(each["recordsCommitted"] for each in told.values())
+    return AttemptRead.model_validate(
+        {
+            **ATTEMPT,
+            "id": number,
+            "status": status,
+            "streamStats": [{"streamName": name, "stats": stats} for name, stats in told.items()],
+            "totalStats": {"recordsCommitted": total, "bytesEmitted": total * 10} if told else None,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("modes", "total", "orders", "users"),
+    [
+        ({"orders": "incremental", "users": "incremental"}, 180, 110, 70),
+        ({"orders": "full_refresh", "users": "full_refresh"}, 140, 80, 60),
+        ({"orders": "incremental", "users": "full_refresh"}, 170, 110, 60),
+        ({"orders": "incremental"}, None, 110, None),
+        (None, None, None, None),
+    ],
+)
+def test_a_stream_that_is_read_in_full_counts_once(modes, total, orders, users):
+    """Before 0.52.0 nobody sums the attempts up: each one reads such a stream from its beginning."""
+    attempts = [tried(0, orders=30, users=10), tried(1), tried(2, "succeeded", orders=80, users=60)]
+    known = modes and {(None, name): mode for name, mode in modes.items()}
+    report = report_of(JobRead(id=1, status="succeeded"), attempts, adopted=False, modes=known)
+    assert report.records_synced == total
+    assert {stream.name: stream.records for stream in report.streams} == {"orders": orders, "users": users}
+
+
+@pytest.mark.parametrize("modes", [None, {(None, "orders"): "full_refresh"}, {(None, "orders"): "incremental"}])
+def test_one_attempt_that_moved_anything_is_the_whole(modes):
+    attempts = [tried(0), tried(1, "succeeded", orders=80)]
+    report = report_of(JobRead(id=1, status="succeeded"), attempts, adopted=False, modes=modes)
+    assert (report.records_synced, report.bytes_synced) == (80, 800)
+
+
+def stats_of(name: str, count: int) -> dict[str, object]:
+    return {"streamName": name, "stats": {"recordsCommitted": count}}
+
+
+def test_an_attempt_without_namespaces_merges_no_two_streams():
+    """`get_without_logs` gives no namespaces before 0.52.0: two rows that look alike are two streams."""
+    attempt = AttemptRead.model_validate({**ATTEMPT, "streamStats": [stats_of("a", 1), stats_of("a", 2)]})
+    report = report_of(JobRead(id=1, status="succeeded"), [attempt], adopted=False)
+    assert [(stream.namespace, stream.records) for stream in report.streams] == [(None, 1), (None, 2)]
+
+
+def test_the_namespace_is_that_of_the_jobs_only_stream_of_this_name():
+    job = {"id": 1, "status": "succeeded", "enabledStreams": [{"name": "a", "namespace": "x"}, {"name": "b"}]}
+    attempt = AttemptRead.model_validate({**ATTEMPT, "streamStats": [stats_of("a", 1), stats_of("b", 2)]})
+    report = report_of(JobRead.model_validate(job), [attempt], adopted=False)
+    assert [(stream.namespace, stream.name) for stream in report.streams] == [("x", "a"), (None, "b")]
+
+
+def test_namespaces_are_read_from_the_list_where_names_repeat(stub, connect_to):
+    """Two streams of one name, as 0.50 has them: the list of jobs has the namespaces."""
+    job = {"id": 1, "configId": "c", "configType": "sync", "status": "succeeded"}
+    listed = [{**stats_of("a", 1), "streamNamespace": "x"}, {**stats_of("a", 2), "streamNamespace": "y"}]
+    bare = {**ATTEMPT, "streamStats": [stats_of("a", 1), stats_of("a", 2)]}
+    stub.answer("instance_configuration", {"edition": "community"})
+    stub.answer("jobs/get_without_logs", {"job": job, "attempts": [{"attempt": bare}]})
+    stub.answer("jobs/list", {"jobs": [{"job": job, "attempts": [{**ATTEMPT, "streamStats": listed}]}]})
+    report = read_report(connect_to(stub.url), 1, adopted=False)
+    assert [(stream.namespace, stream.records) for stream in report.streams] == [("x", 1), ("y", 2)]
+
+
+def test_zeros_of_an_airbyte_that_keeps_no_statistics_say_nothing():
+    """Airbyte's sum over no stream at all; a sync of nothing has a row for each of its streams."""
+    nothing = {"aggregatedStats": {**AGGREGATED, "recordsCommitted": 0, "recordsEmitted": 0}}
+    job = JobRead.model_validate({"id": 1, "status": "succeeded", **nothing, "streamAggregatedStats": []})
+    assert report_of(job, [], adopted=False).records_synced is None
+    row = {"streamName": "a", "recordsCommitted": 0, "bytesCommitted": 0}
+    job = JobRead.model_validate({"id": 1, "status": "succeeded", **nothing, "streamAggregatedStats": [row]})
+    assert report_of(job, [], adopted=False).records_synced == 0
+
+
+def test_a_job_began_when_it_was_created():
+    """`startedAt` never comes; a value there is not Airbyte's."""
+    job = JobRead.model_validate({"id": 1, "status": "succeeded", "createdAt": 60, "startedAt": 5})
+    assert report_of(job, [], adopted=False).started_at == "1970-01-01T00:01:00+00:00"
+
+
+SOMETHING = "Something went wrong in the connector. See the logs for more details."
+TRACE = "Traceback (most recent call last):\n  File \"x.py\", line 3, in Two\nKeyError: 'id'\n"
 FIRST = {"failureOrigin": "source", "failureType": "config_error", "externalMessage": "No.", "timestamp": 1}
 
 
@@ -192,6 +284,10 @@ FIRST = {"failureOrigin": "source", "failureType": "config_error", "externalMess
         ([{**FIRST, "externalMessage": "   \n  "}], ["source"]),
         ([{**FIRST, "externalMessage": "\n\n", "internalMessage": "Inside."}], ["Inside."]),
         ([{**FIRST, "externalMessage": "One.\r\nTwo.", "stacktrace": "at X"}], ["One."]),
+        ([{**FIRST, "externalMessage": SOMETHING, "internalMessage": "Disk full.\n\tat X"}], ["Disk full."]),
+        ([{**FIRST, "externalMessage": SOMETHING, "internalMessage": SOMETHING}], [SOMETHING]),
+        ([{**FIRST, "externalMessage": SOMETHING, "internalMessage": TRACE}], ["KeyError: 'id'"]),
+        ([{**FIRST, "externalMessage": "No.", "internalMessage": "Two"}], ["No."]),
         ([{"failureOrigin": "a_new_origin", "failureType": "a_new_type", "timestamp": 1}], ["a_new_origin"]),
     ],
 )
@@ -203,6 +299,12 @@ def test_a_reason_is_one_line_whatever_airbyte_leaves_out(failures, words):
     assert "\n" not in reason
     assert "Two" not in reason
     assert all(word in reason for word in words)
+
+
+def test_a_long_reason_is_cut():
+    failure = {**FIRST, "externalMessage": SOMETHING, "internalMessage": "x" * 5000}
+    attempt = AttemptRead.model_validate({**ATTEMPT, "failureSummary": {"failures": [failure]}})
+    assert len(failure_reason([attempt])) < 700
 
 
 @pytest.mark.parametrize("summary", [None, {}, {"failures": []}, {"failures": None, "partialSuccess": True}])
