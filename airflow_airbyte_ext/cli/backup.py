@@ -64,7 +64,8 @@ def run(context: Context) -> Exit:
 
 
 def _save(context: Context, connection_id: str) -> Saved:
-    snapshot = take_snapshot(context.client, connection_id, workspace_id=context.options.workspace, clock=context.clock)
+    workspace = None if context.options.connection else context.options.workspace
+    snapshot = take_snapshot(context.client, connection_id, workspace_id=workspace, clock=context.clock)
     name, streams = snapshot.origin.connection_name, len(snapshot.content.streams)
     if context.options.skip_unchanged and (latest := context.store.latest_like(snapshot)):
         return Saved("unchanged", name, streams, latest)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext import exceptions as errors
+from airflow_airbyte_ext.cli.words import in_shell_words
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,11 +86,15 @@ def overall(failures: Sequence[Exception], total: int) -> Exit:
 
 
 def explain(error: Exception) -> str:
-    """Return an error as one line. The text of an error that is not ours may hold a state's values, and is left out."""
+    """
+    Return an error as one line, in the words of the shell.
+
+    The text of an error that is not ours may hold a state's values, and is left out.
+    """
     if not isinstance(error, errors.AirbyteError):
         frame = traceback.extract_tb(error.__traceback__)[-1:]
         where = "".join(f" in {Path(line.filename).name}, line {line.lineno}" for line in frame)
         return (
             f"Unexpected {type(error).__name__}{where}: a bug, or an answer or a file of a kind that is not known here."
         )
-    return " ".join(str(error).split())
+    return in_shell_words(" ".join(str(error).split()))

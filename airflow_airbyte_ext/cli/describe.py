@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
+from airflow_airbyte_ext.api.streams import stream_name
 from airflow_airbyte_ext.cli.codes import code_of, explain
+from airflow_airbyte_ext.snapshots.diff import odd_rows
 from airflow_airbyte_ext.text import without_password
 
 if TYPE_CHECKING:
@@ -69,18 +70,25 @@ def show_diff(output: Output, found: StateDiff, *, values: bool = False, no_chan
     output.line(f"  {found.summary()}")
 
 
-def state_parts(content: StateContent) -> Iterator[tuple[str, dict[str, Any], Any]]:
-    """Yield each part of a state: its name for people, its name for programs, and its state."""
-    for key in sorted_keys(content.streams):
-        yield stream_name(key), {"namespace": key[0], "name": key[1]}, content.streams[key]
-    for part, state in (("shared", content.shared), ("legacy", content.legacy)):
-        if state is not None:
-            yield f"({part})", {"part": part}, state
+def state_parts(content: StateContent) -> Iterator[tuple[str, dict[str, Any], tuple[Any, ...]]]:
+    """Yield each part of a state: its name for people, its name for programs, and its rows, which are one as a rule."""
+    for key, rows in content.stream_rows().items():
+        yield stream_name(key), {"namespace": key[0], "name": key[1]}, rows
+    for name, rows in content.other_rows().items():
+        yield name, {"part": name.strip("()")}, rows
 
 
-def keys_of(state: Any) -> list[str]:
-    """Return the keys at the top of a state, which are no secret."""
-    return sorted(state) if isinstance(state, dict) else []
+def keys_of(rows: tuple[Any, ...]) -> list[str]:
+    """Return the keys at the top of a part of a state, which are no secret."""
+    return sorted({key for row in rows if isinstance(row, dict) for key in row})
+
+
+def keys_text(rows: tuple[Any, ...]) -> str:
+    """Return the keys of a part of a state for people, and what is odd about it."""
+    odd, keys = odd_rows(rows), ", ".join(keys_of(rows))
+    if len(rows) == 1 and not keys and not odd:
+        return "(empty)" if rows[0] in ({}, []) else "(no keys)"
+    return " ".join(filter(None, (odd, keys)))
 
 
 def compact(state: Any) -> str:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.cli.choose import in_store
 from airflow_airbyte_ext.cli.codes import Exit, explain, overall
-from airflow_airbyte_ext.cli.describe import failure_document, ref_document
+from airflow_airbyte_ext.cli.describe import counted, failure_document, ref_document
 from airflow_airbyte_ext.cli.parallel import run_all
 from airflow_airbyte_ext.snapshots.retention import Decision, Retention, forget
 
@@ -53,7 +53,7 @@ def _chosen(context: Context) -> list[str]:
     if not context.options.workspace:
         return list(origins)
     for one in (one for one, origin in origins.items() if origin is None):
-        context.output.note(f"warning: {one} is left out: its newest snapshot cannot be read, nor whose it is")
+        context.output.note(f"warning: {one} is left out: none of its snapshots can be read, nor whose it is")
     return [one for one, origin in origins.items() if origin is not None]
 
 
@@ -88,5 +88,7 @@ def _show(context: Context, found: dict[str, list[Decision] | Exception]) -> Non
         rows = [(decision.ref.id, _word(context, decision), _why(decision)) for decision in outcome]
         context.output.table(("SNAPSHOT", "RESULT", "WHY"), rows)
         words += [word for _, word, _ in rows]
-    counts = ", ".join(f"{words.count(word)} {word}" for word in dict.fromkeys(words)) or "There are no snapshots"
-    context.output.note(f"{counts} in {context.store.name}")
+    counts = [f"{words.count(word)} {word}" for word in dict.fromkeys(words)]
+    if failed := sum(isinstance(outcome, Exception) for outcome in found.values()):
+        counts.append(f"nothing deleted of {counted(failed, 'connection')} that failed")
+    context.output.note(f"{', '.join(counts) or 'There are no such snapshots'} in {context.store.name}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.cli.choose import in_store
+from airflow_airbyte_ext.cli.choose import in_airbyte, in_store, one_connection
 from airflow_airbyte_ext.cli.codes import Exit
 from airflow_airbyte_ext.cli.describe import (
     age,
@@ -13,12 +13,13 @@ from airflow_airbyte_ext.cli.describe import (
     counted,
     diff_document,
     keys_of,
+    keys_text,
     moment,
     ref_document,
     show_diff,
     state_parts,
 )
-from airflow_airbyte_ext.snapshots.diff import diff
+from airflow_airbyte_ext.snapshots.diff import diff, odd_rows, shown_rows
 from airflow_airbyte_ext.snapshots.snapshot import Snapshot, take_snapshot
 from airflow_airbyte_ext.text import without_password
 
@@ -31,7 +32,9 @@ CURRENT = "current"
 
 
 def list_snapshots(context: Context) -> Exit:
-    """Show the snapshots of each chosen connection, or how many each connection has."""
+    """Show the snapshots of each chosen connection, or how many each connection has; or which connections have none."""
+    if context.options.missing:
+        return _list_missing(context)
     origins, store = in_store(context), context.store
     found = {one: [*store.snapshots(one), *store.snapshots(one, safety=True)] for one in origins}
     context.output.document(
@@ -53,13 +56,27 @@ def list_snapshots(context: Context) -> Exit:
     return Exit.DONE
 
 
+def _list_missing(context: Context) -> Exit:
+    store = context.store
+    missing = {one: name for one, name in in_airbyte(context).items() if not store.snapshots(one)}
+    connections = [{"connection_id": one, "connection_name": name} for one, name in missing.items()]
+    context.output.document({"command": "list", "store": store.name, "missing": connections, "exit_code": Exit.DONE})
+    if missing:
+        context.output.table(("CONNECTION", "NAME"), [(one, name or "") for one, name in missing.items()])
+    verdict = "has" if len(missing) == 1 else "have"
+    context.output.note(f"{counted(len(missing), 'connection')} of the workspace {verdict} no snapshot in {store.name}")
+    return Exit.DONE
+
+
 def show(context: Context) -> Exit:
     """Show where a snapshot is from, and its streams with their keys; their states when asked."""
-    snapshot, ref = _state_named(context, context.options.snapshot)
-    values = context.options.values
+    options = context.options
+    connection_id = one_connection(context, airbyte=options.snapshot == CURRENT)
+    snapshot, ref = _state_named(context, connection_id, options.snapshot)
+    values = options.values
     parts = [
-        {**name, "keys": keys_of(state), **({"state": state} if values else {})}
-        for _, name, state in state_parts(snapshot.content)
+        {**name, "keys": keys_of(rows), "odd": odd_rows(rows), **({"state": shown_rows(rows)} if values else {})}
+        for _, name, rows in state_parts(snapshot.content)
     ]
     context.output.document(
         {
@@ -76,8 +93,8 @@ def show(context: Context) -> Exit:
     _show_facts(context, snapshot, ref)
     columns = ("STREAM", "KEYS", *(("STATE",) if values else ()))
     rows = [
-        (name, ", ".join(keys_of(state)), *((compact(state),) if values else ()))
-        for name, _, state in state_parts(snapshot.content)
+        (name, keys_text(rows), *((compact(shown_rows(rows)),) if values else ()))
+        for name, _, rows in state_parts(snapshot.content)
     ]
     if rows:
         context.output.line()
@@ -88,8 +105,9 @@ def show(context: Context) -> Exit:
 def compare(context: Context) -> Exit:
     """Show what differs from one state to another."""
     options, output = context.options, context.output
-    before, ref_before = _state_named(context, options.snapshot)
-    after, ref_after = _state_named(context, options.other)
+    connection_id = one_connection(context, airbyte=CURRENT in (options.snapshot, options.other))
+    before, ref_before = _state_named(context, connection_id, options.snapshot)
+    after, ref_after = _state_named(context, connection_id, options.other)
     found = diff(before.content, after.content, values=options.values)
     code = Exit.DONE if found.is_equal else Exit.FAILED
     output.document(
@@ -106,9 +124,8 @@ def compare(context: Context) -> Exit:
     return code
 
 
-def _state_named(context: Context, which: str) -> tuple[Snapshot, SnapshotRef | None]:
+def _state_named(context: Context, connection_id: str, which: str) -> tuple[Snapshot, SnapshotRef | None]:
     """Return a state: a snapshot of the store, or the one that Airbyte has now."""
-    connection_id = context.options.connection
     if which == CURRENT:
         return take_snapshot(context.client, connection_id, clock=context.clock), None
     ref = context.store.find(connection_id, which)

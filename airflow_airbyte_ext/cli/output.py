@@ -12,6 +12,8 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
+from airflow_airbyte_ext.cli.words import in_shell_words
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
@@ -87,7 +89,7 @@ class NoteHandler(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Say it on stderr."""
-        text = self._output.about + " ".join(record.getMessage().split())
+        text = self._output.about + in_shell_words(" ".join(record.getMessage().split()))
         if text not in self._said:
             self._said.add(text)
             self._output.note(f"warning: {text}" if record.levelno >= logging.WARNING else text)

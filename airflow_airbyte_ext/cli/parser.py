@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from airflow_airbyte_ext import __version__
 from airflow_airbyte_ext.api.arguments import uuid_argument
 from airflow_airbyte_ext.cli.codes import EXPLAINED
+from airflow_airbyte_ext.cli.names import splits
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ environment:
   AIRBYTE_STATE_STORE  the store, as --store
   AIRBYTE_STATE_KEYS   Fernet keys, separated by commas: the first encrypts, each may decrypt
   AIRBYTE_URL          Airbyte's address, as --url; likewise AIRBYTE_USERNAME, AIRBYTE_CLIENT_ID, AIRBYTE_AUTH,
-                       AIRBYTE_VERIFY and AIRBYTE_TIMEOUT
+                       AIRBYTE_TOKEN_URL, AIRBYTE_VERIFY and AIRBYTE_TIMEOUT
   AIRBYTE_PASSWORD, AIRBYTE_CLIENT_SECRET, AIRBYTE_TOKEN
                        secrets, which are never options; a file (or - for stdin) does it too
   AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT
@@ -34,6 +35,9 @@ environment:
 snapshots:
   SNAPSHOT is "latest", an id or the beginning of one, the path of a file, or a time in ISO 8601 ("2026-10-09T03:00":
   the newest that was taken by then, UTC); where it makes sense also "current", the state that Airbyte has now.
+connections:
+  ID_OR_NAME is a connection's id, or its exact name: as Airbyte has it where --workspace is given, else as the
+  snapshots in the store have it.
 streams:
   STREAM is "namespace.name", "name", or exactly '{"namespace": "...", "name": "..."}'.
 """
@@ -45,6 +49,10 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     options = parser.parse_args(arguments)
     if options.command == "restore":
         _check_restore(parser, options)
+    if options.command in ("backup", "forget") and not (options.connection or options.workspace):
+        parser.error(f"{options.command}: give --connection or --workspace")
+    if options.command == "list" and options.missing and (options.connection or not options.workspace):
+        parser.error("list: --missing goes with --workspace, and without --connection")
     if options.command == "forget" and not any(getattr(options, name) for name in vars(options) if "keep_" in name):
         parser.error("forget: give at least one rule, such as --keep-last 7")
     return options
@@ -99,20 +107,30 @@ def _add_airbyte(command: argparse.ArgumentParser) -> None:
     group.add_argument("--password-file", metavar="FILE", help="file with the password (- for stdin)")
     group.add_argument("--client-id", metavar="ID")
     group.add_argument("--client-secret-file", metavar="FILE", help="file with the client secret (- for stdin)")
+    group.add_argument(
+        "--token-url", metavar="URL", help="where client credentials get their token, if not from Airbyte"
+    )
     group.add_argument("--token-file", metavar="FILE", help="file with the bearer token (- for stdin)")
     group.add_argument("--verify-tls", dest="verify", metavar="WHAT", help="true, false, or a file of CA certificates")
     group.add_argument("--timeout", metavar="SECONDS", help="time for a whole response (default: 30)")
     group.add_argument("--max-response-bytes", metavar="BYTES", help="largest response (default: 134217728)")
 
 
-def _add_choice(command: argparse.ArgumentParser, *, required: bool) -> None:
-    choice = command.add_mutually_exclusive_group(required=required)
-    choice.add_argument("--connection", metavar="UUID", type=_uuid, action="append", help="may be repeated")
-    choice.add_argument("--workspace", metavar="UUID", type=_uuid, help="every connection of this workspace")
+def _add_choice(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--connection", metavar="ID_OR_NAME", action="append", help="a connection's id or name; may be repeated"
+    )
+    command.add_argument(
+        "--workspace",
+        metavar="UUID",
+        type=_uuid,
+        help="every connection of this workspace; with --connection, the workspace that has the name",
+    )
 
 
 def _add_one(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--connection", metavar="UUID", type=_uuid, required=True)
+    command.add_argument("--connection", metavar="ID_OR_NAME", required=True, help="a connection's id or name")
+    command.add_argument("--workspace", metavar="UUID", type=_uuid, help="the workspace that has the connection's name")
 
 
 def _add_parallel(command: argparse.ArgumentParser) -> None:
@@ -123,7 +141,10 @@ def _add_parallel(command: argparse.ArgumentParser) -> None:
 
 def _add_looking(commands: Any) -> None:
     listing = _command(commands, "list", "Show which snapshots there are", module="look", function="list_snapshots")
-    _add_choice(listing, required=False)
+    _add_choice(listing)
+    listing.add_argument(
+        "--missing", action="store_true", help="show the connections of the workspace that have no snapshot instead"
+    )
     _add_parallel(listing)
     show = _command(commands, "show", "Show one snapshot", module="look", function="show")
     _add_one(show)
@@ -140,7 +161,7 @@ def _add_looking(commands: Any) -> None:
 
 def _add_backup(commands: Any) -> None:
     backup = _command(commands, "backup", "Save state as snapshots", module="backup")
-    _add_choice(backup, required=True)
+    _add_choice(backup)
     _add_parallel(backup)
     backup.add_argument("--skip-unchanged", action="store_true", help="save only what differs from the latest snapshot")
     backup.add_argument("--compress", action="store_true", help="compress the files with gzip")
@@ -159,7 +180,7 @@ def _add_guards(command: argparse.ArgumentParser) -> None:
 
 def _add_restore(commands: Any) -> None:
     restore = _command(commands, "restore", "Make Airbyte's state what a snapshot says", module="restore")
-    _add_choice(restore, required=False)
+    _add_choice(restore)
     restore.add_argument("--snapshot", default="latest", help="(default: %(default)s)")
     restore.add_argument(
         "--mode",
@@ -182,12 +203,12 @@ def _add_restore(commands: Any) -> None:
 
 def _add_migration(restore: argparse.ArgumentParser) -> None:
     restore.add_argument(
-        "--from-connection", metavar="UUID", type=_uuid, help="the connection that the snapshot is of, if another"
+        "--from-connection", metavar="ID_OR_NAME", help="the connection that the snapshot is of, if another"
     )
     restore.add_argument(
         "--map",
         metavar="OLD=NEW",
-        type=_uuid_pair,
+        type=_pair,
         action="append",
         default=[],
         help="restore the snapshot of connection OLD to NEW; may be repeated",
@@ -205,10 +226,12 @@ def _add_migration(restore: argparse.ArgumentParser) -> None:
 def _add_rewind(commands: Any) -> None:
     rewind = _command(commands, "rewind", "Set one stream's state back, or remove it", module="rewind")
     _add_one(rewind)
-    rewind.add_argument("--stream", metavar="STREAM", required=True)
+    part = rewind.add_mutually_exclusive_group(required=True)
+    part.add_argument("--stream", metavar="STREAM", help="one without state gets its first, with --set")
+    part.add_argument("--legacy", action="store_true", help="a legacy state, which is one for all streams")
     what = rewind.add_mutually_exclusive_group(required=True)
     what.add_argument(
-        "--set", metavar="KEY=JSON", type=_setting, action="append", help="such as cursor='\"2026-01-01\"' or a.b=17"
+        "--set", metavar="KEY=JSON", type=_setting, action="append", help="such as cursor='\"2026-01-01\"' or a.0.b=17"
     )
     what.add_argument("--remove", action="store_true", help="the stream is read from its beginning")
     _add_guards(rewind)
@@ -216,14 +239,14 @@ def _add_rewind(commands: Any) -> None:
 
 def _add_verify(commands: Any) -> None:
     verify = _command(commands, "verify", "Read and check every snapshot", module="verify")
-    _add_choice(verify, required=False)
+    _add_choice(verify)
     _add_parallel(verify)
     verify.add_argument("--against-airbyte", action="store_true", help="also compare the latest with Airbyte's state")
 
 
 def _add_forget(commands: Any) -> None:
     forget = _command(commands, "forget", "Delete old snapshots; never the newest", module="forget")
-    _add_choice(forget, required=True)
+    _add_choice(forget)
     _add_parallel(forget)
     forget.add_argument("--keep-last", metavar="N", type=int, default=0, help="the newest N")
     forget.add_argument(
@@ -254,26 +277,21 @@ def _uuid(text: str) -> str:
         ) from None
 
 
-def _pair(text: str) -> tuple[str, str]:
-    old, separator, new = text.partition("=")
-    if not (old and separator and new):
+def _pair(text: str) -> str:
+    """Check OLD=NEW; which "=" is meant is known where the names are."""
+    if not splits(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not OLD=NEW")
-    return old, new
-
-
-def _uuid_pair(text: str) -> tuple[str, str]:
-    old, new = _pair(text)
-    return _uuid(old), _uuid(new)
+    return text
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    key, separator, value = text.partition("=")
-    try:
-        if key and separator:
+    for key, value in splits(text):
+        try:
             return key, json.loads(value, parse_constant=_not_json)
-    except ValueError:
-        pass
+        except ValueError:
+            continue  # the key itself may hold a "="
     # The value is not repeated: it may be a secret.
+    key = text.partition("=")[0]
     raise argparse.ArgumentTypeError(f"{key!r} needs a JSON value: text goes in quotes, {key}='\"...\"'")
 
 

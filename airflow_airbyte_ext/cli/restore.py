@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.streams import StreamKey, stream_name
-from airflow_airbyte_ext.cli.choose import in_airbyte
+from airflow_airbyte_ext.cli.choose import connection_named, in_airbyte, names_in_store
 from airflow_airbyte_ext.cli.describe import moment, ref_document
 from airflow_airbyte_ext.cli.guarded import Change, carry_out, check_confirmable
-from airflow_airbyte_ext.cli.names import exact_key, stream_named
+from airflow_airbyte_ext.cli.names import exact_key, is_stream, pair_named, stream_named
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteRestoreRefusedError
 from airflow_airbyte_ext.snapshots.plan import target_of
 from airflow_airbyte_ext.snapshots.restore import check_origin
@@ -33,16 +33,28 @@ def run(context: Context) -> Exit:
 def _pairs(context: Context) -> list[tuple[str, str]]:
     """Return whose snapshot goes to which connection."""
     options = context.options
-    sources = {new: old for old, new in options.map}
-    if len(sources) != len(options.map):
-        raise AirbyteConfigurationError("--map names one connection twice as NEW. Give each a snapshot of its own.")
+    sources = _mapped(context)
     if options.connection or options.workspace:
         targets = list(in_airbyte(context))
         if strangers := sorted(sources.keys() - set(targets)):
             raise AirbyteConfigurationError(f"--map: workspace {options.workspace} has no {', '.join(strangers)}.")
     else:
         targets = list(sources)
-    return [(options.from_connection or sources.get(to, to), to) for to in targets]
+    named = options.from_connection
+    origin = connection_named(context, named, airbyte=False) if named else None
+    return [(origin or sources.get(to, to), to) for to in targets]
+
+
+def _mapped(context: Context) -> dict[str, str]:
+    """Return the connections that --map names as NEW, and which one each takes the place of."""
+    texts = context.options.map
+    known = names_in_store(context) if texts else {}
+    is_known = {*known, *known.values()}.__contains__
+    pairs = [pair_named("--map", text, is_known) for text in texts]
+    sources = {connection_named(context, new): connection_named(context, old, airbyte=False) for old, new in pairs}
+    if len(sources) != len(texts):
+        raise AirbyteConfigurationError("--map names one connection twice as NEW. Give each a snapshot of its own.")
+    return sources
 
 
 def _change(context: Context, source: str, to: str) -> Change:
@@ -81,14 +93,15 @@ def _check_owner(snapshot: Snapshot, source: str) -> None:
 def _target(context: Context, snapshot: Snapshot, to: str) -> Callable[[StateContent], StateContent]:
     """Return what gives the state that is wanted; stream names are looked up before anything is written."""
     options = context.options
-    there = snapshot.content.streams
+    there = snapshot.content.stream_rows()
     chosen = [stream_named(name, there, where="the snapshot") for name in options.stream or ()] or None
-    olds = [stream_named(old, there, where="the snapshot") for old, _ in options.rename]
+    pairs = [pair_named("--rename", text, lambda old: is_stream(old, there)) for text in options.rename]
+    olds = [stream_named(old, there, where="the snapshot") for old, _ in pairs]
     in_catalog = context.client.get_connection(connection_id=to).streams() if options.rename else []
 
     def target(current: StateContent) -> StateContent:
         known = {*in_catalog, *current.streams}
-        news = [exact_key(new) or stream_named(new, known, where=f"connection {to}") for _, new in options.rename]
+        news = [exact_key(new) or stream_named(new, known, where=f"connection {to}") for _, new in pairs]
         renamed = dict(zip(olds, news, strict=True))
         _check_renamed(there, renamed)
         return target_of(snapshot.content, current, mode=options.mode, streams=chosen, renamed=renamed)

@@ -1,12 +1,13 @@
-"""`rewind`: set keys in one stream's state, or remove it, with the same care as a restore."""
+"""`rewind`: set keys in the state of one stream, or in a legacy one, or remove it, with the same care as a restore."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from airflow_airbyte_ext.cli.choose import one_connection
 from airflow_airbyte_ext.cli.guarded import Change, carry_out, check_confirmable
 from airflow_airbyte_ext.cli.names import stream_named
-from airflow_airbyte_ext.snapshots.rewind import rewound
+from airflow_airbyte_ext.snapshots.rewind import rewound, rewound_legacy
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.cli.codes import Exit
@@ -15,14 +16,27 @@ if TYPE_CHECKING:
 
 
 def run(context: Context) -> Exit:
-    """Rewind one stream."""
+    """Rewind one stream, or a legacy state."""
     check_confirmable(context)
     context.check_settings()
     options = context.options
+    connection_id = one_connection(context)
 
     def target(current: StateContent) -> StateContent:
-        return rewound(current, stream_named(options.stream, current.streams, where="the current state"), options.set)
+        if options.legacy:
+            return rewound_legacy(current, options.set)
+        known = list(current.stream_rows())
+        if options.set:
+            known += context.client.get_connection(connection_id=connection_id).streams()
+        key = stream_named(options.stream, known, where="the current state" + (" and the catalog" * bool(options.set)))
+        if options.set and key not in current.stream_rows():
+            context.output.note(
+                f"warning: {options.stream} has no state yet: nothing tells whether its source knows these keys"
+            )
+        return rewound(current, key, options.set)
 
     what = "remove its state" if options.remove else f"set {', '.join(path for path, _ in options.set)}"
-    title = f"Connection {options.connection}, stream {options.stream}: {what}"
-    return carry_out(context, [Change(options.connection, title, target, {"stream": options.stream})])
+    part = "the legacy state" if options.legacy else f"stream {options.stream}"
+    title = f"Connection {connection_id}, {part}: {what}"
+    facts = {"stream": options.stream, "legacy": options.legacy}
+    return carry_out(context, [Change(connection_id, title, target, facts)])

@@ -30,12 +30,13 @@ ENVIRONMENT = {
     "password": "AIRBYTE_PASSWORD",
     "client_id": "AIRBYTE_CLIENT_ID",
     "client_secret": "AIRBYTE_CLIENT_SECRET",
+    "token_url": "AIRBYTE_TOKEN_URL",
     "token": "AIRBYTE_TOKEN",
     "verify": "AIRBYTE_VERIFY",
     "timeout": "AIRBYTE_TIMEOUT",
     "max_response_bytes": "AIRBYTE_MAX_RESPONSE_BYTES",
 }
-_OPTIONS = ("auth", "username", "client_id", "verify", "timeout", "max_response_bytes")
+_OPTIONS = ("auth", "username", "client_id", "token_url", "verify", "timeout", "max_response_bytes")
 MAX_SECRET = 64 * 1024
 _SECRETS = ("password", "client_secret", "token")
 

@@ -57,12 +57,12 @@ def run(context: Context) -> Exit:
         for one, outcome in zip(ids, outcomes, strict=True)
     }
     code = Exit.DONE if all(one.is_well for one in found.values()) else Exit.FAILED
-    documents = [_document(one, checked) for one, checked in found.items()]
+    names = {one: origin.connection_name if origin else None for one, origin in origins.items()}
+    documents = [_document(one, names[one], checked) for one, checked in found.items()]
     context.output.document({"command": "verify", "connections": documents, "exit_code": code})
-    names = {one: (origin.connection_name or "") if origin else "" for one, origin in origins.items()}
     columns = ("CONNECTION", "NAME", "SNAPSHOTS", "BAD", *(("IN AIRBYTE",) if options.against_airbyte else ()))
-    context.output.table(columns, [_row(context, one, names[one], checked) for one, checked in found.items()])
-    _complain(context, found)
+    context.output.table(columns, [_row(context, one, names[one] or "", checked) for one, checked in found.items()])
+    _complain(context, found, names)
     return code
 
 
@@ -109,10 +109,11 @@ def _against(
     return Checked(checked, diff(latest.content, now.content))
 
 
-def _document(connection_id: str, checked: Checked) -> dict[str, Any]:
+def _document(connection_id: str, name: str | None, checked: Checked) -> dict[str, Any]:
     against = checked.against
     return {
         "connection_id": connection_id,
+        "connection_name": name,
         "ok": checked.is_well,
         "snapshots": [
             {**ref_document(ref), "ok": error is None, **failure_document(error)} for ref, error in checked.snapshots
@@ -131,14 +132,15 @@ def _row(context: Context, connection_id: str, name: str, checked: Checked) -> t
     return *row, "equal" if checked.against.is_equal else f"differs: {checked.against.summary()}"
 
 
-def _complain(context: Context, found: dict[str, Checked]) -> None:
+def _complain(context: Context, found: dict[str, Checked], names: dict[str, str | None]) -> None:
     bad = sum(not checked.is_well for checked in found.values())
     total = sum(len(checked.snapshots) for checked in found.values())
     verdict = f"something is wrong with {counted(bad, 'connection')}" if bad else "all is well"
     read = f"{counted(total, 'snapshot')} of {counted(len(found), 'connection')} read"
     context.output.note(f"{read}: {verdict}")
     for one, checked in found.items():
+        called = " ".join(filter(None, (one, names[one])))
         for ref, error in checked.bad:
-            context.output.note(f"bad: {one} {ref.id}: {explain(error)}")
+            context.output.note(f"bad: {called}: {ref.id}: {explain(error)}")
         if checked.error:
-            context.output.note(f"failed: {one}: {explain(checked.error)}")
+            context.output.note(f"failed: {called}: {explain(checked.error)}")

@@ -97,7 +97,7 @@ def odd_rows(rows: tuple[Any, ...]) -> str | None:
 
 
 def _part(name: str, key: StreamKey | None, old: tuple[Any, ...], new: tuple[Any, ...], *, values: bool) -> PartDiff:
-    shown = {"before": _shown(old), "after": _shown(new)} if values else {}
+    shown = {"before": shown_rows(old), "after": shown_rows(new)} if values else {}
     odd = tuple(sorted({*filter(None, map(odd_rows, (old, new)))}))
     if _weight(old) != _weight(new):
         return PartDiff(name, key, "added" if _weight(old) < _weight(new) else "removed", odd, **shown)
@@ -111,7 +111,8 @@ def _weight(rows: tuple[Any, ...]) -> int:
     return bool(rows) + any(row is not None for row in rows)
 
 
-def _shown(rows: tuple[Any, ...]) -> Any:
+def shown_rows(rows: tuple[Any, ...]) -> Any:
+    """Return a part's rows as they are shown: the one that there is as a rule, several as a list."""
     return list(rows) if len(rows) > 1 else next(iter(rows), None)
 
 

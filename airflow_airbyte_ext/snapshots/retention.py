@@ -99,7 +99,7 @@ def forget(
     """
     Delete what a retention does not keep of one connection; ordinary and safety snapshots each by themselves.
 
-    :param dry_run: Decide, and delete nothing.
+    :param dry_run: Check and decide, and delete nothing.
     :return: Every decision, oldest first.
     :raises AirbyteSnapshotDamagedError: The newest snapshot is damaged, so nothing was deleted.
     :raises AirbyteSnapshotStoreError: The store cannot be read or written.
@@ -110,7 +110,7 @@ def forget(
         for decision in _decide_apart(store.snapshots(connection_id, safety=safety), retention, now=now)
     ]
     forgotten = [decision.ref for decision in decisions if not decision.keep]
-    if forgotten and not dry_run:
+    if forgotten:
         _check_newest(store, connection_id)
     for ref in forgotten if not dry_run else ():
         store.delete(ref)

@@ -1,18 +1,22 @@
-"""Setting one stream's state back, or taking it away: what a state is to be, for `Restorer.restore`."""
+"""Setting the state of one stream, or a legacy one, back or taking it away: a target for `Restorer.restore`."""
 
 from __future__ import annotations
 
+import itertools
 from copy import deepcopy
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from airflow_airbyte_ext.api.streams import stream_name
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+from airflow_airbyte_ext.snapshots.content import LEGACY, NOT_SET, STREAM, StateContent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from airflow_airbyte_ext.api.streams import StreamKey
-    from airflow_airbyte_ext.snapshots.content import StateContent
+
+MAX_PATHS = 20
 
 _KINDS = {bool: "true or false", int: "a number", float: "a number", str: "text", list: "a list", dict: "an object"}
 
@@ -21,30 +25,64 @@ def rewound(current: StateContent, key: StreamKey, settings: Sequence[tuple[str,
     """
     Return a state in which one stream's keys are set, or without that stream where there is nothing to set.
 
+    :param key: The stream; one without state gets its first, of the keys that are set.
     :param settings: Paths and values; see `with_value`.
-    :raises AirbyteConfigurationError: There is no such key, or a value is of another kind than the one there.
+    :raises AirbyteConfigurationError: There is no such key, or a value is of another kind than the one there; or the
+        stream has several rows, or its state is a part of a legacy one.
     """
-    streams = dict(current.streams)
+    if current.type == LEGACY:
+        raise AirbyteConfigurationError(
+            "The connection has a legacy state, which is one for all streams. Rewind it as a whole (--legacy)."
+        )
     if settings is None:
-        del streams[key]
-    for path, value in settings or ():
-        streams[key] = with_value(streams[key], path, value)
-    return replace(current, streams=streams, null_streams=frozenset(), null_rest=False)
+        others = {other: value for other, value in current.streams.items() if other != key}
+        conflicts = {other: rows for other, rows in current.conflicts.items() if other != key}
+        return replace(current, conflicts=conflicts).with_streams(others)
+    if key in current.conflicts:
+        raise AirbyteConfigurationError(
+            f"Stream {stream_name(key)} has {len(current.conflicts[key])} rows that differ, and it is not known which "
+            "one counts. Remove its state first, or restore a snapshot."
+        )
+    changed = {**current.streams, key: _with_values(current.streams.get(key), settings)}
+    target = current.with_streams(changed)
+    return replace(target, type=STREAM) if target.type == NOT_SET else target
 
 
-def with_value(state: Any, path: str, value: Any) -> Any:
+def rewound_legacy(current: StateContent, settings: Sequence[tuple[str, Any]] | None) -> StateContent:
+    """
+    Return a legacy state in which keys are set, or no state where there is nothing to set.
+
+    :param settings: Paths and values; see `with_value`.
+    :raises AirbyteConfigurationError: The state is not a legacy one, or as with `rewound`.
+    """
+    if current.type != LEGACY:
+        raise AirbyteConfigurationError(f"The connection's state is {current.type!r} and not legacy: name a stream.")
+    if settings is None:
+        return StateContent()
+    return replace(current, legacy=_with_values(current.legacy, settings), null_rest=False)
+
+
+def _with_values(state: Any, settings: Sequence[tuple[str, Any]]) -> Any:
+    is_new = state in (None, {})
+    changed = {} if state is None else state
+    for path, value in settings:
+        changed = with_value(changed, path, value, create=is_new)
+    return changed
+
+
+def with_value(state: Any, path: str, value: Any, *, create: bool = False) -> Any:
     """
     Return a copy of a state with one value replaced.
 
-    :param path: Keys with dots between; numbers are places in lists.
+    :param path: Keys with dots between; numbers are places in lists, from 0.
+    :param create: Make keys that are missing; dots make objects.
     :raises AirbyteConfigurationError: The state has no such key, or a value of another kind: a sync would read either
         as no cursor at all, without a word.
     """
     changed = deepcopy(state)
-    place = _place(changed, path)
+    place = _place(changed, path) or (_made(changed, path) if create else None)
     if place is None:
-        keys = ", ".join(map(repr, _paths(state))) or "no keys"
-        raise AirbyteConfigurationError(f"The stream's state has no key {path!r}. It has {keys}.")
+        raise AirbyteConfigurationError(f"The state has no key {path!r}. It has {_listed(state)}.")
     holder, key = place
     before, after = _kind(holder[key]), _kind(value)
     if before != after and None not in (before, after):
@@ -52,6 +90,17 @@ def with_value(state: Any, path: str, value: Any) -> Any:
         raise AirbyteConfigurationError(f"{path!r} holds {before} now, and is to hold {after}.{hint}")
     holder[key] = value
     return changed
+
+
+def _made(state: Any, path: str) -> tuple[Any, Any] | None:
+    """Return the place at a path, which is made where it is missing."""
+    *outer, last = path.split(".")
+    for key in outer:
+        state = state.setdefault(key, {}) if isinstance(state, dict) else None
+    if not isinstance(state, dict) or not all((*outer, last)):
+        return None
+    state.setdefault(last, None)
+    return state, last
 
 
 def _place(state: Any, path: str) -> tuple[Any, Any] | None:
@@ -69,11 +118,24 @@ def _place(state: Any, path: str) -> tuple[Any, Any] | None:
     return next((place for place in places if place), None)
 
 
-def _paths(state: Any) -> list[str]:
-    if not isinstance(state, dict):
-        return []
-    inner = {key: _paths(value) for key, value in state.items()}
-    return [path for key in sorted(state) for path in ([f"{key}.{below}" for below in inner[key]] or [key])]
+def _listed(state: Any) -> str:
+    found = list(itertools.islice(_paths(state), MAX_PATHS + 1))
+    more = ", ..." if len(found) > MAX_PATHS else ""
+    return ", ".join(map(repr, found[:MAX_PATHS])) + more or "no keys"
+
+
+def _paths(state: Any, path: tuple[str, ...] = ()) -> Iterator[str]:
+    """Yield the paths of all values that hold no others."""
+    if isinstance(state, dict) and state:
+        items = [(key, state[key]) for key in sorted(state)]
+    elif isinstance(state, list) and state:
+        items = [(str(number), value) for number, value in enumerate(state)]
+    else:
+        if path:
+            yield ".".join(path)
+        return
+    for key, value in items:
+        yield from _paths(value, (*path, key))
 
 
 def _kind(value: Any) -> str | None:

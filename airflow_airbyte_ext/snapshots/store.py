@@ -163,7 +163,7 @@ class SnapshotStore:
             try:
                 data = read_bytes(self._at(ref.path))
             except FileNotFoundError:
-                raise AirbyteSnapshotNotFoundError(f"There is no snapshot at {where} any more.") from None
+                raise AirbyteSnapshotNotFoundError(f"There is no snapshot at {where}.") from None
         snapshot = Snapshot.from_bytes(self._packing.unpack(data, where=where), where=where)
         named = _FILE.fullmatch(ref.path.rpartition("/")[2])
         if named and named["id"] != snapshot.id:
@@ -181,6 +181,19 @@ class SnapshotStore:
         """Return a connection's snapshots, oldest first: the ordinary ones, or those of the time before restores."""
         connection_id = uuid_argument("connection_id", connection_id)
         return sorted(self._files(connection_id, safety))
+
+    def check_exists(self) -> None:
+        """
+        See to it that there is a store; `connections` of one that was never written to are none.
+
+        :raises AirbyteSnapshotNotFoundError: There is nothing at its address.
+        :raises AirbyteSnapshotStoreError: It cannot be read.
+        """
+        with self._explained("read"):
+            self._forget_listings()
+            if self.root.exists():
+                return
+        raise AirbyteSnapshotNotFoundError(f"There is no store at {self.name}. Check the address, or take a backup.")
 
     def connections(self) -> list[str]:
         """Return the ids of the connections that have snapshots."""
@@ -261,9 +274,33 @@ class SnapshotStore:
                 "was given: a plain one may be anybody's. Take a backup with the key, or name the plain one by its id "
                 "and allow it (allow_plain=True, --allow-plain)."
             )
-        raise AirbyteSnapshotNotFoundError(
-            f"{self.name} has no snapshot {one_line(which)!r} of connection {connection_id}. List what there is, or "
-            "take one."
+        raise AirbyteSnapshotNotFoundError(self._why_missing(which, connection_id))
+
+    def _why_missing(self, which: str, connection_id: str) -> str:
+        """Say why there is no such snapshot: the store, the connection, or what was asked for."""
+        self.check_exists()
+        refs, text = self.snapshots(connection_id), repr(one_line(which))
+        if not refs and not self.snapshots(connection_id, safety=True):
+            others = len(set(self.connections()) - {connection_id})
+            return (
+                f"{self.name} has no snapshots of connection {connection_id}; it has those of {others} others. Check "
+                "the connection and the store, or take a backup."
+            )
+        if which == LATEST:
+            return (
+                f"{self.name} has only snapshots of connection {connection_id} that restores took before they wrote: "
+                f"{text} never means one of these. Give its id."
+            )
+        if moment := _moment(which):
+            first = f"the first is of {refs[0].taken_at:%Y-%m-%d %H:%M:%S} UTC" if refs else "there are none"
+            return f"No snapshot of connection {connection_id} had been taken by {moment.isoformat()}: {first}."
+        if re.match(r"\d{4}-", which):
+            return f"{text} is no date or time that exists. Write it as 2026-11-21 or 2026-11-21T12:00."
+        if re.match(r"\d", which):
+            return f"{self.name} has no snapshot of connection {connection_id} whose id begins with {text}."
+        return (
+            f'{text} names no snapshot. Give "latest", an id or the beginning of one, a path with a /, or a time in '
+            "ISO 8601 such as 2026-11-21T12:00."
         )
 
     def _files(self, connection_id: str, safety: bool) -> Iterator[SnapshotRef]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 import pytest
 from cli_states import SECRET, state_of
+
+from airflow_airbyte_ext.snapshots.snapshot import Origin, Snapshot
+from airflow_airbyte_ext.snapshots.store import SnapshotStore
 
 
 @pytest.fixture
@@ -12,7 +17,17 @@ def saved(cli, orders):
     return orders
 
 
-def test_an_empty_store_lists_nothing(cli):
+@pytest.mark.parametrize("command", [["list"], ["verify"], ["forget", "--keep-last", "1"], ["show"], ["diff"]])
+def test_a_store_that_is_not_there_is_an_error(cli, orders, command):
+    """A mistyped address must not look like a store without snapshots."""
+    run = cli(*command, *(["--connection", orders] if command[0] not in ("list", "verify") else []))
+    assert (run.code, run.out) == (2, "")
+    assert "There is no store at" in run.err
+    assert len(run.err.splitlines()) == 1
+
+
+def test_an_empty_store_lists_nothing(cli, store):
+    store.mkdir()
     run = cli("list")
     assert (run.code, run.out) == (0, "")
     assert "no such snapshots" in run.err
@@ -108,6 +123,121 @@ def test_an_unknown_snapshot_is_wrong_usage(cli, orders, which):
     run = cli("show", "--connection", orders, "--snapshot", which)
     assert run.code == 2
     assert len(run.err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("which", "words"),
+    [
+        ("nonsense", "'nonsense' names no snapshot. Give"),
+        ("yesterday", "'yesterday' names no snapshot. Give"),
+        ("2026-02-30", "'2026-02-30' is no date or time that exists"),
+        ("1999-01-01", "had been taken by 1999-01-01T00:00:00+00:00: the first is of 2025-10-09"),
+        ("2099123", "whose id begins with '2099123'"),
+        ("./nowhere.json", "There is no snapshot at ./nowhere.json."),
+    ],
+)
+def test_an_unknown_snapshot_is_told_by_what_is_wrong(cli, saved, which, words):
+    """One message for all of them would leave the person at night to guess."""
+    run = cli("show", "--connection", saved, "--snapshot", which)
+    assert run.code == 2
+    assert words in run.err
+    assert len(run.err.splitlines()) == 1
+
+
+def test_a_connection_without_snapshots_is_told(cli, saved):
+    """Whichever snapshot of it was meant."""
+    for which in ("latest", "yesterday", "2026-01-01"):
+        run = cli("show", "--connection", "99999999-9999-4999-8999-999999999999", "--snapshot", which)
+        assert run.code == 2
+        assert "no snapshots of connection 99999999-9999-4999-8999-999999999999; it has those of 1 others" in run.err
+
+
+def test_safety_snapshots_alone_are_told(cli, airbyte, saved, store):
+    airbyte.set_state(saved, state_of(orders="1"))
+    cli("restore", "--connection", saved, "--yes")
+    for path in store.glob("*/*.json"):
+        path.unlink()
+    assert "Give its id" in cli("show", "--connection", saved).err
+
+
+def test_a_connection_is_named(cli, airbyte, saved, monkeypatch):
+    """By what its snapshots say, also when Airbyte is down; where a workspace is given, as Airbyte has it."""
+    assert cli("backup", "--connection", "Orders").code == 0
+    workspace = ["--workspace", airbyte.workspace_id]
+    new = airbyte.add_connection("New = old")
+    assert "'New = old' is no connection's id" in cli("backup", "--connection", "New = old").err
+    assert cli("backup", "--connection", "New = old", *workspace).code == 0
+    assert cli("diff", "--connection", "New = old", *workspace).code == 0
+    monkeypatch.delenv("AIRBYTE_URL")
+    assert saved in cli("list", "--connection", "Orders").out
+    assert new in cli("show", "--connection", "New = old").out
+    assert cli("verify", "--connection", "Orders", *workspace).code == 0
+    assert cli("forget", "--connection", "Orders", "--keep-last", "1").code == 0
+
+
+def test_a_name_that_is_unknown_or_ambiguous_lists_what_there_is(cli, airbyte, saved):
+    run = cli("show", "--connection", "Order")
+    assert run.code == 2
+    assert "It has snapshots of: 'Orders'" in run.err
+    twin = airbyte.add_connection("Orders")
+    cli("backup", "--connection", twin)
+    for command in (["show"], ["restore", "--yes"], ["rewind", "--stream", "orders", "--remove", "--yes"]):
+        run = cli(*command, "--connection", "Orders")
+        assert (run.code, saved in run.err, twin in run.err) == (2, True, True)
+
+
+def test_connections_without_a_snapshot_are_listed(cli, airbyte, saved):
+    workspace = ["--workspace", airbyte.workspace_id]
+    new = airbyte.add_connection("New")
+    run = cli("list", "--missing", *workspace)
+    assert (run.code, new in run.out, saved in run.out) == (0, True, False)
+    assert cli("list", "--missing", *workspace, "--json").json["missing"] == [
+        {"connection_id": new, "connection_name": "New"}
+    ]
+    cli("backup", "--connection", new)
+    run = cli("list", "--missing", *workspace)
+    assert (run.out, "0 connections of the workspace have no snapshot" in run.err) == ("", True)
+    assert cli("list", "--missing").code == 2
+
+
+@pytest.mark.parametrize("kind", ["stream", "global"])
+def test_odd_rows_are_shown_and_compared(cli, airbyte, orders, kind):
+    """A null row breaks the next sync, and an empty one holds no cursor."""
+    rows = [
+        {"streamDescriptor": {"name": name, "namespace": "public"}, "streamState": state}
+        for name, state in (("orders", None), ("users", {}))
+    ]
+    state = {"streamState": rows} if kind == "stream" else {"globalState": {"streamStates": rows}}
+    airbyte.set_state(orders, {"stateType": kind, **state})
+    run = cli("show", "--connection", orders, "--snapshot", "current")
+    assert [line.split() for line in run.out.splitlines() if line.startswith("public.")] == [
+        ["public.orders", "(null)"],
+        ["public.users", "(empty)"],
+    ]
+    parts = cli("show", "--connection", orders, "--snapshot", "current", "--json").json["streams"]
+    assert [(part["name"], part["odd"]) for part in parts] == [("orders", "(null)"), ("users", None)]
+    cli("backup", "--connection", orders)
+    airbyte.set_state(orders, {"stateType": "not_set"})
+    run = cli("diff", "--connection", orders)
+    assert run.code == 1
+    assert ["public.orders", "removed", "(null)"] in [line.split() for line in run.out.splitlines()]
+
+
+def test_several_rows_of_a_stream_are_shown_and_compared(cli, airbyte, store):
+    """As a database without a key on them may hold them; a file of a backup of such a state."""
+    connection = airbyte.add_connection("Twice")
+    rows = [{"streamDescriptor": {"name": "t"}, "streamState": {key: SECRET}} for key in ("a", "b")]
+    origin = Origin(base_url=airbyte.url, connection_id=connection)
+    state = {"stateType": "stream", "connectionId": connection, "streamState": rows}
+    snapshot = Snapshot(datetime(2026, 3, 1, tzinfo=UTC), origin, state)
+    SnapshotStore(store).write(snapshot)
+    run = cli("show", "--connection", connection)
+    assert ["t", "(2", "rows)", "a,", "b"] in [line.split() for line in run.out.splitlines()]
+    run = cli("diff", "--connection", connection)
+    assert ["t", "removed", "(2", "rows)"] in [line.split() for line in run.out.splitlines()]
+    assert SECRET not in run.out + run.err
+    run = cli("restore", "--connection", connection, "--yes")
+    assert (run.code, "several rows, which differ, of t" in run.err) == (3, True)
 
 
 def test_an_ambiguous_prefix_names_the_candidates(cli, saved):

@@ -167,6 +167,55 @@ def test_a_renamed_stream_takes_the_state_of_the_old_one(cli, airbyte, moved_on)
     assert {frozenset(key) for key in keys} == {frozenset(("shop", "orders2")), frozenset(("public", "users"))}
 
 
+def equals_sign_streams(airbyte, *names: str) -> str:
+    connection = airbyte.add_connection("Signs", list(names))
+    rows = [{"streamDescriptor": {"name": name}, "streamState": {"cursor": name}} for name in names]
+    airbyte.set_state(connection, {"stateType": "stream", "streamState": rows})
+    return connection
+
+
+@pytest.mark.parametrize(
+    ("text", "old", "new"),
+    [
+        ("x=y=z", "x=y", "z"),
+        ("x=y=a=b", "x=y", "a=b"),
+        ('{"name": "x=y"}=z', "x=y", "z"),
+        ('x=y={"name": "a=b"}', "x=y", "a=b"),
+    ],
+)
+def test_a_stream_whose_name_holds_an_equals_sign_is_renamed(cli, airbyte, text, old, new):
+    old_id = equals_sign_streams(airbyte, old, "other")
+    cli("backup", "--connection", old_id)
+    new_id = airbyte.add_connection("New", [new, "other"])
+    run = cli("restore", "--connection", new_id, "--from-connection", "Signs", "--rename", text, "--yes")
+    assert (run.code, cursors(airbyte, new_id)) == (0, {new: old, "other": "other"})
+
+
+def test_an_equals_sign_that_may_mean_two_things_is_refused(cli, airbyte):
+    """Both are named, and the exact form chooses."""
+    old_id = equals_sign_streams(airbyte, "x", "x=y")
+    cli("backup", "--connection", old_id)
+    new_id = airbyte.add_connection("New", ["z", "y=z", "x", "x=y"])
+    arguments = ["restore", "--connection", new_id, "--from-connection", old_id, "--yes", "--rename"]
+    run = cli(*arguments, "x=y=z")
+    assert (run.code, writes(airbyte)) == (2, [])
+    assert "'x' to 'y=z' or 'x=y' to 'z'" in run.err
+    assert cli(*arguments, '{"name": "x=y"}=z').code == 0
+    assert cursors(airbyte, new_id) == {"x": "x", "z": "x=y"}
+
+
+def test_a_map_takes_names(cli, airbyte, moved_on):
+    """The old one's as its snapshots have it, the new one's as Airbyte has it where a workspace is given."""
+    new = airbyte.add_connection("Orders = new", [("public", "orders")])
+    run = cli("restore", "--map", "Orders=Orders = new", "--yes")
+    assert (run.code, "'Orders = new' is no connection's id" in run.err) == (2, True)
+    run = cli("restore", "--map", f"Orders={new}", "--yes")
+    assert (run.code, cursors(airbyte, new)) == (0, {"orders": "10", "users": "20"})
+    names = ["--connection", "Orders = new", "--from-connection", "Orders", "--workspace", airbyte.workspace_id]
+    run = cli("restore", *names, "--dry-run")
+    assert (run.code, new in run.out) == (0, True)
+
+
 def test_a_map_moves_connections_and_keeps_going(cli, airbyte, moved_on):
     """One of the two has no snapshot: the other is restored, and the end says which failed."""
     new, other = airbyte.add_connection("New", [("public", "orders")]), airbyte.add_connection("Other")

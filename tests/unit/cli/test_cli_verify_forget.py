@@ -124,11 +124,40 @@ def test_a_whole_workspace_forgets_without_airbyte(cli, airbyte, saved, store, m
 
 def test_a_connection_whose_workspace_is_unknown_is_left_out(cli, airbyte, saved, store):
     """Its snapshots cannot be read: nobody knows whose they are."""
-    newest = sorted(store.rglob("*.json"))[-1]
-    newest.write_text("{")
+    for path in store.rglob("*.json"):
+        path.write_text("{")
     run = cli("forget", "--workspace", airbyte.workspace_id, "--keep-last", "1")
     assert len(files(store)) == 3
     assert "left out" in run.err
+
+
+def damage_the_newest(store) -> None:
+    newest = sorted(store.rglob("*.json"))[-1]
+    newest.write_text(newest.read_text().replace('"12"', '"19"'))
+
+
+@pytest.mark.parametrize("more", [[], ["--dry-run"]])
+@pytest.mark.parametrize("by", ["connection", "workspace"])
+def test_forgetting_is_refused_while_the_newest_is_damaged(cli, airbyte, saved, store, by, more):
+    """And so says a dry run, in the same words, and the last line too."""
+    damage_the_newest(store)
+    which = ["--connection", saved] if by == "connection" else ["--workspace", airbyte.workspace_id]
+    run = cli("forget", *which, "--keep-last", "1", *more)
+    assert (run.code, run.out, len(files(store))) == (3, "", 3)
+    assert "nothing deleted of 1 connection that failed" in run.err
+    assert "Nothing was deleted: older snapshots may be the last good ones." in run.err
+    assert "no such snapshots" not in run.err
+
+
+def test_the_name_is_shown_although_the_newest_is_damaged(cli, saved, store):
+    """By the table, the complaint and the document."""
+    damage_the_newest(store)
+    run = cli("verify")
+    assert run.code == 1
+    assert [line.split() for line in run.out.splitlines()[1:]] == [[saved, "Orders", "3", "1"]]
+    assert f"bad: {saved} Orders: " in run.err
+    assert cli("verify", "--json").json["connections"][0]["connection_name"] == "Orders"
+    assert "Orders" in cli("list").out
 
 
 @pytest.mark.parametrize(
