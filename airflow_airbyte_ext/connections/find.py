@@ -7,6 +7,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_airbyte_ext.exceptions import (
+    AirbyteAnswerError,
     AirbyteApiError,
     AirbyteConfigurationError,
     AirbyteNotFoundError,
@@ -29,6 +30,7 @@ Row = TypeVar("Row")
 TAGS_SINCE = "1.6.0"
 PAGES_SINCE = "1.8.0"
 PAGE_SIZE = 100
+MAX_PAGES = 1000
 MOST_NAMES = 10
 # Of an installation that is not Airbyte's Cloud.
 DEFAULT_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
@@ -127,10 +129,11 @@ def walk(
     :param read: Reads a page; takes `cursor`, the id of the last row of the page before, and `page_size`.
     :param rows: The rows of a page.
     :param key: The id of a row.
+    :raises AirbyteAnswerError: The list does not end.
     """
     found: dict[str, Row] = {}
     asked: dict[str, Any] = {"page_size": PAGE_SIZE} if client.release().is_at_least(PAGES_SINCE) else {}
-    while True:
+    for _ in range(MAX_PAGES):
         page = read(**asked)
         news = {key(row): row for row in rows(page)}
         size = page.page_size or asked.get("page_size")
@@ -140,6 +143,9 @@ def walk(
         if is_last:
             return list(found.values())
         asked["cursor"] = list(news)[-1]
+    raise AirbyteAnswerError(
+        f"A list of {client.settings.base_url} does not end: {MAX_PAGES} pages were read. Check any proxy before it."
+    )
 
 
 def name_of(end: SourceSnippetRead | DestinationSnippetRead | None) -> str:

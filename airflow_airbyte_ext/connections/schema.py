@@ -7,6 +7,7 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from airflow_airbyte_ext.api.failures import reason_of
 from airflow_airbyte_ext.api.known import existing_connection
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog, AirbyteStream, AirbyteStreamConfiguration
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
@@ -17,14 +18,11 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.catalog import AirbyteStreamAndConfiguration
-    from airflow_airbyte_ext.api.models.instance import SourceDiscoverSchemaRead
 
 log = logging.getLogger(__name__)
 
 Path = tuple[str, ...]
 
-
-LONGEST_REASON = 500
 
 # Of a field's JSON Schema, what says what its values are.
 _STRUCTURE = ("type", "format", "airbyte_type", "properties", "items", "oneOf", "anyOf", "allOf", "$ref")
@@ -77,10 +75,11 @@ def discover_changes(client: AirbyteClient, connection_id: str) -> list[SchemaCh
         log.info("Up to Airbyte 1.3 this postpones Airbyte's own look for changes of this source by up to 24 hours.")
     # Not with the connection's id: Airbyte might then change it, or switch it off.
     answer = client.discover_schema_for_source(source_id=connection.source_id or "", disable_cache=True)
+    failure = answer.job_info.failure_reason if answer.job_info else None
     if answer.catalog is None or (answer.job_info and answer.job_info.succeeded is False):
         raise AirbyteDiscoveryError(
             f"Airbyte could not find out what the source of connection {connection.name!r} ({connection_id}) has: "
-            f"{_reason(answer)}",
+            f"{reason_of(failure) or 'it gives no reason; test the source in Airbyte.'}",
             connection_id=connection_id,
         )
     return schema_changes(ours, answer.catalog)
@@ -288,11 +287,3 @@ def _type_of(schema: Any) -> str:
     if choices:
         details.append(json.dumps(choices, sort_keys=True))
     return f"{text} ({', '.join(details)})" if details else text
-
-
-def _reason(answer: SourceDiscoverSchemaRead) -> str:
-    failure = answer.job_info.failure_reason if answer.job_info else None
-    lines = ((failure and failure.external_message) or "").strip().splitlines()
-    # A message may go on with a stack trace.
-    first = lines[0] if lines else "it gives no reason; test the source in Airbyte."
-    return first if len(first) <= LONGEST_REASON else f"{first[:LONGEST_REASON]}..."

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
+from airflow_airbyte_ext.api.failures import reason_of
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteError,
@@ -30,10 +31,6 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.jobs.figures import SyncModes
 
 log = logging.getLogger(__name__)
-
-# What Airbyte and its connectors tell users of a failure that they do not know: the reason is in the internal message.
-GENERIC = "Something went wrong"
-LONGEST_REASON = 500
 
 
 @dataclass(frozen=True)
@@ -201,20 +198,9 @@ def failure_reason(attempts: Sequence[AttemptRead]) -> str | None:
 
 
 def _in_words(failure: FailureReason) -> str:
-    told, inner = (_first_line(text) for text in (failure.external_message, failure.internal_message))
-    if told.startswith(GENERIC) and inner and inner != told:
-        told = f"{told.rstrip('.')}: {inner}"
     kind = ", ".join(word for word in (failure.failure_origin, failure.failure_type) if word)
-    message = told or inner or "no message"
+    message = reason_of(failure) or "no message"
     return f"{message} [{kind}]" if kind else message
-
-
-def _first_line(text: str | None) -> str:
-    """Return the line that says what happened: a message may go on with a stack trace, and Python's begins with one."""
-    lines = [line.strip() for line in (text or "").splitlines() if line.strip()] or [""]
-    line = lines[-1 if lines[0].startswith("Traceback ") else 0]
-    line = "".join(each for each in line if each.isprintable())
-    return line if len(line) <= LONGEST_REASON else f"{line[:LONGEST_REASON]}..."
 
 
 def _iso(epoch_seconds: int | None) -> str | None:

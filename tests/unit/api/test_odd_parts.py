@@ -11,6 +11,7 @@ import pytest
 from airflow_airbyte_ext.connections.find import find_connections
 from airflow_airbyte_ext.exceptions import AirbyteAnswerError, AirbyteConfigurationError
 from airflow_airbyte_ext.jobs.find import jobs_of
+from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 
 IDS = [f"{number}1111111-1111-4111-8111-111111111111" for number in range(1, 6)]
 WORKSPACE = "99999999-9999-4999-8999-999999999999"
@@ -76,6 +77,17 @@ def test_odd_rows_do_not_end_the_walk_over_pages(stub, client) -> None:
     stub.answer("web_backend/connections/list", {"connections": first, "page_size": 100})
     stub.answer("web_backend/connections/list", {"connections": [connection(1)], "page_size": 100})
     assert len(find_connections(client, workspace_id=WORKSPACE)) == 100
+
+
+def test_a_backup_of_an_odd_connection_is_whole(stub, client) -> None:
+    """What is odd has nothing to do with its state."""
+    state = {"stateType": "stream", "connectionId": IDS[1], "streamState": [{"streamDescriptor": {"name": "items"}}]}
+    stub.answer("connections/get", {**with_odd_key(1), "scheduleData": 5, "workspaceId": WORKSPACE})
+    stub.answer("jobs/list", {"jobs": [{"job": 5}]})
+    stub.answer("state/get", state)
+    snapshot = take_snapshot(client, IDS[1])
+    assert snapshot.origin.connection_name == "Orders 1"
+    assert snapshot.state == state
 
 
 def job(number: int, **more: Any) -> dict[str, Any]:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from itertools import count
+
 import pytest
 
 from airflow_airbyte_ext.connections.find import (
@@ -11,7 +14,7 @@ from airflow_airbyte_ext.connections.find import (
     list_sources,
     walk,
 )
-from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+from airflow_airbyte_ext.exceptions import AirbyteAnswerError, AirbyteConfigurationError
 
 ERAS = ("0.36", "0.40", "0.50", "1.0", "1.8.0", "2.0", "head")
 TAGGED = ("1.6.0", "1.8.0", "2.0", "head")
@@ -58,6 +61,24 @@ def test_many_workspaces_are_counted(start_fake, connect) -> None:
         airbyte.add_workspace(f"W{number}")
     with pytest.raises(AirbyteConfigurationError, match="and 21 more"):
         find_connections(connect(airbyte), workspace_id=WORKSPACE)
+
+
+def test_a_list_without_end_is_an_error(stub, connect_to) -> None:
+    stub.answer("instance_configuration", {"version": "2.0.0"})
+    served = count()
+    row = '{"connectionId": "%08x-1111-4111-8111-111111111111"}'
+
+    def respond(path: str):
+        if not path.endswith("connections/list"):
+            return answered(path)
+        rows = [json.loads(row % next(served)) for _ in range(100)]
+        stub._queues.pop("/again", None)
+        stub.answer("/again", {"connections": rows, "page_size": 100})
+        return stub._queues["/again"][0]
+
+    answered, stub.next_answer = stub.next_answer, respond
+    with pytest.raises(AirbyteAnswerError, match="does not end: 1000 pages"):
+        find_connections(connect_to(stub.url), workspace_id=WORKSPACE)
 
 
 def test_an_empty_workspace_is_no_error(world) -> None:

@@ -480,7 +480,16 @@ def test_only_the_first_line_of_a_reason_is_told(start_fake, connect) -> None:
     airbyte.fail_discovery(made, Failure("source", "config_error", f"{long}\n\tat java.lang.Thread.run"))
     with pytest.raises(AirbyteDiscoveryError) as caught:
         discover_changes(connect(airbyte), made)
-    assert str(caught.value).endswith(f"{long[:500]}...")
+    assert str(caught.value).endswith(f"{long[:499]}…")
+
+
+def test_the_inner_reason_is_told_where_the_outer_one_says_nothing(start_fake, connect) -> None:
+    airbyte = start_fake()
+    made = airbyte.add_connection()
+    failure = Failure("source", "system_error", "Something went wrong in the connector.", "Disk full.\n\tat X")
+    airbyte.fail_discovery(made, failure)
+    with pytest.raises(AirbyteDiscoveryError, match=r"Something went wrong in the connector: Disk full\.$"):
+        discover_changes(connect(airbyte), made)
 
 
 def test_a_deleted_and_an_unknown_connection_are_not_asked_for(world) -> None:
