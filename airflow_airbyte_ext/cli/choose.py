@@ -81,6 +81,8 @@ def connection_named(context: Context, text: str, *, airbyte: bool = True) -> st
     workspace = context.options.workspace
     if airbyte and workspace:
         return connection_by_name(context.client, workspace_id=workspace, name=text).connection_id
+    if not airbyte:
+        context.store.check_exists()
     names = names_in_store(context)
     found = [one for one, name in names.items() if name == text]
     if len(found) == 1:

@@ -78,7 +78,8 @@ def carry_out(context: Context, changes: list[Change]) -> Exit:
     pending = [change for change in changes if change.is_pending]
     refused = None
     if pending and not context.options.dry_run:
-        if _is_wanted(context, len(pending)):
+        what = "this connection" if len(pending) == 1 else f"these {len(pending)} connections"
+        if is_wanted(context, f"Write the state of {what} to {context.client.settings.base_url}?"):
             for change in pending:
                 _write(context, change)
         else:
@@ -108,11 +109,9 @@ def _plan(context: Context, change: Change) -> None:
         output.line(f"{change.title}: nothing differs")
 
 
-def _is_wanted(context: Context, count: int) -> bool:
-    if context.options.yes:
-        return True
-    what = "this connection" if count == 1 else f"these {count} connections"
-    return context.output.confirm(f"Write the state of {what} to {context.client.settings.base_url}?")
+def is_wanted(context: Context, question: str) -> bool:
+    """Return whether a person says yes, or has said so in advance."""
+    return bool(context.options.yes) or context.output.confirm(question)
 
 
 def _write(context: Context, change: Change) -> None:
@@ -127,13 +126,13 @@ def _write(context: Context, change: Change) -> None:
         change.error, context.way_back = error, ""
         context.output.note(f"failed: connection {change.connection_id}: {explain(error)}")
         if isinstance(error, AirbyteRestoreUnverifiedError) and error.safety_snapshot:
-            context.output.note(f"to go back: {_way_back(context, change.connection_id, error.safety_snapshot)}")
+            context.output.note(f"to go back: {restore_command(context, change.connection_id, error.safety_snapshot)}")
         return
     context.way_back = ""
     change.plan, change.safety, change.written = result.plan, result.safety, result.safety is not None
     if result.safety:
         context.output.line(f"{change.title}: written and verified.")
-        context.output.line(f"  to go back: {_way_back(context, change.connection_id, result.safety.id)}")
+        context.output.line(f"  to go back: {restore_command(context, change.connection_id, result.safety.id)}")
 
 
 def _stop_if_other(change: Change) -> Callable[[RestorePlan], None]:
@@ -165,7 +164,8 @@ def _restorer(context: Context, change: Change, *, asked: bool = False) -> Resto
     )
 
 
-def _way_back(context: Context, connection_id: str, snapshot: str) -> str:
+def restore_command(context: Context, connection_id: str, snapshot: str) -> str:
+    """Return the command that restores a snapshot, in the words that this run was given."""
     given = context.options
     settings = context.client.settings
     options = {
@@ -173,8 +173,9 @@ def _way_back(context: Context, connection_id: str, snapshot: str) -> str:
         "--url": settings.base_url,
         "--auth": given.auth,
         "--username": given.username,
-        "--client-id": getattr(given, "client_id", None),
-        "--key-file": getattr(given, "key_file", None),
+        "--client-id": given.client_id,
+        "--token-url": given.token_url,
+        "--key-file": given.key_file,
         "--connection": connection_id,
         "--snapshot": without_password(snapshot),
     }

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PROGRAM = "airbyte-state"
 
 _ABOUT = """\
-Back up, look at, compare and restore the state of Airbyte connections, without Airflow.
+Back up, look at, compare, restore and reset the state of Airbyte connections, without Airflow.
 State values are shown only with --values: they may hold secrets."""
 
 _SETTINGS = """\
@@ -76,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_backup(commands)
     _add_restore(commands)
     _add_rewind(commands)
+    _add_reset(commands)
     _add_verify(commands)
     _add_forget(commands)
     return parser
@@ -235,6 +236,13 @@ def _add_rewind(commands: Any) -> None:
     )
     what.add_argument("--remove", action="store_true", help="the stream is read from its beginning")
     _add_guards(rewind)
+
+
+def _add_reset(commands: Any) -> None:
+    reset = _command(commands, "reset", "Have Airbyte empty streams, and forget their state", module="reset")
+    _add_one(reset)
+    reset.add_argument("--stream", metavar="STREAM", action="append", help="this one alone; may be repeated")
+    _add_guards(reset)
 
 
 def _add_verify(commands: Any) -> None:

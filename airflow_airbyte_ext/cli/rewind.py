@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.cli.choose import one_connection
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.cli.codes import Exit
     from airflow_airbyte_ext.cli.context import Context
     from airflow_airbyte_ext.snapshots.content import StateContent
+
+log = logging.getLogger(__name__)
 
 
 def run(context: Context) -> Exit:
@@ -30,9 +33,7 @@ def run(context: Context) -> Exit:
             known += context.client.get_connection(connection_id=connection_id).streams()
         key = stream_named(options.stream, known, where="the current state" + (" and the catalog" * bool(options.set)))
         if options.set and key not in current.stream_rows():
-            context.output.note(
-                f"warning: {options.stream} has no state yet: nothing tells whether its source knows these keys"
-            )
+            log.warning("%s has no state yet: nothing tells whether its source knows these keys", options.stream)
         return rewound(current, key, options.set)
 
     what = "remove its state" if options.remove else f"set {', '.join(path for path, _ in options.set)}"

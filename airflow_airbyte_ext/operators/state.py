@@ -322,7 +322,7 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
         from airflow_airbyte_ext.api.streams import renamed_streams, resolve_streams
         from airflow_airbyte_ext.snapshots.plan import target_of
 
-        known = list(snapshot.content.streams)
+        known = list(snapshot.content.stream_rows())
         renamed = {}
         if self.rename_streams:
             there = client.get_connection(connection_id=self._id).streams()

@@ -110,7 +110,13 @@ class Restorer:
         :raises AirbyteApiError: Airbyte could not be asked, before anything was written.
         """
         connection = known_connection(self._client, self._connection_id)
-        newest = self._settled_job()
+        newest = settled_job(
+            self._client,
+            self._connection_id,
+            if_running=self._if_running,
+            wait_timeout=self._wait_timeout,
+            clock=self._clock,
+        )
         safety = take_snapshot(self._client, self._connection_id, clock=self._clock)
         plan = plan_writes(self._connection_id, safety.content, target_of(safety.content))
         self._check_catalog(connection, plan)
@@ -122,18 +128,6 @@ class Restorer:
         self._check_unmoved(newest, safety.content, ref)
         self._write_all(plan, newest, _Undo(ref, safety.content))
         return RestoreResult(plan, ref, dry_run)
-
-    def _settled_job(self) -> int:
-        """Return the id of the connection's newest job (0 for none), when none runs or may write state any more."""
-        client, connection_id, clock = self._client, self._connection_id, self._clock
-        deadline = None if self._wait_timeout is None else clock.time() + self._wait_timeout
-        settled = None
-        while job := make_way(client, connection_id, how=self._if_running, clock=clock, deadline=deadline):
-            # Once for each job: a server that names no time would have us wait for ever.
-            if job.id == settled or not wait_for_late_state(client, connection_id, clock=clock, deadline=deadline):
-                return job.id
-            settled = job.id
-        return 0
 
     def _check_unmoved(self, newest: int, content: StateContent, ref: SnapshotRef) -> None:
         """Look once more: keeping the state took time, in which a job may have moved it on."""
@@ -272,6 +266,32 @@ class _Undo:
     @property
     def words(self) -> str:
         return f"The state from before is snapshot {self.ref.id}: restore it to go back, or run this restore again."
+
+
+def settled_job(
+    client: AirbyteClient,
+    connection_id: str,
+    *,
+    if_running: str,
+    wait_timeout: float | None = None,
+    clock: Clock = SYSTEM_CLOCK,
+) -> int:
+    """
+    Return the id of a connection's newest job (0 for none), when none runs or may write state any more.
+
+    :param if_running: What to do while a job of the connection runs: "fail", or "wait" for its end.
+    :param wait_timeout: Seconds to wait at most; None waits as long as it takes.
+    :raises AirbyteJobRunningError: A job runs.
+    :raises AirbyteJobTimeoutError: A job still runs, or may still write state, when `wait_timeout` has passed.
+    """
+    deadline = None if wait_timeout is None else clock.time() + wait_timeout
+    settled = None
+    while job := make_way(client, connection_id, how=if_running, clock=clock, deadline=deadline):
+        # Once for each job: a server that names no time would have us wait for ever.
+        if job.id == settled or not wait_for_late_state(client, connection_id, clock=clock, deadline=deadline):
+            return job.id
+        settled = job.id
+    return 0
 
 
 def check_origin(snapshot: Snapshot, connection_id: str) -> None:

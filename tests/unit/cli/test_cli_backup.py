@@ -126,3 +126,11 @@ def test_no_state_value_is_ever_shown(cli, airbyte, orders):
         run = cli("backup", "--connection", orders, *more)
         shown += run.out + run.err
     assert SECRET not in shown
+
+
+def test_a_workspace_is_listed_without_its_catalogs(cli, airbyte):
+    """Sixty connections have 13 MB of them, and a backup needs each connection's own alone."""
+    for number in range(3):
+        airbyte.add_connection(f"Number {number}")
+    assert cli("backup", "--workspace", airbyte.workspace_id).code == 0
+    assert airbyte.calls("listConnectionsForWorkspace") == []

@@ -26,6 +26,12 @@ def test_a_store_that_is_not_there_is_an_error(cli, orders, command):
     assert len(run.err.splitlines()) == 1
 
 
+def test_a_name_in_a_store_that_is_not_there_is_told(cli):
+    """Where only Airbyte could know the name, the option that asks it is named."""
+    assert "There is no store at" in cli("show", "--connection", "Orders").err
+    assert "--workspace" in cli("backup", "--connection", "Orders").err
+
+
 def test_an_empty_store_lists_nothing(cli, store):
     store.mkdir()
     run = cli("list")
