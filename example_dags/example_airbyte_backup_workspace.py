@@ -29,7 +29,7 @@ with DAG(
 ) as dag:
     # [START backup_workspace]
     @task
-    def list_connections(params: dict) -> list[str]:
+    def find(params: dict) -> list[str]:
         client = AirbyteConfigHook().client
         answer = client.list_connections_for_workspace(workspace_id=params["workspace_id"])
         return [connection.connection_id for connection in answer.connections]
@@ -40,5 +40,5 @@ with DAG(
         store="{{ var.value.airbyte_snapshot_store }}",
         skip_unchanged=True,
         keep={"last": 7, "daily": 14, "weekly": 8, "monthly": 12},
-    ).expand(connection_id=list_connections())
+    ).expand(connection_id=find())
     # [END backup_workspace]

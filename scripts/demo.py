@@ -6,6 +6,7 @@ Runs the example DAGs in a real Airflow, against a fake Airbyte or, with AIRBYTE
 
 from __future__ import annotations
 
+import argparse
 import json
 import os
 import re
@@ -15,6 +16,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
+import textwrap
 import time
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -34,6 +36,10 @@ if TYPE_CHECKING:
 
 ROOT = Path(__file__).resolve().parent.parent
 DAGS = ROOT / "example_dags"
+PREFIX = "example_airbyte_"
+# What tells the most, and how long a step of its jobs takes.
+FAST = ("example_airbyte_reset_and_restore",)
+FAST_SECONDS_PER_STEP = "0.2"
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 SECONDS_TO_END = 5.0
 AIRFLOW = (sys.executable, "-m", "airflow")
@@ -49,8 +55,8 @@ AIRFLOWS_WORDS = "Success criteria met. Exiting."  # which every sensor's logger
 EXCEPTION = re.compile(r"(?:\w+\.)*(?P<text>\w+(?:Error|Exception|Timeout): .+)")
 STYLES = {"info": "", "warning": "yellow", "error": "red", "critical": "red"}
 
-# Where nobody watches, lines are as long as they need to be.
-console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+MARGIN = 18
+console = Console(highlight=False, width=None if sys.stdout.isatty() else 80)
 
 
 class DemoError(Exception):
@@ -145,23 +151,33 @@ class TaskRow:
 
 
 class Demo:
-    """One run of all example DAGs in an Airflow of its own."""
+    """
+    One run of example DAGs in an Airflow of its own.
 
-    def __init__(self, children: Children, folder: Path) -> None:
+    :param folder: For what is gone afterwards.
+    :param logs: Where all that Airflow says is written.
+    :param chosen: The ids of the DAGs to run; all of them when empty.
+    :param is_fast: Whether the fake's jobs are to take little time.
+    """
+
+    def __init__(
+        self, children: Children, folder: Path, logs: Path, *, chosen: Sequence[str] = (), is_fast: bool = False
+    ) -> None:
         self.children = children
         self.home = folder / "airflow"
-        self.logs = folder
+        self.logs = logs
+        self.chosen = chosen
+        self.is_fast = is_fast
         self.environment: dict[str, str] = {}
 
     def run(self) -> bool:
         """Run the DAGs one after the other, and return whether all succeeded."""
         started = time.monotonic()
-        console.print(f"Logs: {self.logs}", soft_wrap=True)
         real = real_airbyte(os.environ)
+        dag_ids = chosen_examples(self.chosen, changing_data=real is None)
         airbyte = real or self._fake_airbyte(os.environ.get("AIRBYTE_ERA"))
         self.environment = airflow_environment(self.home, airbyte.connection)
         self._prepare()
-        dag_ids = examples(changing_data=real is None)
         for number, dag_id in enumerate(dag_ids, start=1):
             console.print(f"\n[{number}/{len(dag_ids)}] {dag_id}", style="bold", markup=False)
             self._run_dag(dag_id, airbyte.conf)
@@ -169,20 +185,23 @@ class Demo:
             states = dict(database.execute("SELECT dag.dag_id, state FROM dag LEFT JOIN dag_run USING (dag_id)"))
             rows = list(task_rows(database))
         console.print("", table_of(rows), "", sep="\n")
-        skipped = set(examples()) - set(dag_ids)
-        if skipped:
-            names = ", ".join(sorted(skipped))
+        if real and not self.chosen:
+            names = ", ".join(sorted(set(examples()) - set(dag_ids)))
             console.print(f"Not run on a real Airbyte, since they change more than a sync does: {names}.")
-        failed = [dag_id for dag_id in sorted({*states, *dag_ids} - skipped) if states.get(dag_id) != "success"]
+        failed = [dag_id for dag_id in dag_ids if states.get(dag_id) != "success"]
         seconds = f"{time.monotonic() - started:.0f} s"
         if failed:
             console.print(f"Not every DAG succeeded, after {seconds}: {', '.join(failed)}.", style="bold red")
+        elif len(dag_ids) == 1:
+            console.print(f"The DAG succeeded, in {seconds}.", style="bold green")
         else:
             console.print(f"All {len(dag_ids)} DAGs succeeded, in {seconds}.", style="bold green")
         return not failed
 
     def _fake_airbyte(self, era: str | None) -> Airbyte:
         command = [sys.executable, "-m", "airflow_airbyte_ext.testing", "--port", "0", "--seed", "demo"]
+        if self.is_fast:
+            command += ["--seconds-per-step", FAST_SECONDS_PER_STEP]
         log = self.logs / "fake-airbyte.log"
         with log.open("w") as errors:
             process = self.children.start(
@@ -194,14 +213,14 @@ class Demo:
             reason = log.read_text().strip().rpartition("\n")[2]
             raise DemoError(f"The fake Airbyte does not start: {reason}")
         console.print(f"Fake Airbyte, as of {ready[2]}, at {ready[1]}")
-        return Airbyte({"conn_type": "airbyteconfig", "host": ready[1], "extra": {"auth": "none"}})
+        return Airbyte({"conn_type": "airbyteconfig", "host": ready[1]})
 
     def _prepare(self) -> None:
         with console.status("Airflow signs in to Airbyte ..."):
             status, answer = self._follow([sys.executable, "-c", CHECK], "connection.log")
         if status:
             raise DemoError(f"Airflow cannot use this Airbyte: {answer}")
-        console.print(answer, markup=False, soft_wrap=True)
+        console.print(answer, markup=False)
         with console.status("Airflow makes its database ..."):
             status, _ = self._follow([*AIRFLOW, "db", "migrate"], "database.log")
         if status:
@@ -218,10 +237,7 @@ class Demo:
             )
         result, style = ("failed", "bold red") if status else ("succeeded", "green")
         seconds = f"{time.monotonic() - started:5.0f} s"
-        text = Text.assemble(
-            (f"{seconds}  ", "dim"), (result, style), f"; all that Airflow says: {self.logs / dag_id}.log"
-        )
-        console.print(text, soft_wrap=True)
+        console.print(Text.assemble((f"{seconds}  ", "dim"), (result, style)))
 
     def _follow(
         self, command: Sequence[str], log_name: str, on_line: Callable[[str], None] | None = None
@@ -246,6 +262,19 @@ def examples(*, changing_data: bool = True) -> list[str]:
     return sorted(texts if changing_data else only_sync)
 
 
+def chosen_examples(chosen: Sequence[str], *, changing_data: bool = True) -> list[str]:
+    """Return the ids of the DAGs to run: those that are named, with or without what all names begin with."""
+    there = examples(changing_data=changing_data)
+    ids = [name if name.startswith(PREFIX) else PREFIX + name for name in chosen]
+    for name in ids:
+        if name not in examples():
+            names = ", ".join(known.removeprefix(PREFIX) for known in there)
+            raise DemoError(f"There is no DAG {name!r}. There are: {names}.")
+        if name not in there:
+            raise DemoError(f"{name} changes more than a sync does, so it is not run on a real Airbyte.")
+    return ids or there
+
+
 def real_airbyte(given: Mapping[str, str]) -> Airbyte | None:
     """Return the Airbyte that AIRBYTE_URL and its fellows name."""
     if not (url := given.get("AIRBYTE_URL")):
@@ -260,7 +289,7 @@ def real_airbyte(given: Mapping[str, str]) -> Airbyte | None:
     chosen = [kind for kind, names in kinds.items() if any(map(given.get, names))]
     if len(chosen) > 1:
         raise DemoError(f"One kind of credentials is needed, and {' and '.join(chosen)} are given.")
-    connection: dict[str, Any] = {"conn_type": "airbyteconfig", "host": url, "extra": {"auth": "none"}}
+    connection: dict[str, Any] = {"conn_type": "airbyteconfig", "host": url}
     for kind in chosen:
         if missing := [name for name in kinds[kind] if not given.get(name)]:
             raise DemoError(f"{missing[0]} is missing.")
@@ -299,8 +328,14 @@ def show(line: str, seconds: float) -> None:
         style, who = "red", "error"
     else:
         return
-    text = Text.assemble((f"{seconds:5.0f} s  ", "dim"), (f"{who:<9}", "cyan"), (match["text"], style))
+    width = max(console.width - MARGIN, 40)
+    # An address stays in one piece, to be clicked at.
+    lines = textwrap.wrap(match["text"], width, break_long_words=False, break_on_hyphens=False) or [""]
+    lines = [match["text"]] if match["text"].startswith(("|", "+")) else lines
+    text = Text.assemble((f"{seconds:5.0f} s  ", "dim"), (f"{who:<9}", "cyan"), (lines[0], style))
     console.print(text, soft_wrap=True)
+    for line in lines[1:]:
+        console.print(Text(" " * MARGIN + line, style), soft_wrap=True)
 
 
 def task_rows(database: sqlite3.Connection) -> Iterator[TaskRow]:
@@ -323,11 +358,11 @@ def table_of(rows: Sequence[TaskRow]) -> Table:
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("DAG", overflow="fold")
     table.add_column("task", overflow="fold")
-    for name in ("job", "status", "attempts", "records", "size", "duration"):
+    for name in ("job", "status", "tries", "records", "size", "time"):
         table.add_column(name, justify="left" if name == "status" else "right", no_wrap=True)
     shown = ""
     for row in rows:
-        table.add_row(row.dag_id if row.dag_id != shown else "", row.task, *cells(row))
+        table.add_row(row.dag_id.removeprefix(PREFIX) if row.dag_id != shown else "", row.task, *cells(row))
         shown = row.dag_id
     return table
 
@@ -359,23 +394,46 @@ def outcome(returned: object) -> str:
     if not isinstance(returned, dict):
         return "success"
     if "written" in returned:
-        return "dry run" if returned["dry_run"] else "restored" if returned["written"] else "equal already"
+        return "dry run" if returned["dry_run"] else "restored" if returned["written"] else "equal"
     if "applied" in returned:
-        return "changed" if returned["applied"] else "so already"
+        return "changed" if returned["applied"] else "unchanged"
     return "saved" if returned.get("path") else "success"
 
 
-def main() -> int:
-    """Run the demo, leave nothing running, and return the exit status."""
-    demo = Demo(children := Children(), Path(tempfile.mkdtemp(prefix="airflow-airbyte-demo-")))
+def options_of(arguments: Sequence[str]) -> argparse.Namespace:
+    """Read the command line, which the head of `scripts/demo` documents."""
+    parser = argparse.ArgumentParser("bash scripts/demo", add_help=False, allow_abbrev=False)
+    parser.add_argument("dags", nargs="*", metavar="DAG")
+    parser.add_argument("--fast", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--logs", type=Path, metavar="FOLDER")
+    options = parser.parse_args(arguments)
+    if options.fast and not options.dags:
+        options.dags = list(FAST)
+    return options
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the demo, leave nothing running and no files, and return the exit status."""
+    options = options_of(sys.argv[1:] if arguments is None else arguments)
+    if options.list:
+        print(*(name.removeprefix(PREFIX) for name in examples()), sep="\n")
+        return 0
+    children = Children()
+    folder = Path(tempfile.mkdtemp(prefix="airflow-airbyte-demo-"))
+    logs = options.logs or folder / "logs"
+    logs.mkdir(parents=True, exist_ok=True)
+    is_wanted = False
     try:
+        demo = Demo(children, folder, logs, chosen=options.dags, is_fast=options.fast)
         try:
-            return 0 if demo.run() else 1
+            is_wanted = not demo.run()
+            return int(is_wanted)
         finally:
             children.end()
-            shutil.rmtree(demo.home, ignore_errors=True)
     except DemoError as error:
         console.print(str(error), style="bold red", markup=False, soft_wrap=True)
+        is_wanted = any(logs.iterdir())
         return 1
     except Stopped as stopped:
         children.end()
@@ -383,6 +441,12 @@ def main() -> int:
         if os.environ.get("AIRBYTE_URL"):
             console.print("A job that runs in Airbyte goes on there.")
         return 128 + stopped.number
+    finally:
+        shutil.rmtree(demo.home, ignore_errors=True)
+        if is_wanted or options.logs:
+            console.print(f"All that Airflow says is in {logs}", soft_wrap=True)
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ import pytest
 from airflow_airbyte_ext.testing.seeds import ORDERS_ID, plant_demo
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from airflow_airbyte_ext.testing import FakeAirbyte
 
@@ -31,13 +31,13 @@ RUNNING = r"Job \d+: running"
 class DemoRun:
     """A running demo; a mark in its environment finds all that it has started."""
 
-    def __init__(self, folder: Path, root: Path = ROOT, **environment: str) -> None:
+    def __init__(self, folder: Path, *arguments: str, root: Path = ROOT, **environment: str) -> None:
         self.mark = uuid.uuid4().hex
         self.folder = folder
         # A file, since a pipe would stay open until the last survivor ends, and so hide it.
         with (folder / "output.txt").open("w") as output:
             self.process = subprocess.Popen(
-                ["bash", root / "scripts" / "demo"],
+                ["bash", root / "scripts" / "demo", *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
@@ -89,6 +89,10 @@ class DemoRun:
                     found[process] = process.cmdline()
         return found
 
+    def left_behind(self) -> set[str]:
+        """Return what the demo has left in its folder for temporary files."""
+        return {path.name for path in self.folder.iterdir()} - {"output.txt"}
+
     def texts(self) -> str:
         """Return all that is in the demo's output and files."""
         files = [path for path in self.folder.rglob("*") if path.is_file()]
@@ -100,10 +104,22 @@ def _clean_environment() -> dict[str, str]:
 
 
 @pytest.fixture
-def demo(tmp_path: Path) -> Iterator[DemoRun]:
-    run = DemoRun(tmp_path)
-    yield run
-    _clear(run)
+def start(tmp_path: Path) -> Iterator[Callable[..., DemoRun]]:
+    """Start a demo with these arguments; it writes below `tmp_path` alone."""
+    runs = []
+
+    def start(*arguments: str) -> DemoRun:
+        runs.append(DemoRun(tmp_path, *arguments))
+        return runs[-1]
+
+    yield start
+    for run in runs:
+        _clear(run)
+
+
+@pytest.fixture
+def demo(start: Callable[..., DemoRun]) -> DemoRun:
+    return start()
 
 
 def _clear(run: DemoRun) -> None:
@@ -126,13 +142,14 @@ def _table(output: str) -> dict[tuple[str, str], list[str]]:
     rows, dag_id = {}, ""
     for line in lines:
         cells = re.split(r" {2,}", line.strip())
-        dag_id = dag_id if line[0] == " " else cells.pop(0)
+        dag_id = dag_id if line[0] == " " else f"example_airbyte_{cells.pop(0)}"
         rows[dag_id, cells[0]] = cells[1:]
     return rows
 
 
-def test_demo_runs_every_example_dag_and_ends_with_a_table(demo: DemoRun) -> None:
+def test_demo_runs_every_example_dag_and_ends_with_a_table(start: Callable[..., DemoRun], tmp_path: Path) -> None:
     """The demo shows a job's progress while it runs, tells what every task did, exits with 0 and leaves nothing."""
+    demo = start("--logs", str(tmp_path / "logs"))
     demo.wait_for_output(RUNNING)
     assert demo.process.poll() is None
     assert demo.end() == 0, demo.output
@@ -144,9 +161,31 @@ def test_demo_runs_every_example_dag_and_ends_with_a_table(demo: DemoRun) -> Non
     assert table["example_airbyte_sync_and_sensor", "wait"][1:5] == ["succeeded", "1", "1,250", "320.0 kB"]
     assert table["example_airbyte_sync_deferrable", "sync"][1:5] == ["succeeded", "2", "1,300", "260.0 kB"]
     assert re.search(r"All \d+ DAGs succeeded, in \d+ s\.", demo.output)
-    for path in re.findall(r"all that Airflow says: (\S+)", demo.output):
-        assert "[DAG TEST]" in Path(path).read_text()
+    for dag_id, _ in table:
+        assert "[DAG TEST]" in (tmp_path / "logs" / f"{dag_id}.log").read_text()
     assert not demo.left_running()
+    assert demo.left_behind() == {"logs"}
+
+
+def test_the_fast_demo_tells_the_whole_story_in_80_columns_and_leaves_nothing(start: Callable[..., DemoRun]) -> None:
+    """Addresses and paths alone are longer, so that they stay in one piece."""
+    demo = start("--fast")
+    assert demo.end() == 0, demo.output
+    assert [task for _, task in _table(demo.output)] == ["sync", "backup", "reset", "restore", "sync_again"]
+    assert re.search(r"The DAG succeeded, in \d+ s\.", demo.output)
+    assert [line for line in demo.output.splitlines() if len(line) > 80 and not re.fullmatch(r" *\S+", line)] == []
+    assert not demo.left_running()
+    assert demo.left_behind() == set()
+
+
+def test_one_dag_is_run_by_its_name_and_a_name_that_is_none_is_told(start: Callable[..., DemoRun]) -> None:
+    demo = start("migrate_state")
+    assert demo.end() == 0, demo.output
+    assert {dag_id for dag_id, _ in _table(demo.output)} == {"example_airbyte_migrate_state"}
+    wrong = start("nonsense")
+    assert wrong.end() == 1
+    assert "There is no DAG 'example_airbyte_nonsense'. There are: backup_workspace, " in wrong.output
+    assert wrong.left_behind() == set()
 
 
 def test_ctrl_c_ends_the_demo_in_the_middle_of_a_sync(demo: DemoRun) -> None:
@@ -157,7 +196,7 @@ def test_ctrl_c_ends_the_demo_in_the_middle_of_a_sync(demo: DemoRun) -> None:
     assert demo.end() == 130, demo.output
     assert "Nothing of the demo is left running" in demo.output
     assert not demo.left_running()
-    assert not list(demo.folder.glob("*/airflow"))
+    assert demo.left_behind() == set()
 
 
 def test_sigterm_ends_the_demo_while_airflow_starts(demo: DemoRun) -> None:

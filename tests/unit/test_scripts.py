@@ -29,7 +29,7 @@ def demo() -> Any:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, {"extra": {"auth": "none"}}),
+        ({}, {}),
         (
             {"AIRBYTE_USERNAME": "u", "AIRBYTE_PASSWORD": "p"},
             {"login": "u", "password": "p", "extra": {"auth": "basic"}},
@@ -82,6 +82,41 @@ def test_airflow_gets_nothing_of_another_airflow(demo: Any, monkeypatch: pytest.
     assert environment["AIRFLOW_HOME"] == str(tmp_path)
     assert json.loads(environment["AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT"]) == {"conn_type": "airbyteconfig"}
     assert environment["no_proxy"] == "example.org,127.0.0.1"
+
+
+def test_dags_are_chosen_by_their_names(demo: Any) -> None:
+    """With or without what all names begin with; on a real Airbyte those alone that only sync."""
+    assert demo.chosen_examples(["sync", "example_airbyte_refresh"]) == [
+        "example_airbyte_sync",
+        "example_airbyte_refresh",
+    ]
+    assert demo.chosen_examples([]) == demo.examples()
+    assert demo.options_of(["--fast"]).dags == ["example_airbyte_reset_and_restore"]
+    with pytest.raises(demo.DemoError, match=r"There is no DAG 'example_airbyte_x'\. There are: backup_workspace,"):
+        demo.chosen_examples(["x"])
+    with pytest.raises(demo.DemoError, match="example_airbyte_refresh changes more than a sync does"):
+        demo.chosen_examples(["refresh"], changing_data=False)
+
+
+def test_help_needs_no_environment(tmp_path: Path) -> None:
+    (tmp_path / "demo").write_bytes((ROOT / "scripts" / "demo").read_bytes())
+    shown = subprocess.run(["bash", tmp_path / "demo", "--help"], check=True, capture_output=True, text=True)
+    assert shown.stdout.startswith("Run the example DAGs in a real Airflow, against a fake Airbyte.\n")
+    assert "--fast" in shown.stdout
+    assert "set -euo" not in shown.stdout
+    assert not shown.stderr
+
+
+def test_a_long_line_is_wrapped_beside_its_speaker_and_an_address_is_not(
+    demo: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    address = "http://127.0.0.1:8000/" + "x" * 90
+    said = f"See the job, which has moved one thousand records and more, at {address}"
+    demo.show(f"2026-01-01T00:00:00Z [info     ] {said} [airflow_airbyte_ext.triggers.airbyte.T] x=1", 1.0)
+    assert capsys.readouterr().out.splitlines() == [
+        "    1 s  trigger  See the job, which has moved one thousand records and more, at",
+        " " * 18 + address,
+    ]
 
 
 def test_tasks_without_a_job_and_without_success_have_no_figures(demo: Any) -> None:

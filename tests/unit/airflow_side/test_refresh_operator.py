@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from rendering import rendered
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.operators.airbyte import (
@@ -16,8 +17,8 @@ from airflow_airbyte_ext.testing import Step
 
 
 def refresh(connection_id, **arguments) -> AirbyteRefreshConnectionOperator:
-    values = {"task_id": "t", "connection_id": connection_id, "poll_interval": 0.01, "deferrable": False, **arguments}
-    return AirbyteRefreshConnectionOperator(**values)
+    values = {"connection_id": connection_id, "poll_interval": 0.01, "deferrable": False, **arguments}
+    return rendered(AirbyteRefreshConnectionOperator, **values)
 
 
 @pytest.mark.parametrize(("mode", "sent"), [("merge", "Merge"), ("truncate", "Truncate")])

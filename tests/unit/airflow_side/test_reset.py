@@ -6,6 +6,7 @@ import threading
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from rendering import rendered
 
 from airflow_airbyte_ext.exceptions import AirbyteJobFailedError, AirbyteJobRunningError
 from airflow_airbyte_ext.operators.airbyte import AirbyteResetConnectionOperator, AirbyteSyncConnectionOperator
@@ -20,8 +21,8 @@ STATE = {
 
 
 def reset(connection_id, **arguments) -> AirbyteResetConnectionOperator:
-    values = {"task_id": "t", "connection_id": connection_id, "poll_interval": 0.01, "deferrable": False, **arguments}
-    return AirbyteResetConnectionOperator(**values)
+    values = {"connection_id": connection_id, "poll_interval": 0.01, "deferrable": False, **arguments}
+    return rendered(AirbyteResetConnectionOperator, **values)
 
 
 def kinds(airbyte: FakeAirbyte, connection_id: str) -> list[tuple[str, str]]:
