@@ -30,7 +30,8 @@ Row = TypeVar("Row")
 TAGS_SINCE = "1.6.0"
 PAGES_SINCE = "1.8.0"
 PAGE_SIZE = 100
-MAX_PAGES = 1000
+# Servers may make the pages smaller than they are asked to.
+MAX_PAGES = 2000
 MOST_NAMES = 10
 # Of an installation that is not Airbyte's Cloud.
 DEFAULT_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
@@ -129,7 +130,7 @@ def walk(
     :param read: Reads a page; takes `cursor`, the id of the last row of the page before, and `page_size`.
     :param rows: The rows of a page.
     :param key: The id of a row.
-    :raises AirbyteAnswerError: The list does not end.
+    :raises AirbyteAnswerError: There is always another page.
     """
     found: dict[str, Row] = {}
     asked: dict[str, Any] = {"page_size": PAGE_SIZE} if client.release().is_at_least(PAGES_SINCE) else {}
@@ -144,7 +145,8 @@ def walk(
             return list(found.values())
         asked["cursor"] = list(news)[-1]
     raise AirbyteAnswerError(
-        f"A list of {client.settings.base_url} does not end: {MAX_PAGES} pages were read. Check any proxy before it."
+        f"A list of Airbyte does not end: after {MAX_PAGES} pages with {len(found)} rows there is still another one. "
+        "Check any proxy before Airbyte."
     )
 
 

@@ -12,8 +12,9 @@ import tracemalloc
 
 import pytest
 from hostile import BROKEN, bomb, chunked, hostile_proxy, response
-from restoring import Scene
+from restoring import CONNECTION, Scene
 
+from airflow_airbyte_ext.cli.main import main
 from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
     AirbyteApiError,
@@ -88,6 +89,48 @@ def test_a_wait_outlives_a_broken_response(proxy, client, connection_id, airbyte
     proxy.spoil_next("jobs/get_light", BROKEN[broken])
     assert watch.poll() is None
     assert watch.poll().id == job_id
+
+
+@pytest.mark.parametrize("ended", ["succeeded", "failed", "cancelled"])
+def test_a_response_about_another_job_is_none(proxy, client, connection_id, airbyte, clock, ended):
+    """A cache, or a connection that has lost count, must not end the wait for a job that runs."""
+    job_id = airbyte.start_job(connection_id)
+    other = {"id": job_id + 1, "configId": connection_id, "configType": "sync", "status": ended}
+    proxy.spoil_next("jobs/get_light", lambda _it: [response(json.dumps({"job": other}).encode())])
+    watch = JobWatch(client, job_id, clock=clock, connection_id=connection_id, seen=True)
+    assert watch.poll() is None
+    assert "not about" in str(watch.trouble)
+    assert watch.poll().status == "running"
+
+
+@pytest.mark.parametrize("operation", ["state/get", "connections/get"])
+def test_a_response_about_another_connection_is_none(proxy, client, connection_id, operation):
+    """Its state is never saved as this one's."""
+    other = {"connectionId": "22222222-2222-4222-8222-222222222222", "stateType": "not_set"}
+    proxy.spoil_next(operation, lambda _it: [response(json.dumps(other).encode())])
+    read = {"state/get": client.get_state, "connections/get": client.get_connection}[operation]
+    with pytest.raises(AirbyteAnswerError, match="not about"):
+        read(connection_id=connection_id)
+
+
+@pytest.mark.parametrize("broken", ["two lengths", "a Retry-After of another age", "proxy 403", "words of a tunnel"])
+def test_the_shell_names_the_way_back_where_nothing_can_be_read_any_more(
+    airbyte, connect_to, clock, tmp_path, capsys, broken
+):
+    """The state was written and cannot be read back: exit code 5, and the command that goes back."""
+    with hostile_proxy(airbyte.url) as proxy:
+        scene = Scene(airbyte, connect_to(proxy.url), clock, tmp_path)
+        was_written = []
+
+        def spoil(exchange):
+            was_written.extend([1] if exchange.operation.startswith("state/create") else [])
+            return BROKEN[broken](exchange) if was_written else None
+
+        proxy.spoil = spoil
+        arguments = ["restore", "--url", proxy.url, "--store", str(tmp_path), "--connection", CONNECTION, "--yes"]
+        assert main(arguments, clock=clock) == 5
+        assert "to go back: airbyte-state restore" in capsys.readouterr().err
+        assert scene.now == scene.target
 
 
 @pytest.mark.parametrize("broken", BROKEN)
