@@ -77,7 +77,7 @@ def test_a_list_without_end_is_an_error(stub, connect_to) -> None:
         return stub._queues["/again"][0]
 
     answered, stub.next_answer = stub.next_answer, respond
-    with pytest.raises(AirbyteAnswerError, match="does not end: 1000 pages"):
+    with pytest.raises(AirbyteAnswerError, match="does not end: after 2000 pages"):
         find_connections(connect_to(stub.url), workspace_id=WORKSPACE)
 
 
