@@ -42,12 +42,12 @@ def shown_address(address: object) -> str:
 def without_password(address: str) -> str:
     """Return a path or URL that leads to the same place, without the password before its host."""
     scheme, separator, rest = address.partition("://")
-    found = _WITH_PASSWORD.match(rest) if separator else None
+    found = _user_of(scheme, rest) if separator else None
     return f"{scheme}://{MASK}@{rest[found.end() :]}" if found else address
 
 
 def has_password(address: str) -> bool:
-    """Whether a URL holds a password before its host."""
+    """Whether a URL holds a password, or a token, before its host."""
     return without_password(address) != address
 
 
@@ -62,10 +62,13 @@ def _masked_in_text(found: re.Match[str]) -> str:
     return found["scheme"] + _masked(found["scheme"].removesuffix("://"), rest[:length]) + rest[length:]
 
 
+def _user_of(scheme: str, rest: str) -> re.Match[str] | None:
+    # A name alone is a token over HTTP; elsewhere it is the id of an Airflow Connection, or a container.
+    return _WITH_PASSWORD.match(rest) or (_USER.match(rest) if scheme.lower() in ("http", "https") else None)
+
+
 def _masked(scheme: str, rest: str) -> str:
-    # Before the @ of another scheme stands the id of an Airflow Connection, or a container.
-    user = _WITH_PASSWORD.match(rest) or (_USER.match(rest) if scheme.lower() in ("http", "https") else None)
-    if user:
+    if user := _user_of(scheme, rest):
         rest = f"{MASK}@{rest[user.end() :]}"
     rest, mark, _ = rest.partition("#")
     fragment = f"#{MASK}" if mark else ""

@@ -10,7 +10,8 @@ from urllib.parse import urljoin, urlsplit
 
 from airflow_airbyte_ext.api.settings import CLOUD_HOSTS, ClientSettings, looks_like_client_id
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
-from airflow_airbyte_ext.provider_info import CONNECTION_FIELDS
+from airflow_airbyte_ext.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE
+from airflow_airbyte_ext.text import one_line
 
 # The types with which the official provider works: its own, and `http`, since its 3.x is Airflow's HttpHook.
 _OFFICIAL_TYPES = {"airbyte", "http", "https"}
@@ -83,12 +84,29 @@ def settings_of(connection: AirflowConnection, *, name: str, **changes: Any) -> 
     :param changes: Settings that replace the Connection's.
     :raises AirbyteConfigurationError: Names the field of the Connection that is wrong.
     """
+    check_type(connection, name=name)
     try:
         given = _given(connection)
         return ClientSettings(**{"base_url": connection.address, **_credentials(connection, given), **changes})
     except AirbyteConfigurationError as error:
         hint = " (The host field holds base_url.)" if "base_url" in str(error) else ""
         raise AirbyteConfigurationError(f"{name}: {error}{hint}") from None
+
+
+def check_type(connection: AirflowConnection, *, name: str) -> None:
+    """
+    See to it that a Connection is of an Airbyte: the password of a database must not go to the database over HTTP.
+
+    A Connection in JSON may lack the type; then it was not made for anything else.
+
+    :param name: What to call the Connection in errors.
+    :raises AirbyteConfigurationError: It is of another type.
+    """
+    if connection.conn_type and connection.conn_type != CONNECTION_TYPE and not connection.is_official:
+        raise AirbyteConfigurationError(
+            f"{name} is of type {one_line(connection.conn_type, 50)!r}, and nothing was sent to it. Name one that "
+            f"points at an Airbyte, or give this one the type {CONNECTION_TYPE!r}."
+        )
 
 
 def extra_object(text: str | None) -> dict[str, Any]:
@@ -113,7 +131,8 @@ def _given(connection: AirflowConnection) -> dict[str, Any]:
     extra = _official_extra(connection.extra) if connection.is_official else connection.extra
     if unknown := sorted(set(extra) - set(CONNECTION_FIELDS)):
         raise AirbyteConfigurationError(
-            f"the extra has {', '.join(map(repr, unknown))}, which is not a setting. Allowed are "
+            f"the extra has {', '.join(repr(one_line(each, 50)) for each in unknown[:10])}, which is not a setting. "
+            "Allowed are "
             f"{', '.join(sorted(CONNECTION_FIELDS))}."
         )
     return {key: _parsed(key, value) for key, value in extra.items() if value not in (None, "", {})}

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urljoin
 
 from pydantic import ValidationError
 
@@ -13,6 +15,7 @@ from airflow_airbyte_ext.api.models.base import PartialModel, adapter_of
 from airflow_airbyte_ext.api.models.state import ConnectionState
 from airflow_airbyte_ext.api.odd import read_without_odd_parts
 from airflow_airbyte_ext.exceptions import AirbyteAnswerError
+from airflow_airbyte_ext.text import one_line, shown_address
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -93,7 +96,7 @@ def _warn_once(operation_id: str, places: tuple[str, ...]) -> None:
     log.warning(
         "%s: Airbyte's response is not as expected in places, which count as not given: %s%s.",
         operation_id,
-        "; ".join(places[:MOST_NAMED]),
+        one_line("; ".join(places[:MOST_NAMED]), 2_000),
         more,
     )
 
@@ -104,7 +107,11 @@ def _adapter(operation: Operation[Any]) -> TypeAdapter[Any]:
 
 
 def _redirected(operation: Operation[Any], response: HttpResponse) -> AirbyteAnswerError:
-    target = response.headers["Location"].split("?")[0]
+    try:
+        target = shown_address(urljoin(response.request.url or "", response.headers["Location"]))
+    except ValueError:
+        target = "no address"
+    target = re.split("[?#]", target)[0]
     return AirbyteAnswerError(
         f"{operation.operation_id}: {response.address} redirects to {target}. Redirects are not followed, so that "
         "credentials go nowhere else: give the final address as the base URL, or sign in where a login page is shown.",

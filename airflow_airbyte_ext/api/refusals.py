@@ -31,6 +31,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteServerError,
     AirbyteStatusError,
 )
+from airflow_airbyte_ext.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 TOKENS_SINCE = "0.63.9"
 BASIC_REFUSED_SINCE = "2.2.0"
 MAX_QUOTE = 500
+MAX_ERROR_ID = 100
 MAX_RETRY_AFTER = 86400.0
 # With these, Airbyte or a proxy before it says that it did not accept the request.
 NOT_ACCEPTED_STATUSES = {425, 429}
@@ -161,7 +163,7 @@ def refusal(
         case Meaning.STATUS:
             error_class, meaning_text = _of_status(operation, response, settings, release)
     status, body = response.status, response.json_or_none
-    error_id = (isinstance(body, dict) and _text_of(body, "errorId")[:MAX_QUOTE]) or None
+    error_id = (isinstance(body, dict) and one_line(_text_of(body, "errorId"), MAX_ERROR_ID)) or None
     words = "" if operation.holds_secrets else _server_words(response, body)
     return error_class(
         f"{operation.operation_id}: HTTP {status}: {meaning_text}."

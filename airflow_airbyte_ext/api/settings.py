@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+from airflow_airbyte_ext.text import one_line
 
 AuthKind = Literal["none", "basic", "bearer", "client_credentials"]
 
@@ -55,7 +56,7 @@ class ClientSettings(BaseModel):
     :param timeout: Seconds within which a response must be whole. Operations on which Airbyte itself waits (sync,
         reset, cancel) get the longer time that the operations table gives them.
     :param max_response_bytes: Bytes that a response may have, as it comes and decompressed.
-    :param headers: Extra HTTP headers, sent with every request.
+    :param headers: Extra HTTP headers, sent with every request to Airbyte.
     :param proxies: Proxy URL by scheme, as in `requests`.
     :raises AirbyteConfigurationError: Names the field and what is allowed.
     """
@@ -88,6 +89,14 @@ class ClientSettings(BaseModel):
         # A form and an environment variable can only hold the words.
         return {"true": True, "false": False}.get(value.strip().lower(), value) if isinstance(value, str) else value
 
+    @field_validator("verify", "client_cert")
+    @classmethod
+    def _files(cls, value: bool | str | tuple[str, str] | None) -> bool | str | tuple[str, str] | None:
+        # A key in the place of its file would be repeated as a file that is not there.
+        if not all(map(_is_path, (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ())):
+            raise ValueError("holds a certificate or a key itself; give the path of a file that holds it")
+        return value
+
     @field_validator("token_url")
     @classmethod
     def _token_url(cls, value: str | None) -> str | None:
@@ -110,7 +119,7 @@ class ClientSettings(BaseModel):
     def _headers(cls, value: dict[str, str]) -> dict[str, str]:
         for name, text in value.items():
             if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not fits_in_a_header(text):
-                raise ValueError(f"{name!r} has a name or a value that HTTP does not allow")
+                raise ValueError(f"{one_line(name, 50)!r} has a name or a value that HTTP does not allow")
         return value
 
     @model_validator(mode="wrap")
@@ -196,14 +205,32 @@ def _checked_url(url: str, field: str) -> SplitResult:
         raise AirbyteConfigurationError(f"{field} is not a URL. {example}") from None
     if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
         raise AirbyteConfigurationError(f"{field} {url!r} is not an http or https URL. {example}")
+    _check_host(parts.hostname, field)
     return parts
+
+
+def _check_host(host: str, field: str) -> None:
+    """See to it that DNS can carry a host's name: the parts between its dots have 1 to 63 letters."""
+    try:
+        host.encode("idna")
+    except UnicodeError:
+        raise AirbyteConfigurationError(
+            f"{field} has a host that no name server can know: a part between its dots is empty, or has more than 63 "
+            "letters."
+        ) from None
+
+
+def _is_path(value: str) -> bool:
+    return "-----BEGIN" not in value and "\n" not in value
 
 
 def _explain(error: ValidationError) -> str:
     """Say which fields are wrong and what is allowed, without repeating any value: it may be a secret."""
     problems = []
     for detail in error.errors(include_input=False, include_url=False):
-        field = ".".join(str(part) for part in detail["loc"] if not str(part).startswith(("bool", "str", "tuple")))
+        field = ".".join(
+            one_line(part, 50) for part in detail["loc"] if not str(part).startswith(("bool", "str", "tuple"))
+        )
         if detail["type"] == "extra_forbidden":
             known = ", ".join(sorted(ClientSettings.model_fields))
             problems.append(f"{field!r} is not a setting (allowed: {known})")

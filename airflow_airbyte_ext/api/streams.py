@@ -6,13 +6,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+from airflow_airbyte_ext.text import one_line
+
+MAX_STREAM_NAME = 1_000
 
 # Namespace and name; null and "" are different namespaces to Airbyte.
 StreamKey = tuple[str | None, str]
 
 
 def stream_name(key: StreamKey) -> str:
-    """Return a stream's name for people: namespace.name, and the name alone where there is no namespace."""
+    """Return a stream's name for people, on one line: namespace.name, or the name alone without a namespace."""
+    return one_line(_whole_name(key), MAX_STREAM_NAME)
+
+
+def _whole_name(key: StreamKey) -> str:
     namespace, name = key
     return name if namespace is None else f"{namespace}.{name}"
 
@@ -64,7 +71,7 @@ def _resolve(item: str | Mapping[str, Any], known: Sequence[StreamKey]) -> Strea
     if isinstance(item, Mapping):
         found = [key for key in known if key == (item.get("namespace"), item.get("name"))]
     else:
-        found = [key for key in known if item in (stream_name(key), key[1])]
+        found = [key for key in known if item in (_whole_name(key), key[1])]
     if len(found) == 1:
         return found[0]
     if found:

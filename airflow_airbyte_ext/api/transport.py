@@ -28,6 +28,7 @@ from airflow_airbyte_ext.api.clock import Clock, SystemClock
 from airflow_airbyte_ext.api.instance import Instance
 from airflow_airbyte_ext.api.network import network_error
 from airflow_airbyte_ext.api.operations import APPLICATION_TOKEN_REQUEST, Repeat
+from airflow_airbyte_ext.api.origins import meant_for, warn_of_plain_http
 from airflow_airbyte_ext.api.refusals import NOT_ACCEPTED_STATUSES, date_of, is_of_a_proxy, refusal
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.api.response import HttpResponse
@@ -122,6 +123,7 @@ class Transport:
 
         self.access = Access(settings, sign=sign, renew=renew, clock=self._clock)
         self._instance = Instance(self._clock)
+        warn_of_plain_http(settings)
         self.server_time: float | None = None
         """The server's clock at its last response, in epoch seconds; None where it does not say."""
 
@@ -213,13 +215,14 @@ class Transport:
         """Send one request and read its response; what goes wrong is an error of ours that knows whether it left."""
         settings = self.settings
         limit = settings.max_response_bytes
+        headers, client_cert = meant_for(url, settings)
         begin_exchange(limit)
         try:
             request = self._session.prepare_request(
                 requests.Request(
                     operation.method,
                     url,
-                    headers=settings.headers,
+                    headers=headers,
                     json=None if operation.method == "GET" else dict(body or {}),
                     auth=auth,
                 )
@@ -227,7 +230,7 @@ class Transport:
             begin_exchange(limit)  # again, for the token may have been bought meanwhile
             # Given with each request, since an environment variable would win over the session's own.
             how = self._session.merge_environment_settings(
-                request.url, dict(settings.proxies), stream=True, verify=settings.verify, cert=settings.client_cert
+                request.url, dict(settings.proxies), stream=True, verify=settings.verify, cert=client_cert
             )
             read_timeout = max(settings.timeout, operation.read_timeout)
             timeout = (min(CONNECT_TIMEOUT, settings.timeout), read_timeout)

@@ -114,9 +114,9 @@ def names_in_store(context: Context) -> dict[str, str | None]:
 def _origins(context: Context, ids: Sequence[str]) -> dict[str, Origin | None]:
     with context.output.progress("Looking", len(ids)) as one_done:
         found = run_all(ids, lambda one: _origin(context, one), parallel=context.options.parallel, one_done=one_done)
-    for origin in found:
-        if isinstance(origin, AirbyteSnapshotStoreError):
-            raise origin
+    broken = [origin for origin in found if isinstance(origin, AirbyteSnapshotStoreError)]
+    if broken and len(broken) == len(found):
+        raise broken[0]  # the store itself; one folder that is odd stops none of the others
     return {one: None if isinstance(origin, Exception) else origin for one, origin in zip(ids, found, strict=True)}
 
 

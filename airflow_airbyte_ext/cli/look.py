@@ -6,12 +6,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.cli.choose import in_airbyte, in_store, one_connection
-from airflow_airbyte_ext.cli.codes import Exit
+from airflow_airbyte_ext.cli.codes import Exit, explain
 from airflow_airbyte_ext.cli.describe import (
     age,
     compact,
     counted,
     diff_document,
+    failure_document,
     keys_of,
     keys_text,
     moment,
@@ -19,6 +20,7 @@ from airflow_airbyte_ext.cli.describe import (
     show_diff,
     state_parts,
 )
+from airflow_airbyte_ext.exceptions import AirbyteSnapshotStoreError
 from airflow_airbyte_ext.snapshots.diff import diff, odd_rows, shown_rows
 from airflow_airbyte_ext.snapshots.snapshot import Snapshot, take_snapshot
 from airflow_airbyte_ext.text import without_password
@@ -26,7 +28,7 @@ from airflow_airbyte_ext.text import without_password
 if TYPE_CHECKING:
     from airflow_airbyte_ext.cli.context import Context
     from airflow_airbyte_ext.snapshots.snapshot import Origin
-    from airflow_airbyte_ext.snapshots.store import SnapshotRef
+    from airflow_airbyte_ext.snapshots.store import SnapshotRef, SnapshotStore
 
 CURRENT = "current"
 
@@ -36,13 +38,18 @@ def list_snapshots(context: Context) -> Exit:
     if context.options.missing:
         return _list_missing(context)
     origins, store = in_store(context), context.store
-    found = {one: [*store.snapshots(one), *store.snapshots(one, safety=True)] for one in origins}
+    failures: dict[str, Exception] = {}
+    found = {one: _refs(store, one, failures) for one in origins}
+    code = Exit.FAILED if failures else Exit.DONE
     context.output.document(
         {
             "command": "list",
             "store": store.name,
-            "connections": [_listed(one, origins[one], refs) for one, refs in found.items()],
-            "exit_code": Exit.DONE,
+            "connections": [
+                {**_listed(one, origins[one], refs), **failure_document(failures.get(one))}
+                for one, refs in found.items()
+            ],
+            "exit_code": code,
         }
     )
     if not any(found.values()):
@@ -53,19 +60,37 @@ def list_snapshots(context: Context) -> Exit:
     else:
         rows = [_overview(context, one, origins[one], refs) for one, refs in found.items()]
         context.output.table(("CONNECTION", "NAME", "SNAPSHOTS", "LATEST (UTC)", ""), rows)
-    return Exit.DONE
+    _tell_failures(context, failures)
+    return code
+
+
+def _tell_failures(context: Context, failures: dict[str, Exception]) -> None:
+    for one, error in failures.items():
+        context.output.note(f"failed: {one}: {explain(error)}")
+
+
+def _refs(store: SnapshotStore, connection_id: str, failures: dict[str, Exception]) -> list[SnapshotRef]:
+    """Return a connection's snapshots; none, and the reason in `failures`, where its folder cannot be read."""
+    try:
+        return [*store.snapshots(connection_id), *store.snapshots(connection_id, safety=True)]
+    except AirbyteSnapshotStoreError as error:
+        failures[connection_id] = error
+        return []
 
 
 def _list_missing(context: Context) -> Exit:
     store = context.store
-    missing = {one: name for one, name in in_airbyte(context).items() if not store.snapshots(one)}
+    failures: dict[str, Exception] = {}
+    missing = {one: name for one, name in in_airbyte(context).items() if not _refs(store, one, failures)}
+    code = Exit.FAILED if failures else Exit.DONE
     connections = [{"connection_id": one, "connection_name": name} for one, name in missing.items()]
-    context.output.document({"command": "list", "store": store.name, "missing": connections, "exit_code": Exit.DONE})
+    context.output.document({"command": "list", "store": store.name, "missing": connections, "exit_code": code})
     if missing:
         context.output.table(("CONNECTION", "NAME"), [(one, name or "") for one, name in missing.items()])
     verdict = "has" if len(missing) == 1 else "have"
     context.output.note(f"{counted(len(missing), 'connection')} of the workspace {verdict} no snapshot in {store.name}")
-    return Exit.DONE
+    _tell_failures(context, failures)
+    return code
 
 
 def show(context: Context) -> Exit:

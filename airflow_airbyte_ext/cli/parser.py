@@ -60,6 +60,11 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
+        head, separator, rest = message.partition("unrecognized arguments: ")
+        options = [word.partition("=")[0] for word in rest.split() if word.startswith("-")]
+        if separator and options:
+            # What follows an option that is none may be a password.
+            message = head + separator + " ".join(options)
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 

@@ -68,6 +68,7 @@ class AirbyteConfigHook(BaseHook):
 
     def _settings_now(self) -> ClientSettings:
         """Read the Airflow Connection, whose credentials may have been changed since it was read first."""
+        check_conn_id(self.airbyte_conn_id)
         return settings_from_connection(self.get_connection(self.airbyte_conn_id))
 
     def get_conn(self) -> AirbyteClient:
@@ -84,6 +85,20 @@ class AirbyteConfigHook(BaseHook):
                 return True, _greeting(client)
         except AirbyteError as error:
             return False, str(error)
+
+
+def check_conn_id(conn_id: str) -> None:
+    """
+    See to it that an id is none that Airflow would repeat with a secret in it: the Connection itself in its place.
+
+    :raises AirbyteConfigurationError: It is a URI or JSON.
+    """
+    if any(mark in conn_id for mark in ("://", "@", "{")):
+        raise AirbyteConfigurationError(
+            "airbyte_conn_id is not the id of an Airflow Connection, but perhaps the Connection itself, which then "
+            "stands in the DAG and in the task's rendered templates: change its password. Keep the Connection in "
+            "Airflow, and give its id."
+        )
 
 
 def settings_from_connection(connection: Connection) -> ClientSettings:

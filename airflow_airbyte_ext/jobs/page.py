@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteOperationMissingError
 
@@ -10,6 +12,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
 
 TIMELINE_SINCE = "1.1.0"
+_PAGE = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+(/[A-Za-z0-9._~%/-]*)?")
 
 
 def job_page(client: AirbyteClient, *, connection_id: str, job_id: int, workspace_id: str | None = None) -> str | None:
@@ -22,7 +25,7 @@ def job_page(client: AirbyteClient, *, connection_id: str, job_id: int, workspac
     """
     try:
         workspace = workspace_id or workspace_of(client, connection_id)
-        base = f"{_web_app(client)}/workspaces/{workspace}/connections/{connection_id}"
+        base = f"{_web_app(client)}/workspaces/{quote(str(workspace), safe='')}/connections/{connection_id}"
         release = client.release()
     except AirbyteApiError:
         return None
@@ -48,4 +51,6 @@ def _web_app(client: AirbyteClient) -> str:
     """Return the web app's address: as the instance says it, else the API's without /api."""
     instance = client.instance()
     told = instance and (instance.airbyte_url or instance.webapp_url)
-    return (told or client.settings.base_url.removesuffix("/api")).rstrip("/")
+    own = client.settings.base_url.removesuffix("/api")
+    # It becomes a link in Airflow, so that nothing but the address of a page may stand there.
+    return (told if told and _PAGE.fullmatch(told) else own).rstrip("/")

@@ -14,6 +14,7 @@ from rich.table import Table
 
 from airflow_airbyte_ext.api.streams import stream_name
 from airflow_airbyte_ext.jobs.status import Verdict, verdict
+from airflow_airbyte_ext.text import MAX_ADDRESS, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -54,7 +55,7 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
         width = LENGTH_OF_ID + 5 if ids and not is_ids else None
         table.add_column(column, overflow="fold", justify=justify, no_wrap=is_ids, min_width=width)
     for row in rows[:MOST_ROWS]:
-        table.add_row(*row)
+        table.add_row(*(one_line(cell, MAX_ADDRESS) for cell in row))
     text = StringIO()
     Console(file=text, width=WIDTH, color_system=None, markup=False, highlight=False).print(table, crop=False)
     hidden = len(rows) - MOST_ROWS

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobFailedError,
     AirbyteNoRecordsError,
 )
+from airflow_airbyte_ext.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +34,8 @@ PARTIAL_SUCCESS_CHOICES = ("fail", "warn", "skip")
 # Each reading of a log is a whole attempt's log, so a long one is not read at every look at the job.
 READ_LOG_EVERY = 30.0
 LINES_ON_FAILURE = 100
+MAX_LOG_LINE = 10_000
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 @dataclass(frozen=True)
@@ -161,4 +165,5 @@ def _tell_tail(client: AirbyteClient, report: JobReport) -> None:
 
 def _log_line(level: str, message: str) -> None:
     levels = {"error": logging.ERROR, "warn": logging.WARNING, "debug": logging.DEBUG}
-    log.log(levels.get(level, logging.INFO), "airbyte | %s", message)
+    for line in message.splitlines() or [""]:
+        log.log(levels.get(level, logging.INFO), "airbyte | %s", one_line(_COLOUR.sub("", line), MAX_LOG_LINE))

@@ -65,8 +65,13 @@ def rewound_legacy(current: StateContent, settings: Sequence[tuple[str, Any]] | 
 def _with_values(state: Any, settings: Sequence[tuple[str, Any]]) -> Any:
     is_new = state in (None, {})
     changed = {} if state is None else state
-    for path, value in settings:
-        changed = with_value(changed, path, value, create=is_new)
+    try:
+        for path, value in settings:
+            changed = with_value(changed, path, value, create=is_new)
+    except RecursionError:
+        raise AirbyteConfigurationError(
+            "The state is nested too deeply for a path. Remove the stream's state, or restore a snapshot."
+        ) from None
     return changed
 
 

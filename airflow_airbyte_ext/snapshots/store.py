@@ -306,7 +306,7 @@ class SnapshotStore:
     def _files(self, connection_id: str, safety: bool) -> Iterator[SnapshotRef]:
         folder = self._folder(connection_id, safety)
         self._check_folders(folder)
-        with self._explained("read"):
+        with self._explained("read", shown_address(folder)):
             # Another process may have written since fsspec last looked.
             self._forget_listings()
             paths = list(folder.iterdir()) if folder.exists() else []

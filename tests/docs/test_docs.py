@@ -277,6 +277,7 @@ def test_the_documented_messages_are_those_of_the_test_button(monkeypatch) -> No
         wrong = {"login": applications.client_id, "password": "wrong-secret"}
         proxies = {"https": "http://127.0.0.1:9"}
         answers = [
+            answer(host=basic.url, conn_type="postgres"),
             answer(host=basic.url, extra="[1]"),
             answer(host=basic.url, extra={"tiemout": 3}),
             answer(),

@@ -6,6 +6,7 @@ import threading
 from typing import Annotated, Any, Self, TypeVar
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -17,12 +18,16 @@ from pydantic import (
 from pydantic.alias_generators import to_camel
 
 from airflow_airbyte_ext.api.odd import LeftOut
+from airflow_airbyte_ext.text import one_line
 
 Item = TypeVar("Item")
 
 # Servers write an empty list as [], null or {}, or leave it out.
 Items = Annotated[list[Item], BeforeValidator(lambda value: value or [])]
 
+
+# A word of the server's, such as a status, which goes into messages and logs as it is.
+Word = Annotated[str, AfterValidator(one_line)]
 
 _building = threading.Lock()
 

@@ -6,7 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field, SecretStr
 
-from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, PartialModel
+from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, PartialModel, Word
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog, CatalogDiff
 from airflow_airbyte_ext.api.models.jobs import FailureReason
 
@@ -27,7 +27,7 @@ class InstanceConfigurationResponse(AirbyteModel):
     """What an instance says of itself. `version` since 0.57.4; the web app's address changed its name then."""
 
     edition: str | None = None
-    version: str | None = None
+    version: Word | None = None
     auth: AuthConfiguration | None = None
     airbyte_url: str | None = None
     webapp_url: str | None = None

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, PartialModel
+from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, PartialModel, Word
 
 # A Java long, as Airbyte's documents have it.
 Long = Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -69,9 +69,9 @@ class JobRead(AirbyteModel):
     """A job. Times are epoch seconds; `started_at` is declared, and never comes."""
 
     id: Long
-    config_type: str | None = None
+    config_type: Word | None = None
     config_id: str | None = None
-    status: str | None = None
+    status: Word | None = None
     created_at: Epoch = None
     updated_at: Epoch = None
     started_at: Epoch = None
@@ -102,8 +102,8 @@ class AttemptStreamStats(AirbyteModel):
 class FailureReason(AirbyteModel):
     """Why an attempt failed. `timestamp` is epoch milliseconds."""
 
-    failure_origin: str | None = None
-    failure_type: str | None = None
+    failure_origin: Word | None = None
+    failure_type: Word | None = None
     external_message: str | None = None
     internal_message: str | None = None
     retryable: bool | None = None
@@ -122,7 +122,7 @@ class AttemptRead(AirbyteModel):
     """One try of a job. `id` is the attempt number, counted from 0; times are epoch seconds."""
 
     id: Long | None = None
-    status: str | None = None
+    status: Word | None = None
     created_at: Epoch = None
     updated_at: Epoch = None
     ended_at: Epoch = None

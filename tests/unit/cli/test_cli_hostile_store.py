@@ -135,6 +135,43 @@ def test_a_link_in_the_store_is_not_followed(cli, orders, store, tmp_path):
     assert list(elsewhere.iterdir()) == []
 
 
+def plant_link(folder, tmp_path):
+    (tmp_path / "elsewhere").mkdir()
+    folder.symlink_to(tmp_path / "elsewhere")
+
+
+def plant_inner_link(folder, tmp_path):
+    folder.mkdir()
+    plant_link(folder / "before-restore", tmp_path)
+
+
+def plant_inner_pipe(folder, _tmp_path):
+    folder.mkdir()
+    os.mkfifo(folder / "before-restore")
+
+
+def plant_inner_file(folder, _tmp_path):
+    folder.mkdir()
+    (folder / "before-restore").write_text("not a folder")
+
+
+@pytest.mark.timeout(60)
+@pytest.mark.parametrize("plant", [plant_link, plant_inner_link, plant_inner_pipe, plant_inner_file])
+def test_an_odd_folder_of_one_connection_stops_no_other(cli, airbyte, orders, store, tmp_path, plant):
+    """It is named, and the exit code is not 0."""
+    other = airbyte.add_connection("Other", [("public", "orders")])
+    assert cli("backup", "--connection", orders).code == 0
+    plant(store / other, tmp_path)
+    for command in (["list"], ["verify"], ["backup", "--connection", orders, "--connection", other]):
+        run = cli(*command, "--json")
+        found = {one["connection_id"]: one for one in run.json["connections"]}
+        assert "error" not in found[orders], command
+        if command[0] != "backup" or plant is plant_link:
+            assert run.code == 1, command
+            assert found[other]["error"]["type"] == "AirbyteSnapshotStoreError", command
+            assert other in run.err
+
+
 def test_a_store_that_others_can_write_or_that_is_a_link_is_told(cli, orders, store, tmp_path):
     real = tmp_path / "real"
     real.mkdir()
@@ -235,3 +272,50 @@ def test_a_password_in_the_address_of_a_store_is_not_shown(cli, orders, address)
     ):
         run = cli(*command, "--store", address)
         assert "s3cr3t" not in run.out + run.err, command
+
+
+@pytest.mark.parametrize("arguments", [["--passwd", SECRET], [f"--secret={SECRET}"], ["-p", SECRET], [f"-p{SECRET}"]])
+def test_a_secret_behind_an_option_that_is_none_is_not_repeated(cli, orders, arguments):
+    run = cli("backup", "--connection", orders, *arguments)
+    assert run.code == 2
+    assert arguments[0][:2] in run.err
+    if not arguments[0].startswith("-p" + SECRET[:4]):
+        assert SECRET not in run.err
+
+
+@pytest.fixture
+def deep(stub, monkeypatch, store):
+    """An Airbyte with a connection whose state is 700 levels deep."""
+    connection_id = "99999999-9999-4999-8999-999999999999"
+    value = "leaf"
+    for _ in range(700):
+        value = {"k": value}
+    row = {"streamDescriptor": {"name": "orders"}, "streamState": value}
+    state = {"stateType": "stream", "connectionId": connection_id, "streamState": [row]}
+    stub.answer("/connections/get", {"connectionId": connection_id, "name": "Orders", "syncCatalog": {"streams": []}})
+    stub.answer("/jobs/list", {"jobs": []})
+    stub.answer("/health", {"available": True})
+    stub.answer("/state/get", state)
+    monkeypatch.setenv("AIRBYTE_URL", stub.url)
+    return connection_id
+
+
+def test_a_state_of_700_levels_goes_through_every_command(cli, deep):
+    """Or is a clear error, and never "a bug"."""
+    for command in (
+        ["backup"],
+        ["backup", "--skip-unchanged"],
+        ["list"],
+        ["show", "--values"],
+        ["diff", "--values"],
+        ["verify"],
+        ["restore", "--dry-run"],
+        ["forget", "--keep-last", "1"],
+        ["rewind", "--stream", "orders", "--set", 'k="other"', "--dry-run"],
+        ["rewind", "--stream", "orders", "--set", f'{".".join(["k"] * 700)}="other"', "--dry-run"],
+        ["rewind", "--stream", "orders", "--remove", "--dry-run"],
+    ):
+        for form in ([], ["--json"]):
+            run = cli(*command, *form, "--connection", deep)
+            assert "Unexpected" not in run.err, (command, run.err[:300])
+            assert run.code == (2 if "--set" in command else 0), (command, run.err[:300])

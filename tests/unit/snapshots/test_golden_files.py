@@ -31,7 +31,7 @@ def opened(path: Path) -> dict:
 
 @pytest.fixture(scope="module")
 def store():
-    return SnapshotStore(FOLDER, packing=Packing.with_keys(KEY))
+    return SnapshotStore(FOLDER, packing=Packing.with_keys(KEY, allow_plain=True))
 
 
 def test_all_files_are_there(store):

@@ -207,6 +207,46 @@ def test_a_time_without_a_zone_or_that_is_none_is_refused(wrong):
         read(document(taken_at=wrong))
 
 
+ENDS = [
+    "0001-01-01T00:00:00+14:00",
+    "9999-12-31T23:59:59.999999-14:00",
+    "0001-01-01T00:00:00+00:00",
+    "9999-12-31T23:59:59.999999+00:00",
+]
+
+
+@pytest.mark.parametrize("moment", ENDS)
+def test_a_time_at_the_ends_of_the_calendar_is_read_or_damaged(moment):
+    """Never an OverflowError, and never an id that is no id."""
+    try:
+        snapshot = read(document(taken_at=moment))
+    except AirbyteSnapshotDamagedError:
+        assert "14:00" in moment
+    else:
+        assert id_time(snapshot.id) == snapshot.taken_at
+        assert read(snapshot.to_bytes()).id == snapshot.id
+
+
+ORIGIN_FIELDS = [name for name in Origin.__dataclass_fields__ if name != "connection_id"]
+
+
+@pytest.mark.parametrize("wrong", [True, 1.5, [], ["x"], {}, {"a": 1}], ids=repr)
+@pytest.mark.parametrize("field", ORIGIN_FIELDS)
+def test_a_field_of_the_origin_that_is_of_the_wrong_type_is_refused(field, wrong):
+    """It would end up in messages, tables and file names as whatever it is."""
+    origin = {**json.loads(document())["origin"], field: wrong}
+    with pytest.raises(AirbyteSnapshotDamagedError, match=rf"the file.*origin\.{field}"):
+        read(document(origin=origin))
+
+
+@pytest.mark.parametrize("field", ORIGIN_FIELDS)
+def test_a_field_of_the_origin_may_be_null_or_lack(field):
+    origin = json.loads(document())["origin"]
+    assert getattr(read(document(origin={**origin, field: None})).origin, field) is None
+    del origin[field]
+    assert getattr(read(document(origin=origin)).origin, field) is None
+
+
 def paths_of(value, path=()):
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
