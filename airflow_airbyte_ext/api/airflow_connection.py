@@ -68,7 +68,9 @@ class AirflowConnection:
             return host
         scheme, _, rest = host.rpartition("://")
         name, slash, path = rest.partition("/")
-        port = f":{self.port}" if self.port and ":" not in name else ""
+        if name.count(":") > 1 and "[" not in name:
+            name = f"[{name}]"  # an IPv6 address, whose brackets Airflow takes out of a URI
+        port = f":{self.port}" if self.port and ":" not in name.rpartition("]")[2] else ""
         address = f"{scheme or self.scheme}://{name}{port}{slash}{path}"
         return f"{address.rstrip('/')}/{self.path}" if self.path else address
 

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_airbyte_ext.api.arguments import one_of, optional
 from airflow_airbyte_ext.api.streams import streams_argument
-from airflow_airbyte_ext.connections.target import text_argument
 from airflow_airbyte_ext.operators.job import AirbyteJobOperator
-from airflow_airbyte_ext.operators.store import key_argument
+from airflow_airbyte_ext.operators.store import key_argument, store_argument
 from airflow_airbyte_ext.operators.telling import PARTIAL_SUCCESS_CHOICES, ZERO_RECORDS_CHOICES
 
 if TYPE_CHECKING:
@@ -130,7 +129,7 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         **AirbyteJobOperator.argument_checks,
         "if_running": one_of("wait", "cancel", "skip", "fail"),
         "streams": optional(streams_argument),
-        "backup_to": optional(text_argument),
+        "backup_to": optional(store_argument),
         "encryption_key": optional(key_argument),
     }
     job_kind = "reset_connection"

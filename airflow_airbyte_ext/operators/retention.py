@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_airbyte_ext.api.arguments import flag_argument, uuid_argument
-from airflow_airbyte_ext.connections.target import text_argument
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
+from airflow_airbyte_ext.operators.store import store_argument
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -47,7 +47,7 @@ class AirbyteForgetSnapshotsOperator(CheckedArguments, BaseOperator):
     template_fields: Sequence[str] = ("connection_id", "store", "keep", "dry_run")
     argument_checks: ClassVar = {
         "connection_id": uuid_argument,
-        "store": text_argument,
+        "store": store_argument,
         "keep": keep_argument,
         "dry_run": flag_argument,
     }

@@ -21,14 +21,13 @@ from airflow_airbyte_ext.connections.target import (
     TARGET_FIELDS,
     check_target,
     resolve_connection,
-    text_argument,
 )
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
 from airflow_airbyte_ext.operators.retention import AirbyteForgetSnapshotsOperator, forget_and_log, keep_argument
-from airflow_airbyte_ext.operators.store import key_argument
+from airflow_airbyte_ext.operators.store import key_argument, store_argument
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -70,7 +69,7 @@ class AirbyteBackupStateOperator(CheckedArguments, BaseOperator):
     template_fields: Sequence[str] = (*TARGET_FIELDS, "store", "airbyte_conn_id", "keep", "encryption_key")
     argument_checks: ClassVar = {
         **TARGET_CHECKS,
-        "store": text_argument,
+        "store": store_argument,
         "skip_unchanged": switch_argument,
         "keep": optional(keep_argument),
         "encryption_key": optional(key_argument),
@@ -203,16 +202,18 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
     )
     argument_checks: ClassVar = {
         **TARGET_CHECKS,
-        "store": text_argument,
+        "store": store_argument,
         "mode": one_of("exact", "merge"),
         "streams": optional(streams_argument),
         "snapshot_of": optional(uuid_argument),
         "dry_run": flag_argument,
-        "backup_to": optional(text_argument),
+        "backup_to": optional(store_argument),
         "if_running": one_of("fail", "wait"),
         "wait_timeout": optional(seconds_argument),
         "if_stream_missing": one_of("warn", "fail"),
         "encryption_key": optional(key_argument),
+        "allow_plain": switch_argument,
+        "allow_any_path": switch_argument,
     }
     ui_color = "#e4f1ff"
 

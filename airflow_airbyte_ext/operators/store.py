@@ -36,19 +36,31 @@ def open_store(
     :raises AirbyteConfigurationError: The address is empty, or there is no key where it should be.
     """
     from airflow_airbyte_ext.snapshots.packing import Packing
-    from airflow_airbyte_ext.snapshots.store import SnapshotStore, check_address
+    from airflow_airbyte_ext.snapshots.store import SnapshotStore
 
-    if not address or address == "None":
-        raise AirbyteConfigurationError(f"The store is {address!r}; give a path, such as s3://conn_id@bucket/airbyte.")
+    store_argument("store", address)
+    packing = Packing.with_keys(_keys(encryption_key), compress=compress, allow_plain=allow_plain)
+    return SnapshotStore(ObjectStoragePath(address), packing=packing, allow_any_path=allow_any_path)
+
+
+def store_argument(name: str, value: object) -> None:  # noqa: ARG001
+    """
+    Take the address of a store.
+
+    :raises AirbyteConfigurationError: It is empty, cannot be meant, or holds a password.
+    """
+    from airflow_airbyte_ext.snapshots.store import check_address
+
+    address = str(value)
+    if not value or address == "None":
+        raise AirbyteConfigurationError(f"The store is {value!r}; give a path, such as s3://conn_id@bucket/airbyte.")
     check_address(address)
     if has_password(address):
         raise AirbyteConfigurationError(
-            f"The store {shown_address(address)} holds a password, which now stands in the task's rendered templates: "
-            "change it. Keep the new one in an Airflow Connection, and give that one's id, as in "
+            f"The store {shown_address(address)} holds a password, which now stands in the DAG and in what Airflow "
+            "shows of the task: change it. Keep the new one in an Airflow Connection, and give that one's id, as in "
             "s3://conn_id@bucket/airbyte."
         )
-    packing = Packing.with_keys(_keys(encryption_key), compress=compress, allow_plain=allow_plain)
-    return SnapshotStore(ObjectStoragePath(address), packing=packing, allow_any_path=allow_any_path)
 
 
 def key_argument(name: str, value: object) -> tuple[str, str]:

@@ -68,6 +68,17 @@ def test_a_sync_returns_the_same_report_in_the_worker_and_in_the_triggerer(airfl
     assert report["job_id"] == run.xcom("job_id") == airbyte.jobs(connection_id)[0]["id"]
 
 
+def test_no_task_fails_whose_job_ends_just_before_or_just_after_its_deferral(airflow, airbyte) -> None:
+    """Airflow fails at times what is resumed while the worker that deferred it is still taken for running."""
+    runs = []
+    for number, seconds in enumerate([1, 3, 4, 5, 4, 3]):
+        connection_id = airbyte.add_connection(name=f"brief {number}", streams=["orders"])
+        airbyte.script(connection_id, [Step("running", seconds=seconds), Step("succeeded")])
+        runs.append(airflow.trigger("deferred", connection_id=connection_id))
+    ends = [run.wait_for("success", "failed", "up_for_retry", seconds=180) for run in runs]
+    assert [(end["state"], end["try_number"]) for end in ends] == [("success", 1)] * len(runs)
+
+
 @pytest.mark.parametrize("dag_id", ["waiting", "deferred"])
 def test_a_failed_job_fails_the_task_with_airbytes_reason_and_no_secret(airflow, airbyte, dag_id) -> None:
     failure = Failure(origin="source", type="config_error", message="The API key was rejected.")

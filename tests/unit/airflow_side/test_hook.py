@@ -171,6 +171,8 @@ def test_the_extra_of_an_official_connection_means_what_it_meant(extra, expected
         ("airbyteconfig://https%3A%2F%2Fexample.com%2Ftools", "https://example.com/tools/api"),
         ("airbyte://airbyte:password@airbyte-proxy:8000", "http://airbyte-proxy:8000/api"),
         ("http://airbyte-server:8001", "http://airbyte-server:8001/api"),
+        ("airbyteconfig://[::1]:8000", "http://[::1]:8000/api"),
+        ("airbyteconfig://http%3A%2F%2F%5B%3A%3A1%5D%3A8000", "http://[::1]:8000/api"),
     ],
 )
 def test_a_uri_written_by_hand_keeps_its_path(uri, base_url) -> None:

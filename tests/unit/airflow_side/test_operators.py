@@ -129,6 +129,17 @@ def test_an_inactive_connection_fails_for_good_and_says_what_to_do(airbyte, conn
     assert isinstance(caught.value.__cause__, AirbyteConnectionInactiveError)
 
 
+@pytest.mark.parametrize("era", ["0.40", "0.50", "1.0", "2.0", "head"])
+def test_a_paused_connection_is_not_called_unclear_first(start_airbyte, context, caplog, era) -> None:
+    """Airbyte answers 500 to its sync; what is wrong is known at once."""
+    airbyte, connection_id = start_airbyte(era)
+    airbyte.set_connection_status(connection_id, "inactive")
+    with caplog.at_level("INFO"), pytest.raises(AirflowFailException, match="is inactive"):
+        sync(connection_id).execute(context)
+    assert "unclear" not in caplog.text
+    assert airbyte.jobs(connection_id) == []
+
+
 def test_a_running_sync_is_attached_to_and_told_so(airbyte, connection_id, context) -> None:
     airbyte.script(connection_id, [Step("running", polls=3), Step("succeeded", records=7)])
     foreign = airbyte.start_job(connection_id)

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowTaskTimeout,
     TaskDeferred,
 )
+from rendering import rendered
 
 from airflow_airbyte_ext.exceptions import (
     AirbyteJobFailedError,
@@ -33,8 +34,8 @@ EMPTY = [Step("running"), Step("succeeded", records=0, bytes=0)]
 
 
 def sync(connection_id, **arguments) -> AirbyteSyncConnectionOperator:
-    values = {"task_id": "t", "connection_id": connection_id, "poll_interval": 0.01, "deferrable": False, **arguments}
-    return AirbyteSyncConnectionOperator(**values)
+    values = {"connection_id": connection_id, "poll_interval": 0.01, "deferrable": False, **arguments}
+    return rendered(AirbyteSyncConnectionOperator, **values)
 
 
 def test_a_sync_that_moved_nothing_is_a_success_unless_asked_otherwise(airbyte, connection_id, context) -> None:

@@ -17,7 +17,9 @@ from airflow_airbyte_ext.sensors.airbyte import AirbyteConnectionSensor, Airbyte
 ID = "11111111-1111-4111-8111-111111111111"
 WRONG = {
     "airbyte_job_id": ("orders", "which is not an Airbyte job id such as 42."),
-    "backup_to": ("", "which names nothing."),
+    "allow_any_path": ("yes", "give True or False."),
+    "allow_plain": ("yes", "give True or False."),
+    "backup_to": (" ", "The store is empty; give a path"),
     "cancel_on_kill": ("no", "give True or False."),
     "cancel_on_timeout": (None, "give True or False."),
     "completed_after": ("2026-01-31T06:00:00", "which does not say its time zone."),
@@ -44,7 +46,7 @@ WRONG = {
     "skip_unchanged": ("true", "give True or False."),
     "snapshot_of": ("latest", "which is not a UUID"),
     "status": ("paused", "give one of 'active', 'inactive'."),
-    "store": ("", "which names nothing."),
+    "store": ("s3://k:s3cr3t@bucket/x", "holds a password, which now stands in the DAG"),
     "streams": ("orders", "give a list of stream names, or leave it out for all."),
     "tags": ([""], "which names nothing."),
     "unreadable_timeout": ("soon", "give seconds above 0"),

@@ -187,6 +187,35 @@ def test_a_changed_credential_makes_another_watcher_and_an_unchanged_one_does_no
     assert third is not first
 
 
+def test_a_token_that_is_rotated_is_read_again_at_once_and_by_the_same_watcher(monkeypatch, lookups) -> None:
+    """Not first when the Connection is read for its own sake, minutes later."""
+    with FakeAirbyte(auth="bearer") as airbyte:
+
+        def give(token: str) -> None:
+            connection = {"conn_type": "airbyteconfig", "host": airbyte.url, "extra": {"token": token}}
+            monkeypatch.setenv("AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT", json.dumps(connection))
+
+        give(airbyte.token)
+        jobs = start_jobs(airbyte, 6, Step("running"))
+
+        async def run() -> list[dict]:
+            waiting = [asyncio.create_task(event_of(trigger_for(airbyte, job_id))) for job_id in jobs]
+            await until(lambda: len(airbyte.journal) > 10)
+            watcher = watching._watched[CONN_ID].watcher
+            airbyte.rotate_credentials(token="new-token")
+            give("new-token")
+            await until(lambda: any(call.status == 401 for call in airbyte.journal))
+            for job_id in jobs:
+                airbyte.advance(job_id, "succeeded")
+            events = await asyncio.gather(*waiting)
+            monkeypatch.setattr(watching, "FRESH_FOR", 0.0)
+            assert await watching.watcher_of(CONN_ID) is watcher
+            return events
+
+        assert [event.get("status") for event in asyncio.run(run())] == ["succeeded"] * 6
+    assert lookups[0] == [CONN_ID] * 3  # to begin with, after the refusal, and by this test
+
+
 def test_a_wait_that_comes_to_a_retired_watcher_is_served(airbyte) -> None:
     """It had the watcher in its hands just before the Connection changed."""
     [job_id] = start_jobs(airbyte, 1)
