@@ -21,11 +21,13 @@ from airflow_airbyte_ext.api.operations import OPERATIONS, Repeat
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteConflictError,
+    AirbyteConnectionUnusableError,
     AirbyteError,
     AirbyteJobFailedError,
     AirbyteJobNotStartedError,
     AirbyteJobRunningError,
     AirbyteJobTimeoutError,
+    AirbyteJobVanishedError,
     AirbyteNotFoundError,
     AirbyteServerError,
     AirbyteStatusError,
@@ -65,11 +67,12 @@ CHECKS_CONNECTION_SINCE = "0.43.2"
 # Servers before 0.40.28 do not report their release well enough to know whether they have the old scheduler.
 STORED_RESETS_SINCE = "0.40.28"
 
-
 # Returns the connection's newest job, when none is in the way any more.
 MakeWay: TypeAlias = "Callable[[], JobRead | None]"
 # Returns a job that has ended; None where the server does not have it any more.
 Wait: TypeAlias = "Callable[[JobRead], JobRead | None]"
+# When the list of jobs was read and when a request was sent, by the server's clock, at the earliest.
+Sent: TypeAlias = "tuple[float | None, float | None]"
 
 
 @dataclass(frozen=True)
@@ -178,13 +181,13 @@ class Submitter:
         self._is_stored = self._may_have_started = is_stored
         self._jobs_in_the_way = 0
         self._followed = followed
+        self._first_sent: Sent | None = None
         if after is not None and (found := self._found_after(after)):
             return found
         if followed is not None:
-            self._reset_ended(JobReader(self._client, followed, connection_id=self._connection_id).read())
-        self._check()
-        newest = make_way() if make_way else newest_job(self._client, self._connection_id)
-        self._note_time()
+            self._reset_ended(self._read_followed(followed))
+        self._check_connection()
+        newest = self._newest_after_others()
         if newest and not verdict(newest.status).is_final:
             return self._running_already(newest)
         noted = after if is_stored and after is not None else newest.id if newest else 0
@@ -207,8 +210,16 @@ class Submitter:
             self._is_stored = self._may_have_started = True
             self._on_stored()
 
+    def _check_connection(self) -> None:
+        try:
+            self._check()
+        except AirbyteConnectionUnusableError as error:
+            if self._is_stored:
+                error.args = (f"{error} {REFRESH_IS_STORED}",)
+            raise
+
     def _begin(self, noted: int) -> None:
-        self._check()  # again, since others may have been waited for
+        self._check_connection()  # again, since others may have been waited for
         if not self._client.release().is_at_least(CHECKS_CONNECTION_SINCE):
             self._explain()
         self._before_start(noted)
@@ -218,9 +229,11 @@ class Submitter:
         self._unclear, self._busy_until = 0, math.inf
         while True:
             was_stored, sent_at = self._is_stored, self._server_time()
+            if not self._may_have_started or self._first_sent is None:
+                self._first_sent = self._listed_at, sent_at
             response = self._send()
             if not isinstance(response, _NoJob):
-                step = self._take(response, noted, sent_at, was_stored=was_stored)
+                step = self._take(response, noted, (self._listed_at, sent_at), was_stored=was_stored)
                 self._busy_until = math.inf
             elif response.is_refusal:
                 step = self._after_refusal(response.error, noted)
@@ -290,9 +303,9 @@ class Submitter:
             return self._follow_reset(newest, noted)
         return None if verdict(newest.status).is_final else self._let_others_end(newest, noted)
 
-    def _take(self, job: JobRead, noted: int, sent_at: float | None, *, was_stored: bool) -> Submission | int:
+    def _take(self, job: JobRead, noted: int, sent: Sent, *, was_stored: bool) -> Submission | int:
         """Say what the job of a response is: ours or another's, or else from which job on to try again."""
-        started_now = job.id > noted and not (sent_at is not None and self._was_there(job, sent_at) and not was_stored)
+        started_now = job.id > noted and (was_stored or not _was_there(job, sent))
         if started_now and job.config_type in (None, *STANDS_FOR[self._kind]):
             if job.config_type == REFRESH != self._kind:
                 log.warning(
@@ -339,6 +352,13 @@ class Submitter:
     def _wait_here(self, job: JobRead) -> JobRead | None:
         return wait_for_job(self._client, job.id, clock=self._clock, connection_id=self._connection_id)
 
+    def _read_followed(self, job_id: int) -> JobRead | None:
+        try:
+            return JobReader(self._client, job_id, connection_id=self._connection_id).read()
+        except (AirbyteServerError, AirbyteJobVanishedError) as error:
+            log.info("%s", error)
+            return None
+
     def _reset_ended(self, job: JobRead | None) -> None:
         if job and verdict(job.status) is Verdict.FAILED:
             raise self._reset_again(job, "failed again")
@@ -361,17 +381,7 @@ class Submitter:
             return self._running_already(job)
         if not self._may_have_started:
             self._on_refusal()
-        try:
-            newest = self._make_way()
-        except AirbyteJobRunningError as error:
-            if not self._is_stored:
-                raise
-            raise self._stored_beside(error.job_id or job.id) from error
-        except AirbyteJobTimeoutError as error:
-            if self._is_stored:
-                error.args = (f"{error} {REFRESH_IS_STORED}",)
-            raise
-        self._note_time()
+        newest = self._newest_after_others()
         if self._may_have_started and (found := self._found_after(noted)):
             return found
         if newest and not verdict(newest.status).is_final:
@@ -379,6 +389,21 @@ class Submitter:
         noted = newest.id if newest and not self._may_have_started else noted
         self._begin(noted)
         return noted
+
+    def _newest_after_others(self) -> JobRead | None:
+        """Make way, where that is wanted, and return the newest job."""
+        try:
+            newest = self._make_way() if self._make_way else newest_job(self._client, self._connection_id)
+        except AirbyteJobRunningError as error:
+            if not self._is_stored:
+                raise
+            raise self._stored_beside(error.job_id) from error
+        except AirbyteJobTimeoutError as error:
+            if self._is_stored:
+                error.args = (f"{error} {REFRESH_IS_STORED}",)
+            raise
+        self._note_time()
+        return newest
 
     def _look_for_lost(self, noted: int) -> Submission | None:
         """Look several times for the job that an unclear response may have started."""
@@ -391,9 +416,17 @@ class Submitter:
         return None
 
     def _found_after(self, job_id: int) -> Submission | None:
-        """Return our job where it is in the list. Nobody can tell who started a refresh that stands for a sync."""
+        """
+        Return our job where it is in the list.
+
+        Nobody can tell who started a refresh that stands for a sync; one that is older than the request is not ours.
+        """
         job = first_job_after(self._client, self._connection_id, job_id, kind=self._kind)
-        return Submission(job, adopted=job.config_type not in (None, self._kind)) if job else None
+        if job is None:
+            return None
+        if self._first_sent and not self._is_stored and _was_there(job, self._first_sent):
+            return Submission(job, adopted=True) if self._attach else None
+        return Submission(job, adopted=job.config_type not in (None, self._kind))
 
     def _running_already(self, job: JobRead) -> Submission:
         if self._attach and job.config_type == self._kind:
@@ -403,7 +436,7 @@ class Submitter:
         raise AirbyteJobRunningError(
             f"Job {job.id} ({job.config_type}, {job.status}) runs on connection {self._connection_id} already. "
             "Try again when it has ended"
-            + ("." if self._attach else ', or allow to attach to it (if_running="attach").'),
+            + (', or allow to attach to it (if_running="attach").' if job.config_type == self._kind == SYNC else "."),
             connection_id=self._connection_id,
             job_id=job.id,
         )
@@ -418,24 +451,12 @@ class Submitter:
         """Return what time it is at the server now, at the earliest; None where it does not say."""
         return None if self._listed_at is None else self._listed_at + self._clock.monotonic() - self._noted_at
 
-    def _was_there(self, job: JobRead, sent_at: float) -> bool:
-        """
-        Whether the job surely was created before our request was sent, so by somebody else.
-
-        While a job is pending Airbyte gives the same job to everybody. A job that seems older than the list that did
-        not have it yet says that the clocks differ, and nothing else.
-        """
-        created_at, listed_at = job.created_at, self._listed_at
-        if created_at is None or listed_at is None:
-            return False
-        return listed_at - ROUNDING < created_at and created_at + ROUNDING <= sent_at
-
     # -- what to say --------------------------------------------------------------------------------
 
     def _stored_words(self) -> str:
         return f" {REFRESH_IS_STORED}" if self._is_stored else ""
 
-    def _stored_beside(self, job_id: int) -> AirbyteJobRunningError:
+    def _stored_beside(self, job_id: int | None) -> AirbyteJobRunningError:
         return AirbyteJobRunningError(
             f"Job {job_id} runs on connection {self._connection_id}, and came before this refresh."
             f"{self._stored_words()}",
@@ -465,6 +486,19 @@ class Submitter:
         """Raise what is wrong with the connection, if that is why Airbyte started nothing; many releases do not say."""
         if problem := connection_problem(self._client, self._connection_id):
             raise problem from None
+
+
+def _was_there(job: JobRead, sent: Sent) -> bool:
+    """
+    Whether the job surely was created before our request was sent, so by somebody else.
+
+    While a job is pending Airbyte gives the same job to everybody. A job that seems older than the list that did not
+    have it yet says that the clocks differ, and nothing else.
+    """
+    listed_at, sent_at = sent
+    if job.created_at is None or listed_at is None or sent_at is None:
+        return False
+    return listed_at - ROUNDING < job.created_at and job.created_at + ROUNDING <= sent_at
 
 
 def _is_unclear(error: AirbyteApiError) -> bool:

@@ -45,8 +45,8 @@ def check_usable(client: AirbyteClient, connection_id: str, *, for_what: str) ->
     problem = _problem_of(known_connection(client, connection_id))
     if isinstance(problem, AirbyteConnectionInactiveError | AirbyteConnectionLockedError):
         raise type(problem)(
-            f"{problem} Nothing was sent: on a connection that is not active, {for_what} would delete state and move "
-            "nothing.",
+            f"{problem} On a connection that is not active, {for_what} would delete state and move nothing, so it was "
+            "not sent.",
             connection_id=connection_id,
         )
     if problem:

@@ -281,6 +281,8 @@ def test_a_refresh_that_is_stored_beside_a_job_says_so(start, release, how):
         world.submit("refresh", how=how, **options, on_refusal=lambda: refused.append(1))
     assert caught.value.worth_retrying
     assert (kept, refused) == ({"after": 0, "stored": True}, [])
+    with pytest.raises(AirbyteJobRunningError, match="has stored the refresh"):
+        world.submit("refresh", how=how, after=0, is_stored=True)
     world.clock.sleep(200)
     again = world.submit("refresh", how=how, after=0, is_stored=True)
     assert again.job.config_type == "refresh"
@@ -364,6 +366,29 @@ def test_a_reset_that_comes_again_though_it_succeeded_is_not_followed_twice(star
     assert len(world.airbyte.jobs) == 2
 
 
+@pytest.mark.parametrize("release", ["1.2.0", "2.0.0"])
+def test_a_followed_reset_that_airbyte_does_not_have_any_more_is_no_reason_to_fail(start, release):
+    world = start(release)
+    assert world.submit(followed=4711).job.config_type == "sync"
+
+
+@pytest.mark.parametrize("release", ["1.2.0", "2.0.0"])
+def test_a_followed_reset_that_has_failed_ends_the_task_that_goes_on(start, release):
+    world = start(release, resets=1)
+    reset = world.airbyte.start("reset_connection", plan=[("failed", 0.0)])
+    with pytest.raises(AirbyteJobFailedError, match="failed again"):
+        world.submit(followed=reset.id)
+    assert len(world.airbyte.jobs) == 1
+
+
+def test_a_refresh_that_is_stored_on_a_connection_that_is_paused_then_says_both(start):
+    world = start("2.0.0", refreshes=1, status="inactive")
+    with pytest.raises(AirbyteConnectionInactiveError, match="is inactive") as caught:
+        world.submit("refresh", after=0, is_stored=True)
+    assert world.airbyte.jobs == []
+    assert "stored the refresh" in str(caught.value)
+
+
 # -- 4: busy after the end --------------------------------------------------------------------------
 
 
@@ -411,6 +436,24 @@ def test_a_job_that_was_there_before_our_request_is_attached_to(start, clock, re
         with pytest.raises(AirbyteJobRunningError):
             world.submit(attach=False, before_start=somebody_first)
     assert len(world.airbyte.jobs) == 1
+
+
+@pytest.mark.parametrize("attach", [True, False])
+@pytest.mark.parametrize("release", RELEASES)
+def test_a_job_that_was_there_before_a_lost_request_is_not_ours_either(start, clock, release, attach):
+    """Attached to; or, where that is not wanted, waited for, and then our own is started."""
+    world = start(release)
+    lost("after")(world)
+
+    def somebody_first(_newest):
+        if not world.airbyte.jobs:
+            clock.sleep(1)
+            world.airbyte.start(plan=[("pending", 20.0), ("running", 30.0), ("succeeded", 0.0)])
+            clock.sleep(4)
+
+    submission = world.submit(how="attach" if attach else "wait", before_start=somebody_first)
+    assert submission.adopted is attach
+    assert [job.by for job in world.airbyte.oldest_first] == ["somebody"] + ["request"] * (not attach)
 
 
 @pytest.mark.parametrize("setup", [{"dates": False}, {"date_ahead": 3600.0}, {"date_ahead": -3600.0}], ids=str)

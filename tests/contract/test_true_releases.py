@@ -252,6 +252,7 @@ def test_nothing_undeclared_is_ever_sent(start, clock, tmp_path, release):
     read_report(client, job.id, connection_id=CONNECTION, adopted=False, clock=clock)
     read_report(client, job.id, adopted=False, clock=clock)
     attempt_log_tail(client, job.id, 0)
+    airbyte.jobs.clear()
     submit_reset(client, CONNECTION, clock=clock)
     find_connections(client, workspace_id=WORKSPACE, name="Orders")
     job_page(client, connection_id=CONNECTION, job_id=job.id)
