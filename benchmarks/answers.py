@@ -13,7 +13,7 @@ ANY_ID = "00000000-0000-4000-8000-000000000000"
 
 GET_STATE = "/api/v1/state/get"
 GET_CONNECTION = "/api/v1/connections/get"
-LIST_CONNECTIONS = "/api/v1/connections/list"
+LIST_CONNECTIONS = "/api/v1/web_backend/connections/list"
 LIST_JOBS = "/api/v1/jobs/list"
 GET_WORKSPACE = "/api/v1/workspaces/get_by_connection_id"
 # What a backup asks for each connection.
@@ -36,7 +36,7 @@ def prepared(*, connections: int, streams: int, catalog_streams: int) -> dict[st
         GET_STATE: _state(streams),
     }
     whole = {path: _json(answer) for path, answer in answers.items()}
-    one = whole[GET_CONNECTION]
+    one = _json(_listed(ANY_ID))
     listed = b",".join(one.replace(ANY_ID.encode(), connection_id(number).encode()) for number in range(connections))
     return {**whole, LIST_CONNECTIONS: b'{"connections":[' + listed + b"]}"}
 
@@ -76,6 +76,20 @@ def _connection(identity: str, streams: int) -> dict[str, Any]:
         "destinationId": DESTINATION_ID,
         "scheduleType": "manual",
         "syncCatalog": {"streams": [_configured(f"table_{number:05d}") for number in range(streams)]},
+    }
+
+
+def _listed(identity: str) -> dict[str, Any]:
+    source = {"sourceId": SOURCE_ID, "name": "Shop", "sourceName": "Postgres"}
+    destination = {"destinationId": DESTINATION_ID, "name": "Warehouse", "destinationName": "Snowflake"}
+    return {
+        "connectionId": identity,
+        "name": "Shop → Warehouse",
+        "status": "active",
+        "scheduleType": "manual",
+        "source": source,
+        "destination": destination,
+        "isSyncing": False,
     }
 
 
