@@ -67,6 +67,8 @@ def make_way(
             _cancel(client, connection_id, job, clock)
         elif len(met) < MAX_WAITED_FOR:
             log.info("%s: waiting for its end.", running)
+            if job.id in met:  # its end was read, and the list does not have it yet
+                clock.sleep(poll_interval)
             wait_for_job(
                 client,
                 job.id,

@@ -19,10 +19,12 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
     AirbyteApiError,
     AirbyteAuthenticationError,
+    AirbyteJobRunningError,
     AirbyteRequestTimeoutError,
     AirbyteUnreachableError,
 )
 from airflow_airbyte_ext.jobs.cancel import cancel_job
+from airflow_airbyte_ext.jobs.running import make_way
 from airflow_airbyte_ext.jobs.submit import submit_sync
 from airflow_airbyte_ext.jobs.wait import JobWatch
 from airflow_airbyte_ext.testing import Step
@@ -101,6 +103,26 @@ def test_a_response_about_another_job_is_none(proxy, client, connection_id, airb
     assert watch.poll() is None
     assert "not about" in str(watch.trouble)
     assert watch.poll().status == "running"
+
+
+@pytest.mark.parametrize("lag", [2, 1000])
+def test_a_list_that_lags_behind_the_job_does_not_keep_anybody_for_ever(
+    proxy, client, connection_id, airbyte, clock, lag
+):
+    """The list says that a job runs whose end was read: asked again after a while, and not without end."""
+    job_id = airbyte.start_job(connection_id)
+    airbyte.advance(job_id, "succeeded")
+    running = {"id": job_id, "configId": connection_id, "configType": "sync", "status": "running"}
+    body = json.dumps({"jobs": [{"job": running, "attempts": []}], "totalJobCount": 1}).encode()
+    proxy.spoil_next("jobs/list", lambda _it: [response(body)], times=lag)
+    if lag == 2:
+        job = make_way(client, connection_id, how="wait", clock=clock, poll_interval=10.0)
+        assert (job.id, job.status) == (job_id, "succeeded")
+    else:
+        with pytest.raises(AirbyteJobRunningError):
+            make_way(client, connection_id, how="wait", clock=clock, poll_interval=10.0)
+    assert proxy.requests < 200
+    assert sum(clock.sleeps) >= 10
 
 
 @pytest.mark.parametrize("operation", ["state/get", "connections/get"])

@@ -437,7 +437,7 @@ def test_what_a_connection_does_not_select_is_not_new(stub, connect_to, caplog) 
     moved["config"]["selectedFields"] = [{"fieldPath": ["id"]}, {"fieldPath": ["updated_at"]}]
     raw = entry()
     deselected = entry("users", selected=False)
-    known = {"connectionId": "c", "sourceId": CONNECTION, "name": "Orders", "status": "active"}
+    known = {"connectionId": CONNECTION, "sourceId": CONNECTION, "name": "Orders", "status": "active"}
     stub.answer("instance_configuration", {"version": "1.0.0"})
     stub.answer("/web_backend/connections/get", {**known, "syncCatalog": {"streams": [raw, deselected]}})
     stub.answer("/v1/connections/get", {**known, "syncCatalog": {"streams": [moved]}})
@@ -451,7 +451,7 @@ def test_what_a_connection_does_not_select_is_not_new(stub, connect_to, caplog) 
 
 
 def test_a_whole_catalog_that_cannot_be_read_is_warned_of(stub, connect_to, caplog) -> None:
-    known = {"connectionId": "c", "sourceId": CONNECTION, "name": "Orders", "status": "active"}
+    known = {"connectionId": CONNECTION, "sourceId": CONNECTION, "name": "Orders", "status": "active"}
     stub.answer("instance_configuration", {"version": "2.0.0"})
     stub.answer("/web_backend/connections/get", {"message": "no"}, status=403)
     stub.answer("/v1/connections/get", {**known, "syncCatalog": {"streams": [entry()]}})
