@@ -5,7 +5,6 @@ from __future__ import annotations
 import uuid
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing.catalogs import is_selected
 from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.job_answers import JobAnswers, Json, without_nulls
 from airflow_airbyte_ext.testing.jobs import Attempt, Job, Stream
@@ -34,8 +33,7 @@ class Answers:
             "name": connection.name,
             "sourceId": connection.source.id,
             "destinationId": connection.destination.id,
-            # What was sent as not selected is shown by web_backend only.
-            "syncCatalog": self.catalog([each for each in connection.catalog if is_selected(each)]),
+            "syncCatalog": self.catalog(connection.catalog),
             "status": connection.status,
         }
         fields |= self.schedule(connection) | self.settings(connection)
@@ -196,7 +194,7 @@ class Answers:
                 "lastSyncJobStatus": last and last.status,
                 "nextSync": None,
                 "isRunning": any(not job.terminal for job in jobs),
-                "isLastCompletedJobReset": bool(last) and last.kind == "reset_connection",
+                "isLastCompletedJobReset": last is not None and last.kind == "reset_connection",
             },
         )
 

@@ -37,6 +37,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             evidence="[CODE NotFoundExceptionMapper.java:22 0.40.27; NotFoundController 02e0258948:26, v1.0.0:29, "
             "v2.0.0:28; PUBLIC airbytehq/airbyte-api-python-sdk#89]",
             setup="no token check",
+            client="Takes the three kinds of response for a missing operation, by response and release together.",
         ),
         Behaviour(
             "missing_path_is_forbidden",
@@ -44,6 +45,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="0.50.0",
             evidence="[CODE micronaut-security SecurityFilter:178; PUBLIC open-metadata/OpenMetadata#24855]",
             setup="token check",
+            client="The same; a 403 within the releases of an operation is about the role.",
         ),
         Behaviour(
             "wrong_method_is_405",
@@ -69,6 +71,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "The server refuses requests of more than 10 MB with a 413.",
             since="0.40.28",
             evidence="[CODE application.yml max-request-size; micronaut-core 3.8.0 RoutingInBoundHandler:241]",
+            client="Says which limit has to be raised; a restore undoes its first step.",
         ),
         Behaviour(
             "web_app_has_its_own_nginx",
@@ -84,6 +87,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             until="0.40.26",
             evidence="[CODE c9fb128056; PUBLIC #18822]",
             setup="Basic proxy",
+            client="Says that a proxy's limit has to be raised; a restore undoes its first step.",
         ),
     ),
     "Requests": (
@@ -92,6 +96,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "A field that the release does not declare is refused with a 422.",
             until="0.40.28",
             evidence="[CODE ServerApp.java:134 0.40.27; PUBLIC #6160]",
+            client="Sends only what the release declares, and refuses the rest itself.",
         ),
         Behaviour(
             "can_refuse_undeclared_fields",
@@ -129,6 +134,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "An update replaces the whole connection; later it changes what it names.",
             until="0.40.8",
             evidence="[SPEC ConnectionUpdate]",
+            client="Sends the whole connection, read just before.",
         ),
     ),
     "Errors": (
@@ -150,6 +156,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "Errors carry the server's stack trace, and that of their cause.",
             until="1.3.0",
             evidence="[CODE d4a4ebaaf3]",
+            client="Leaves stack traces out of messages and logs.",
         ),
         Behaviour(
             "error_stacks_are_empty",
@@ -175,6 +182,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "An unknown id (404) and a failure of the server (500) carry an `errorId` and nothing else.",
             since="2.0.0",
             evidence="[CODE IdNotFoundExceptionHandler.kt, UncaughtExceptionHandler.kt v2.0.0]",
+            client="Quotes the `errorId`, and reads the connection to say what is wrong.",
         ),
         Behaviour(
             "json_errors_have_links",
@@ -187,6 +195,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "A broken constraint of the database, such as state for an unknown connection, is a 409; before, a 500.",
             since="1.3.0",
             evidence="[CODE ApiHelper.kt v1.3.0]",
+            client="Reads whether the connection exists.",
         ),
         Behaviour(
             "explicit_nulls",
@@ -211,6 +220,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "An update of a locked connection is refused with a 409.",
             since="2.1.0",
             evidence="[CODE api-problems.yaml]",
+            client="Says that the connection is locked, and why.",
         ),
         Behaviour(
             "delete_returns_200",
@@ -281,6 +291,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             until="2.2.0",
             evidence="[INFER the range; DOC 2.2]",
             setup="community",
+            client="Names 2.2 and client credentials when Basic is refused.",
         ),
         Behaviour(
             "tokens_live_a_day",
@@ -296,6 +307,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="1.6.0",
             evidence="[CODE application.yml v1.8.0]",
             setup="token check",
+            client="Reads how long a token lives in the token.",
         ),
         Behaviour(
             "expires_in_is_180",
@@ -303,6 +315,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             until="1.6.0",
             evidence="[CODE ApplicationServiceDataImpl.kt v1.5.0]",
             setup="token check",
+            client="The same.",
         ),
         Behaviour(
             "token_endpoint_times_out",
@@ -310,6 +323,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="1.6.0",
             evidence="[CODE api-problems.yaml]",
             setup="token check",
+            client="Asks again.",
         ),
         Behaviour(
             "public_token_endpoint_times_out",
@@ -347,6 +361,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="2.4.0",
             evidence="[DOC 2.4; UNPROVEN for whom and for which ids]",
             setup="token check",
+            client="Asks for each workspace by itself.",
         ),
     ),
     "Starting and cancelling jobs": (
@@ -355,6 +370,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "A sync or reset of a busy connection returns the job that runs already.",
             until="0.39.0",
             evidence="[CODE DefaultSchedulerJobClient.createOrGetActiveSyncJob 0.35.0]",
+            client="Looks at the type and the age of the job that it gets.",
         ),
         Behaviour(
             "running_is_a_failure",
@@ -362,6 +378,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="0.39.0",
             until="0.39.38",
             evidence="[CODE SchedulerHandler.java 0.39.0; PUBLIC #10215]",
+            client="Looks for the job that runs, and attaches to it or says so.",
         ),
         Behaviour(
             "sync_of_unknown_hangs",
@@ -375,12 +392,14 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "A sync of a connection that is not active is a 500.",
             since="0.43.2",
             evidence="[CODE 275fb43fe1]",
+            client="Reads the status, and says that the connection is inactive, locked or deleted.",
         ),
         Behaviour(
             "backoff_is_idle",
             "Between two attempts nothing counts as running: a sync joins the job, a cancel is ignored.",
             until="0.50.12",
             evidence="[CODE 2dd1037794]",
+            client="Cancels again until the job has ended.",
         ),
         Behaviour(
             "idle_cancel_fails",
@@ -388,6 +407,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="0.40.7",
             evidence="[CODE TemporalClient.startNewCancellation, StreamResetRecordsHelper v0.40.32, HEAD; "
             "INFER the first release]",
+            client="Never cancels a job that has ended; after a 500 it reads the job.",
         ),
         Behaviour(
             "cancelled_runs_start_again",
@@ -401,12 +421,14 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "A run of an inactive or locked connection (a reset, a refresh) ends as it begins, and moves nothing.",
             since="0.40.29",
             evidence="[CODE SyncWorkflowImpl.java:98 v0.40.32, SyncWorkflowV2Impl.kt:70 v1.8.0; INFER since when]",
+            client="Refuses a reset or refresh of a connection that is not active before it is sent.",
         ),
         Behaviour(
             "inactive_runs_are_cancelled",
             "The job of an inactive connection ends as `cancelled`; before, as `succeeded` with 0 records.",
             since="0.58.1",
             evidence="[CODE 6afdb533df; TEST ConnectionManagerWorkflowTest reportsCancelledWhenConnectionDisabled]",
+            client="The same.",
         ),
         Behaviour(
             "resets_are_stored",
@@ -435,10 +457,24 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             evidence="[SPEC WebBackendConnectionUpdate.skipReset]",
         ),
         Behaviour(
-            "sync_follows_reset",
-            "The reset of an update is followed by a sync.",
-            until="0.58.0",
-            evidence="[CODE runSyncImmediately v0.57.4]",
+            "updates_return_at_once",
+            "`web_backend/connections/update` does not wait for the reset or refresh that it starts. Before, it waits, "
+            "and a sync follows the reset.",
+            since="0.58.0",
+            evidence="[CODE d414268acf; runSyncImmediately v0.57.4]",
+        ),
+        Behaviour(
+            "updates_refresh",
+            "What an update changed is refreshed (mode Merge) where the destination supports that, and reset where "
+            "not. Before, it is always reset.",
+            since="0.61.0",
+            evidence="[CODE 0f5416b37d; WebBackendConnectionsHandler:670 v0.63.0]",
+        ),
+        Behaviour(
+            "stateless_updates_reset_all",
+            "An update that changes a stream resets all streams of a connection that has no state, or one blob of it.",
+            until="0.60.0",
+            evidence="[CODE WebBackendConnectionsHandler v0.40.32; 0294968679]",
         ),
         Behaviour(
             "refreshes_need_a_flag",
@@ -466,6 +502,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "`connections/refresh` returns `{job}`; before, `{value}`.",
             since="1.2.0",
             evidence="[SPEC connections/refresh]",
+            client="Takes a missing job for no answer: looks for the refresh in the list of jobs.",
         ),
     ),
     "State": (
@@ -474,12 +511,41 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "State has a type and rows for each stream; before, it was one blob.",
             since="0.39.21",
             evidence="[SPEC ConnectionState]",
+            client="Neither restores nor compares state before.",
         ),
         Behaviour(
-            "reset_forgets_at_first_attempt",
-            "A reset deletes the state of its streams when its first attempt begins; before, while it runs.",
+            "attempts_forget_state",
+            "The first attempt of a job deletes the state of what it reads anew: full refreshes, refreshed streams, "
+            "reset streams. Later ones delete that of full refreshes that they cannot resume. Before, a reset deletes "
+            "state while it runs.",
             since="0.62.0",
-            evidence="[CODE AttemptHandler.kt:154-190]",
+            evidence="[CODE AttemptHandler v0.62.0, AttemptHandler.kt:154-190 HEAD]",
+            client="Refuses what would lose state where nothing is moved.",
+        ),
+        Behaviour(
+            "attempts_forget_full_refreshes",
+            "Each attempt of a sync or refresh deletes the state of full refreshes.",
+            since="0.58.0",
+            until="0.62.0",
+            evidence="[CODE AttemptHandler v0.61.0; 55b5d24016]",
+        ),
+        Behaviour(
+            "refreshes_forget_when_created",
+            "A refresh deletes the state of its streams as soon as its job is created.",
+            until="0.62.0",
+            evidence="[CODE RefreshJobStateUpdater, DefaultJobCreator v0.57.4]",
+        ),
+        Behaviour(
+            "all_rows_erase_the_state",
+            "Where exactly the streams that have state lose it, the shared state of a global one goes, too.",
+            since="0.63.2",
+            evidence="[CODE b10a9f89c9; StatePersistence.bulkDelete:128 v1.0.0]",
+        ),
+        Behaviour(
+            "all_streams_erase_the_state",
+            "Where exactly the streams of the catalog lose their state, all of it goes: orphans and shared state, too.",
+            since="1.8.0",
+            evidence="[CODE 9bf8e1d02e; PUBLIC #82266]",
         ),
         Behaviour(
             "changed_modes_forget_state",
@@ -500,6 +566,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "`totalJobCount` honours the filters.",
             since="0.50.35",
             evidence="[CODE DefaultJobPersistence]",
+            client="Does not use the count.",
         ),
         Behaviour(
             "end_filters_are_starts",
@@ -507,6 +574,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="0.50.18",
             until="0.50.33",
             evidence="[CODE DefaultJobPersistence v0.50.31; df6097b705]",
+            client="Sends `End` filters since 0.50.35 only.",
         ),
         Behaviour(
             "end_filters_of_workspaces_are_starts",
@@ -514,6 +582,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="0.50.18",
             until="0.50.35",
             evidence="[CODE DefaultJobPersistence v0.50.31; b92b765507]",
+            client="The same.",
         ),
         Behaviour(
             "order_is_within_the_page",
@@ -521,6 +590,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="0.50.18",
             until="0.57.3",
             evidence="[CODE DefaultJobPersistence:784,822 v0.50.31; 883b662a12]",
+            client="Does not end a walk early by the order.",
         ),
         Behaviour(
             "pages_counted_attempts_once",
@@ -529,6 +599,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="0.57.3",
             until="0.58.0",
             evidence="[CODE DefaultJobPersistence:897 v0.57.3; 883b662a12, 1b44d63919]",
+            client="Walks to an empty page, takes jobs together by id, and reads the attempts of the last one again.",
         ),
         Behaviour(
             "pages_count_attempts",
@@ -537,12 +608,14 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="0.64.2",
             until="1.3.0",
             evidence="[CODE 805247b37a; micronaut-data v4.9.3 attachPageable; deps.toml v1.3.0]",
+            client="The same.",
         ),
         Behaviour(
             "offsets_count_pages",
             "`rowOffset` of job lists is rounded down to a whole page.",
             since="0.64.2",
             evidence="[CODE 805247b37a]",
+            client="Asks for whole pages.",
         ),
         Behaviour(
             "workspace_lists_are_light",
@@ -594,6 +667,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "Lists of connections, sources and destinations have pages of 20 and a cursor.",
             since="1.8.0",
             evidence="[SPEC WebBackendConnectionListRequestBody, ActorListCursorPaginatedRequestBody]",
+            client="Reads all pages, by name.",
         ),
         Behaviour(
             "lists_have_items",
@@ -606,6 +680,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "Logs are events with a level and a source instead of lines.",
             since="1.2.0",
             evidence="[SPEC AttemptInfoRead]",
+            client="Reads both.",
         ),
     ),
     "Catalogs and discovery": (
@@ -618,9 +693,35 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour(
             "new_streams_are_selected",
-            "A stream that is discovered is offered as selected.",
-            until="0.40.0",
-            evidence="[INFER]",
+            "A stream that is discovered is offered as selected; later, only one that is alone.",
+            until="0.50.0",
+            evidence="[CODE CatalogConverter:133 v0.40.32, :262 v0.50.31; 3289f70a1b]",
+        ),
+        Behaviour(
+            "new_streams_are_appended",
+            "A stream that is discovered is offered with the first of its modes, and appended. Later, with what its "
+            "cursor and key allow.",
+            until="0.50.24",
+            evidence="[CODE CatalogConverter:133 v0.40.32; 63e9af2120]",
+        ),
+        Behaviour(
+            "selections_are_spelt_out",
+            "A catalog says `suggested: false` and `selectedFields: []` of streams of which nothing is selected.",
+            since="0.60.0",
+            evidence="[CODE 6c3cce988b; CatalogConverter:88 v1.0.0]",
+        ),
+        Behaviour(
+            "mappers_hide_secrets",
+            "Secrets of mappers come back masked.",
+            since="1.3.0",
+            evidence="[CODE 99c1106748; INFER which settings]",
+        ),
+        Behaviour(
+            "discovery_concerns_one_connection",
+            "A discovery that names a connection marks that one, and may switch it off; before, every connection of "
+            "its source.",
+            since="1.7.0",
+            evidence="[CODE SchedulerHandler.java:398 v0.40.32, SchedulerHandler.kt v1.8.0]",
         ),
         Behaviour(
             "refreshed_catalog_is_optional",

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
+import uuid
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
+from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.jobs import Stream
 
 if TYPE_CHECKING:
@@ -25,12 +28,8 @@ def entry_of(era: Era, stream: Stream) -> Json:
         "cursorField": list(stream.cursor) if incremental else [],
         "destinationSyncMode": "append_dedup" if incremental else "overwrite",
         "primaryKey": [list(path) for path in stream.primary_key],
-        "aliasName": stream.name,
-        "selected": True,
     }
-    if era.declares("AirbyteStreamConfiguration.fieldSelectionEnabled"):
-        config["fieldSelectionEnabled"] = False
-    return {"stream": discovered_stream(stream), "config": config}
+    return converted(era, {"stream": discovered_stream(stream), "config": config})
 
 
 def discovered_stream(stream: Stream) -> Json:
@@ -47,19 +46,34 @@ def discovered_stream(stream: Stream) -> Json:
     }
 
 
-def discovered_entry(era: Era, stream: Json) -> Json:
-    """The AirbyteStreamAndConfiguration with which a newly discovered stream is offered: as a full refresh."""
+def discovered_entry(era: Era, stream: Json, is_alone: bool = False) -> Json:
+    """The AirbyteStreamAndConfiguration with which a newly discovered stream is offered."""
+    selected = era.has("new_streams_are_selected") or is_alone
     config: Json = {
-        "syncMode": "full_refresh",
+        **_default_modes(era, stream),
         "cursorField": list(stream.get("defaultCursorField") or []),
-        "destinationSyncMode": "overwrite",
         "primaryKey": deepcopy(stream.get("sourceDefinedPrimaryKey") or []),
-        "aliasName": stream["name"],
-        "selected": era.has("new_streams_are_selected"),
+        "aliasName": _alias(stream["name"]),
+        "selected": selected,
     }
-    if era.declares("AirbyteStreamConfiguration.fieldSelectionEnabled"):
-        config["fieldSelectionEnabled"] = False
+    if era.declares("AirbyteStreamConfiguration.suggested"):
+        config["suggested"] = selected
     return {"stream": deepcopy(stream), "config": config}
+
+
+def _default_modes(era: Era, stream: Json) -> Json:
+    modes = stream.get("supportedSyncModes") or []
+    if era.has("new_streams_are_appended"):
+        return {"syncMode": modes[0] if modes else "incremental", "destinationSyncMode": "append"}
+    if stream.get("sourceDefinedCursor") and stream.get("sourceDefinedPrimaryKey"):
+        return {"syncMode": "incremental", "destinationSyncMode": "append_dedup"}
+    if stream.get("sourceDefinedCursor") and "full_refresh" not in modes:
+        return {"syncMode": "incremental", "destinationSyncMode": "append"}
+    return {"syncMode": "full_refresh", "destinationSyncMode": "overwrite"}
+
+
+def _alias(name: str) -> str:
+    return re.sub(r"[^A-Za-z0-9_]", "_", name)
 
 
 def _column(kind: str | Mapping[str, Any]) -> Json:
@@ -71,29 +85,149 @@ def key_of(stream: Json) -> StreamKey:
     return stream["name"], stream.get("namespace")
 
 
+def converted(era: Era, entry: Json) -> Json:
+    """A selected stream as the server keeps it, which is not as it was sent.
+
+    A Refusal where the selection of fields cannot be.
+    """
+    stream, config = _kept_stream(era, entry["stream"]), entry["config"]
+    kept: Json = {
+        "syncMode": config["syncMode"],
+        "cursorField": deepcopy(config.get("cursorField") or []),
+        "destinationSyncMode": config.get("destinationSyncMode"),
+        "primaryKey": deepcopy(config.get("primaryKey") or []),
+        "aliasName": _alias(stream["name"]),
+        "selected": True,
+    }
+    if era.declares("AirbyteStreamConfiguration.fieldSelectionEnabled"):
+        is_pruned = config.get("fieldSelectionEnabled") is True
+        if is_pruned:
+            _prune(stream, config)
+        kept["fieldSelectionEnabled"] = is_pruned
+        if is_pruned or era.has("selections_are_spelt_out"):
+            kept["selectedFields"] = [{"fieldPath": [name]} for name in _columns(stream) if is_pruned]
+    if era.has("selections_are_spelt_out"):
+        kept["suggested"] = False
+    for name in ("includeFiles", "destinationObjectName"):
+        if config.get(name) is not None and _knows(era, name):
+            kept[name] = config[name]
+    return {"stream": stream, "config": kept | _mapped(era, config)}
+
+
+def _knows(era: Era, name: str) -> bool:
+    if name == "includeFiles":
+        return era.declares("AirbyteStreamConfiguration.includeFiles")
+    return era.declares("AirbyteStreamConfiguration.destinationObjectName")
+
+
+def _kept_stream(era: Era, given: Json) -> Json:
+    stream: Json = {
+        "name": given["name"],
+        "jsonSchema": deepcopy(given.get("jsonSchema")),
+        "supportedSyncModes": deepcopy(given.get("supportedSyncModes") or []),
+        "sourceDefinedCursor": given.get("sourceDefinedCursor") is True,
+        "defaultCursorField": deepcopy(given.get("defaultCursorField") or []),
+        "sourceDefinedPrimaryKey": deepcopy(given.get("sourceDefinedPrimaryKey") or []),
+        "namespace": given.get("namespace"),
+    }
+    if given.get("isResumable") is not None and era.declares("AirbyteStream.isResumable"):
+        stream["isResumable"] = given["isResumable"]
+    if given.get("isFileBased") is not None and era.declares("AirbyteStream.isFileBased"):
+        stream["isFileBased"] = given["isFileBased"]
+    return stream
+
+
+def _prune(stream: Json, config: Json) -> None:
+    """Leave only the selected columns of a stream."""
+    fields = config.get("selectedFields")
+    if fields is None:
+        raise Refusal("unprocessable", "Requested field selection but no selected fields provided")
+    paths = [each.get("fieldPath") or [] for each in fields]
+    if not all(paths):
+        raise Refusal("unprocessable", "Selected field path cannot be empty")
+    if any(len(path) > 1 for path in paths):
+        raise Refusal("unsupported", "Nested field selection not supported")
+    selected = {path[0] for path in paths}
+    cursor = config.get("cursorField") or []
+    if config["syncMode"] == "incremental" and cursor and cursor[0] not in selected:
+        raise Refusal("unprocessable", "Cursor field cannot be de-selected in INCREMENTAL syncs")
+    keys = config.get("primaryKey") or [] if config.get("destinationSyncMode") == "append_dedup" else []
+    if any(key[0] not in selected for key in keys):
+        raise Refusal("unprocessable", "Primary key field cannot be de-selected in DEDUP mode")
+    columns = _columns(stream)
+    for name in set(columns) - selected:
+        del columns[name]
+
+
+def _mapped(era: Era, config: Json) -> Json:
+    """Mappers, and hashed fields, which are mappers too: they have an id, and their secrets are masked."""
+    if not era.declares("AirbyteStreamConfiguration.hashedFields"):
+        return {}
+    hashed = deepcopy(config.get("hashedFields") or [])
+    if not era.declares("AirbyteStreamConfiguration.mappers"):
+        return {"hashedFields": hashed}
+    given = deepcopy(config.get("mappers") or [_hashing(each["fieldPath"][0]) for each in hashed])
+    mappers = [{**each, "id": each.get("id") or str(uuid.uuid4())} for each in given]
+    if era.has("mappers_hide_secrets"):
+        for each in mappers:
+            each["mapperConfiguration"] = _masked(each.get("mapperConfiguration"))
+    names = [each["mapperConfiguration"]["targetField"] for each in mappers if each.get("type") == "hashing"]
+    return {"hashedFields": [{"fieldPath": [name]} for name in names], "mappers": mappers}
+
+
+def _hashing(field: str) -> Json:
+    settings = {"targetField": field, "method": "SHA-256", "fieldNameSuffix": "_hashed"}
+    return {"type": "hashing", "mapperConfiguration": settings}
+
+
+def _masked(settings: Any) -> Any:
+    if not isinstance(settings, dict):
+        return settings
+    return {name: "**********" if name == "key" else value for name, value in settings.items()}
+
+
 def is_selected(entry: Json) -> bool:
-    """Whether a sync reads this stream."""
+    """Whether a sync reads this stream: the server forgets the others."""
     return entry["config"].get("selected") is not False
 
 
 def selected_streams(entries: Iterable[Json]) -> tuple[Stream, ...]:
     """The streams that a sync of this catalog reads."""
-    return tuple(
-        Stream(*key_of(entry["stream"]), entry["config"].get("syncMode", "full_refresh"))
-        for entry in entries
-        if is_selected(entry)
-    )
+    return tuple(Stream(*key_of(entry["stream"]), entry["config"].get("syncMode", "full_refresh")) for entry in entries)
 
 
-def merged(era: Era, entries: list[Json], discovered: list[Json]) -> list[Json]:
-    """The connection's catalog on top of what the source has now, as web_backend/connections/get shows it."""
-    configured = {key_of(entry["stream"]): entry for entry in entries}
+def merged(era: Era, entries: list[Json], raw: list[Json], discovered: list[Json]) -> list[Json]:
+    """The connection's catalog on top of what its source has, as web_backend/connections/get shows it.
+
+    `raw` is the catalog that the connection was made from.
+    """
+    configured = {key_of(entry["stream"]): entry["config"] for entry in entries}
+    before = {key_of(stream): stream for stream in raw}
     answer = []
     for stream in discovered:
-        known = configured.get(key_of(stream))
-        fresh = discovered_entry(era, stream)
-        answer.append({"stream": fresh["stream"], "config": deepcopy(known["config"])} if known else fresh)
+        key, fresh = key_of(stream), discovered_entry(era, stream)
+        if key in configured:
+            fresh["config"] = _carried(configured[key], fresh, _columns(before.get(key, stream)))
+        else:
+            fresh["config"]["selected"] = False
+        answer.append(fresh)
     return answer
+
+
+def _carried(known: Json, fresh: Json, columns_before: Json) -> Json:
+    """What is left of a stream's configuration in another catalog: new columns are selected."""
+    stream, offered, config = fresh["stream"], fresh["config"], deepcopy(known)
+    if config["syncMode"] not in (stream.get("supportedSyncModes") or []):
+        config["syncMode"] = offered["syncMode"]
+    config["cursorField"] = config["cursorField"] or offered["cursorField"]
+    config["primaryKey"] = stream.get("sourceDefinedPrimaryKey") or config["primaryKey"] or offered["primaryKey"]
+    if "hashedFields" in config:
+        config["hashedFields"] = [each for each in config["hashedFields"] if each["fieldPath"][0] in _columns(stream)]
+    if config.get("fieldSelectionEnabled"):
+        selected = {each["fieldPath"][0] for each in config["selectedFields"]}
+        kept = [name for name in _columns(stream) if name in selected or name not in columns_before]
+        config["selectedFields"] = [{"fieldPath": [name]} for name in kept]
+    return config
 
 
 def changed_streams(old: list[Json], new: list[Json]) -> tuple[Stream, ...]:
@@ -105,24 +239,28 @@ def changed_streams(old: list[Json], new: list[Json]) -> tuple[Stream, ...]:
 
 def _selected(entries: list[Json]) -> dict[StreamKey, Any]:
     """What matters to the destination, of each selected stream."""
-    names = ("syncMode", "destinationSyncMode", "cursorField", "primaryKey")
+    names = ("syncMode", "destinationSyncMode", "cursorField")
     return {
         key_of(entry["stream"]): (
             entry["stream"].get("jsonSchema"),
             [entry["config"].get(name) or [] for name in names],
+            sorted(entry["config"].get("primaryKey") or []),
         )
         for entry in entries
-        if is_selected(entry)
     }
 
 
-def difference(era: Era, entries: list[Json], discovered: list[Json]) -> list[Json]:
-    """The StreamTransforms that lead from a connection's catalog to what its source has now."""
-    old = {key_of(entry["stream"]): entry for entry in entries}
+def difference(era: Era, raw: list[Json], entries: list[Json], discovered: list[Json]) -> list[Json]:
+    """The StreamTransforms that lead from the catalog that a connection was made from to what its source has now.
+
+    Of streams that the connection does not read, changes inside are not told.
+    """
+    old = {key_of(stream): stream for stream in raw}
     new = {key_of(stream): stream for stream in discovered}
+    configs = {key_of(entry["stream"]): entry["config"] for entry in entries}
     gone = [_transform("remove_stream", key) for key in old if key not in new]
     come = [_transform("add_stream", key) for key in new if key not in old]
-    both = [_updated(era, key, old[key], new[key]) for key in old if key in new]
+    both = [_updated(era, key, old[key], configs[key], new[key]) for key in old if key in new and key in configs]
     return come + gone + [transform for transform in both if transform]
 
 
@@ -132,9 +270,9 @@ def _transform(kind: str, key: StreamKey) -> Json:
     return {"transformType": kind, "streamDescriptor": descriptor}
 
 
-def _updated(era: Era, key: StreamKey, entry: Json, stream: Json) -> Json | None:
-    fields = _field_transforms(entry, stream)
-    attributes = _attribute_transforms(entry, stream)
+def _updated(era: Era, key: StreamKey, before: Json, config: Json, stream: Json) -> Json | None:
+    fields = _field_transforms(before, config, stream)
+    attributes = _attribute_transforms(before, config, stream)
     if not era.has("stream_updates_are_objects"):
         return _transform("update_stream", key) | {"updateStream": fields} if fields else None
     if not fields and not attributes:
@@ -143,9 +281,9 @@ def _updated(era: Era, key: StreamKey, entry: Json, stream: Json) -> Json | None
     return _transform("update_stream", key) | {"updateStream": whole}
 
 
-def _field_transforms(entry: Json, stream: Json) -> list[Json]:
-    old, new = _columns(entry["stream"]), _columns(stream)
-    used = _used_columns(entry["config"])
+def _field_transforms(before: Json, config: Json, stream: Json) -> list[Json]:
+    old, new = _columns(before), _columns(stream)
+    used = _used_columns(config)
     removed = [
         {
             "transformType": "remove_field",
@@ -174,12 +312,12 @@ def _field_transforms(entry: Json, stream: Json) -> list[Json]:
     return added + removed + changed
 
 
-def _attribute_transforms(entry: Json, stream: Json) -> list[Json]:
-    old, new = (each.get("sourceDefinedPrimaryKey") or [] for each in (entry["stream"], stream))
+def _attribute_transforms(before: Json, config: Json, stream: Json) -> list[Json]:
+    old, new = (each.get("sourceDefinedPrimaryKey") or [] for each in (before, stream))
     if old == new:
         return []
     # What the source defines breaks only a stream that is deduplicated by it.
-    breaking = entry["config"].get("destinationSyncMode") == "append_dedup" and bool(old)
+    breaking = config.get("destinationSyncMode") == "append_dedup" and bool(old)
     change = {"oldPrimaryKey": old, "newPrimaryKey": new}
     return [{"transformType": "update_primary_key", "breaking": breaking, "updatePrimaryKey": change}]
 

@@ -21,31 +21,47 @@ def discover_schema(call: Call) -> Any:
     world = call.world
     source = world.actor("source", call.id("sourceId"))
     try:
-        catalog_id, found = world.discover(source.id, cached=not call.flag("disable_cache"))
+        catalog_id, found, is_asked = world.discover(source.id, cached=not call.flag("disable_cache"))
     except Refusal as refusal:
         if refusal.kind != "discovery":
             raise
         return {"jobInfo": _job_info(call, source, refusal.message)}
-    entries = [discovered_entry(world.era, stream) for stream in found]
+    offers_one = len(found) == 1 and not world.era.has("new_streams_are_selected")
+    entries = [discovered_entry(world.era, stream, is_alone=offers_one) for stream in found]
     answer: Json = {"catalog": call.answers.catalog(entries), "jobInfo": _job_info(call, source)}
     if world.era.declares("SourceDiscoverSchemaRead.catalogId"):
         answer["catalogId"] = catalog_id
-    return answer | _for_connection(call, source, found)
+    # Old news has no differences, and no consequences.
+    return answer | (_for_connection(call, source, found) if is_asked else {})
 
 
 def _for_connection(call: Call, source: Actor, found: list[Json]) -> Json:
-    """The part about the connection in `connectionId`; every connection of the source feels the discovery."""
-    era = call.world.era
-    if call.body.get("connectionId") is None or not era.declares("SourceDiscoverSchemaRequestBody.connectionId"):
+    if call.body.get("connectionId") is None or not call.world.era.declares(
+        "SourceDiscoverSchemaRequestBody.connectionId"
+    ):
         return {}
-    asked = call.world.connection(call.id("connectionId"))
+    return consequences(call, call.world.connection(call.id("connectionId")), source, found)
+
+
+def consequences(call: Call, asked: Connection, source: Actor, found: list[Json]) -> Json:
+    """What a discovery for a connection says of it, and does to it (or to every connection of the source)."""
+    era = call.world.era
     for connection in call.world.connections.values():
-        if connection.source.id == source.id and connection.status != "deprecated":
-            _feel(call, connection, difference(era, connection.catalog, found))
-    transforms = difference(era, asked.catalog, found)
+        is_meant = connection is asked or not era.has("discovery_concerns_one_connection")
+        if is_meant and connection.source.id == source.id and connection.status != "deprecated":
+            _feel(call, connection, changes(call, connection, found))
+    transforms = changes(call, asked, found)
     told: Json = {"catalogDiff": {"transforms": transforms}, "breakingChange": is_breaking(transforms)}
     status = {"connectionStatus": asked.status} if era.declares("SourceDiscoverSchemaRead.connectionStatus") else {}
     return told | status
+
+
+def changes(call: Call, connection: Connection, found: list[Json]) -> list[Json]:
+    """The differences between what the source has and what the connection was made from."""
+    raw = call.world.raw_catalog(connection)
+    if raw is None:
+        raw = [entry["stream"] for entry in connection.catalog]
+    return difference(call.world.era, raw, connection.catalog, found)
 
 
 def _feel(call: Call, connection: Connection, transforms: list[Json]) -> None:

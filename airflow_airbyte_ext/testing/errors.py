@@ -36,6 +36,7 @@ _UNCAUGHT = {
     "class_cast": "java.lang.ClassCastException",
     "null_pointer": "java.lang.NullPointerException",
     "no_value": "java.util.NoSuchElementException",
+    "unsupported": "java.lang.UnsupportedOperationException",
 }
 
 

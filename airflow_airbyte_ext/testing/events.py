@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.cursors import offset_page
 from airflow_airbyte_ext.testing.errors import Refusal, unknown_id
+from airflow_airbyte_ext.testing.job_answers import moved
 from airflow_airbyte_ext.testing.pieces import NAMES, Event
 
 if TYPE_CHECKING:
@@ -74,15 +75,17 @@ def _job_events(job: Job) -> list[Event]:
     word = _WORDS.get(job.kind)
     if word is None:
         return []
-    events = [_event(job, f"{word}_STARTED", {"jobId": job.id}, job.created_at)]
-    if job.status in _ENDS:
+    # A run of the schedule is not told as started, nor as cancelled what made way for something else.
+    events = [_event(job, f"{word}_STARTED", {"jobId": job.id}, job.created_at)] if job.is_manual else []
+    if job.status in _ENDS and not job.superseded:
+        loaded = [moved(job, stream, job.attempts) for stream in job.streams]
         summary = {
             "jobId": job.id,
             "attemptsCount": len(job.attempts),
             "startTimeEpochSeconds": int(job.created_at),
             "endTimeEpochSeconds": int(job.updated_at),
-            "recordsLoaded": sum(attempt.records for attempt in job.attempts),
-            "bytesLoaded": sum(attempt.bytes for attempt in job.attempts),
+            "recordsLoaded": sum(records for records, _ in loaded),
+            "bytesLoaded": sum(size for _, size in loaded),
         }
         events.append(_event(job, f"{word}_{_ENDS[job.status]}", summary, job.updated_at))
     return events

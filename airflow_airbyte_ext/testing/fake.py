@@ -23,14 +23,15 @@ from airflow_airbyte_ext.testing.world import World
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from airflow_airbyte_ext.testing.eras import Era
     from airflow_airbyte_ext.testing.faults import Fault, PendingFault
 
 
 class FakeAirbyte(Planting):
     """A fake Airbyte that serves the Config API on this machine: a context manager, or `start()` and `stop()`.
 
-    `era` chooses the Airbyte that it behaves like: a preset of `eras.ERAS` such as "0.50", "2.0" or "head", or a whole
-    release such as "1.8.0".
+    `era` chooses the Airbyte that it behaves like: a preset of `eras.ERAS` such as "0.50", "2.0" or "head", a whole
+    release such as "1.8.0", or an `Era` of your own.
 
     `auth` is "none", "basic" (a proxy that wants `username` and `password`), or a server that checks tokens: "bearer"
     (`token`) or "client_credentials" (`client_id`, `client_secret`). `issuer` says whose tokens those are, "community",
@@ -47,7 +48,7 @@ class FakeAirbyte(Planting):
 
     def __init__(
         self,
-        era: str = "2.0",
+        era: str | Era = "2.0",
         auth: str = "none",
         now: Callable[[], float] = time.time,
         *,
@@ -70,7 +71,7 @@ class FakeAirbyte(Planting):
         keyfile: str | None = None,
     ) -> None:
         guard = Guard(
-            era_named(era),
+            era_named(era) if isinstance(era, str) else era,
             auth,
             now,
             username,
@@ -82,7 +83,7 @@ class FakeAirbyte(Planting):
             issuer,
             takes_basic,
         )
-        self.era, self.auth = era, auth
+        self.era, self.auth = guard.era.name, auth
         self.username, self.password, self.token = username, password, token
         self.client_id, self.client_secret = client_id, client_secret
         if strict and not guard.era.has("can_refuse_undeclared_fields"):
@@ -183,6 +184,15 @@ class FakeAirbyte(Planting):
         self._world.busy_after_end = seconds
 
     @property
+    def late_state_after(self) -> float | None:
+        """How many seconds after the end of a cancelled job its pod writes state once more: None, it does not."""
+        return self._world.late_state_after
+
+    @late_state_after.setter
+    def late_state_after(self, seconds: float | None) -> None:
+        self._world.late_state_after = seconds
+
+    @property
     def refreshes_activated(self) -> bool:
         """Whether the flag is set without which Airbyte refreshes nothing before 0.62.2: it is not."""
         return self._world.refreshes_activated
@@ -212,7 +222,7 @@ class FakeAirbyte(Planting):
     def set_state(self, connection_id: str, state: dict[str, Any]) -> None:
         """Store this ConnectionState in place of all that was there."""
         with self._by_hand():
-            self._world.connection(connection_id).state.replace(state)
+            self._world.state_of(self._world.connection(connection_id)).replace(state)
 
     def fail_next(self, operation_id: str, fault: Fault, times: int = 1) -> None:
         """Let the next calls of this operation (Airbyte's operationId, or "*" for any request) go wrong."""
@@ -258,7 +268,7 @@ class FakeAirbyte(Planting):
         """The stored state, as state/get would answer."""
         with self._by_hand():
             connection = self._world.connection(connection_id)
-            return Answers(self._world).state(connection_id, connection.state)
+            return Answers(self._world).state(connection_id, self._world.state_of(connection))
 
     def next_run(self, connection_id: str) -> dict[str, list[tuple[str | None, str]]]:
         """What is stored for the connection's next run, whoever starts it: its kind, and (namespace, name) of streams.

@@ -109,7 +109,7 @@ def get_state(call: Call) -> Any:
     """state/get: a connection that is unknown has no state and is not an error."""
     connection_id = call.id("connectionId")
     connection = call.world.connections.get(connection_id)
-    return call.answers.state(connection_id, connection.state if connection else None)
+    return call.answers.state(connection_id, call.world.state_of(connection) if connection else None)
 
 
 def get_state_type(call: Call) -> Any:

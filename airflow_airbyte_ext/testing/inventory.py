@@ -6,7 +6,7 @@ import uuid
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing.catalogs import discovered_stream, entry_of, key_of
+from airflow_airbyte_ext.testing.catalogs import StreamKey, discovered_stream, entry_of, key_of
 from airflow_airbyte_ext.testing.errors import Refusal, unknown_id
 from airflow_airbyte_ext.testing.pieces import NAMES, Actor, Connection, Event, Tag, Workspace
 
@@ -41,6 +41,8 @@ class Inventory:
         self.operations: dict[str, Json] = {}
         self.connections: dict[str, Connection] = {}
         self.discoveries: dict[str, list[Json]] = {}
+        self.catalogs: dict[str, list[Json]] = {}
+        self.known_streams: dict[str, dict[StreamKey, Json]] = {}
         self.failing_discoveries: dict[str, Failure] = {}
         self.cached_catalogs: dict[str, tuple[str, list[Json]]] = {}
         self.events: list[Event] = []
@@ -168,6 +170,7 @@ class Inventory:
             self.now(),
             deepcopy(USUAL_SCHEDULES[schedule_type]),
         )
+        self.note_streams(connection)
         connection.catalog_id = self.catalog_id(connection.source.id)
         self.connections[key] = connection
         self.set_status(key, status)
@@ -202,12 +205,25 @@ class Inventory:
 
     # What a source has
 
+    def note_streams(self, connection: Connection, streams: Iterable[Json] = ()) -> None:
+        """The source of a new connection has its streams, and these, as long as no test says otherwise."""
+        known = self.known_streams.setdefault(connection.source.id, {})
+        for stream in [*streams, *(entry["stream"] for entry in connection.catalog)]:
+            known.setdefault(key_of(stream), deepcopy(stream))
+
     def discovered(self, source_id: str) -> list[Json]:
-        """The AirbyteStreams that the source has now: what a test said, or else what its connections read."""
+        """The AirbyteStreams that the source has now: what a test said, or else what its connections began with."""
         if source_id in self.discoveries:
             return self.discoveries[source_id]
-        entries = [e for c in self.connections.values() if c.source.id == source_id for e in c.catalog]
-        return list({key_of(entry["stream"]): entry["stream"] for entry in entries}.values())
+        return list(self.known_streams.get(source_id, {}).values())
+
+    def raw_catalog(self, connection: Connection) -> list[Json] | None:
+        """The AirbyteStreams from which the connection was made; None where the server does not know them."""
+        if connection.catalog_id is None or not self.era.declares("ConnectionUpdate.sourceCatalogId"):
+            return None
+        if connection.catalog_id == self.catalog_id(connection.source.id):
+            return self.discovered(connection.source.id)
+        return self.catalogs.get(connection.catalog_id)
 
     def set_discovered(self, source_id: str, streams: Iterable[Stream | Json]) -> None:
         """Say what the source has from now on."""
@@ -217,6 +233,7 @@ class Inventory:
         if before:
             # Somebody has discovered what the connections of this source were made from.
             self.cached_catalogs.setdefault(source_id, (self.catalog_id(source_id), deepcopy(before)))
+        self.catalogs[self.catalog_id(source_id)] = deepcopy(before)
         self.discoveries[source_id] = told
 
     def catalog_id(self, source_id: str) -> str:
@@ -224,16 +241,19 @@ class Inventory:
         told = repr(self.discoveries[source_id]) if source_id in self.discoveries else ""
         return str(uuid.uuid5(uuid.UUID(source_id), f"catalog{told}"))
 
-    def discover(self, source_id: str, cached: bool = False) -> tuple[str, list[Json]]:
-        """The source's catalog and its id; with `cached` the one that was found last, if there is one.
+    def discover(self, source_id: str, cached: bool = False) -> tuple[str, list[Json], bool]:
+        """The source's catalog, its id, and whether the source was asked for it.
 
-        A Refusal of the kind "discovery" when the source has to be asked and cannot be.
+        With `cached` it is the one that was found last, if there is one. A Refusal of the kind "discovery" when the
+        source has to be asked and cannot be.
         """
-        if not cached or source_id not in self.cached_catalogs:
+        is_asked = not cached or source_id not in self.cached_catalogs
+        if is_asked:
             if source_id in self.failing_discoveries:
                 raise Refusal("discovery", self.failing_discoveries[source_id].message, source_id)
             self.cached_catalogs[source_id] = (self.catalog_id(source_id), deepcopy(self.discovered(source_id)))
-        return deepcopy(self.cached_catalogs[source_id])
+        catalog_id, streams = self.cached_catalogs[source_id]
+        return catalog_id, deepcopy(streams), is_asked
 
 
 def _named(body: Json, *names: str) -> list[str]:

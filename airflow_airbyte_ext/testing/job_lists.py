@@ -144,7 +144,8 @@ def _page(call: Call, jobs: list[Job], by_attempts: bool) -> _Page:
     size, offset = _pagination(call)
     if by_attempts:
         # A job without attempts is a row, too.
-        rows = [(job, attempt) for job in jobs for attempt in job.attempts or [None]][offset : offset + size]
+        none: list[Attempt | None] = [None]
+        rows = [(job, attempt) for job in jobs for attempt in job.attempts or none][offset : offset + size]
         shown = {job.id for job, _ in rows}
         return [
             (job, [attempt for each, attempt in rows if each is job and attempt]) for job in jobs if job.id in shown

@@ -113,8 +113,8 @@ class Job:
 
     `kind` is Airbyte's configType (sync, reset_connection, refresh). `on_status` is told of every new status before it
     is shown and may answer with the step to play instead; `begins` then says whether an attempt begins with it.
-    `then_sync` says that a sync follows when it succeeds, `superseded` that nobody asked for its end: it made way for a
-    reset, or its connection is not active.
+    `then_sync` says that a sync follows when it succeeds, `is_manual` that a request started it, and `superseded` that
+    nobody asked for its end: it made way for a reset, or its connection is not active.
     """
 
     id: int
@@ -131,6 +131,7 @@ class Job:
     attempts: list[Attempt] = field(default_factory=list)
     cancel_requested: bool = False
     then_sync: bool = False
+    is_manual: bool = False
     superseded: bool = False
     begins: bool = False
     _reads: int = 0

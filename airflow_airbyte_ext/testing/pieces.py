@@ -6,7 +6,7 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing.catalogs import StreamKey, selected_streams
+from airflow_airbyte_ext.testing.catalogs import StreamKey, key_of, selected_streams
 from airflow_airbyte_ext.testing.releases import within
 from airflow_airbyte_ext.testing.states import StateRows
 
@@ -77,9 +77,11 @@ class Event:
 class Connection:
     """A pipe from a source to a destination; times are epoch seconds.
 
-    `catalog` are its AirbyteStreamAndConfigurations. `tags` are the ids, in order. `schedule_data` is Airbyte's
-    ConnectionScheduleData, None for a manual schedule. `more` holds settings that only travel through the API.
+    `catalog` are its AirbyteStreamAndConfigurations, those that a sync reads. `tags` are the ids, in order.
+    `schedule_data` is Airbyte's ConnectionScheduleData, None for a manual schedule. `more` holds settings that only
+    travel through the API.
     `stored_resets` and `stored_refreshes` are the streams that the next run resets or refreshes, whoever starts it.
+    `late_states` is what the pods of cancelled jobs will write yet, and when.
     """
 
     connection_id: str
@@ -103,6 +105,7 @@ class Connection:
     state: StateRows = field(default_factory=StateRows)
     stored_resets: dict[StreamKey, Stream] = field(default_factory=dict)
     stored_refreshes: dict[StreamKey, Stream] = field(default_factory=dict)
+    late_states: list[tuple[float, StateRows]] = field(default_factory=list)
     scripts: list[list[Step]] = field(default_factory=list)
     every_script: list[Step] | None = None
 
@@ -110,6 +113,11 @@ class Connection:
     def streams(self) -> tuple[Stream, ...]:
         """What a sync reads."""
         return selected_streams(self.catalog)
+
+    def resumes(self, stream: Stream) -> bool:
+        """Whether a full refresh of this stream goes on where an attempt stopped."""
+        told = [each["stream"] for each in self.catalog if key_of(each["stream"]) == stream.key]
+        return self.destination.supports_refreshes and any(each.get("isResumable") is True for each in told)
 
     @property
     def workspace_id(self) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext.testing.inventory import WORKSPACE_ID
 from airflow_airbyte_ext.testing.jobs import Failure, Stream
 from airflow_airbyte_ext.testing.pieces import SETTINGS
+from airflow_airbyte_ext.testing.writes import is_quartz
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.world import World
 
 StreamName = str | tuple[str | None, str] | Stream
-Schedule = str | tuple[int, str]
+Schedule = str | tuple[int, str] | tuple[str, str]
 _CANNOT_ASK = Failure("source", "config_error", "The source could not be reached.")
 
 
@@ -91,7 +92,8 @@ class Planting(ABC):
         `streams` are names, or (namespace, name), or `Stream`s; `status` is active, inactive, deprecated (deleted) or
         locked; `schedule_type` manual, basic or cron. "A → B" as a name calls the source A and the destination B.
         `source` and `destination` are ids, or names: a name that the workspace does not have makes one. `schedule` is
-        (6, "hours"), a cron expression of Airbyte ("0 0 3 * * ?", in UTC unless a time zone follows), or "manual".
+        (6, "hours"), a cron expression of Airbyte ("0 0 3 * * ?", in UTC), one with its time zone ("0 0 3 * * ?",
+        "Europe/Berlin"), or "manual".
         `tags` are names. `settings` are further properties of a ConnectionRead, in Airbyte's words ({"prefix": "x_"}).
         """
         catalog = [as_stream(stream) for stream in streams]
@@ -162,15 +164,14 @@ def as_stream(given: StreamName) -> Stream:
 def _schedule(given: Schedule) -> tuple[str, dict[str, Any] | None]:
     if given == "manual":
         return "manual", None
-    if isinstance(given, tuple):
-        units, unit = given
-        return "basic", {"basicSchedule": {"timeUnit": unit, "units": units}}
-    # Quartz: six fields, or seven with the year, which nobody writes here; what follows is the time zone.
-    words = given.split()
-    if len(words) not in (6, 7):
-        raise ValueError(f'cannot read the schedule {given!r}: write "0 0 3 * * ?", or "0 0 3 * * ? Europe/Berlin"')
-    zone = words[6] if len(words) == 7 else "UTC"
-    return "cron", {"cron": {"cronExpression": " ".join(words[:6]), "cronTimeZone": zone}}
+    first, second = (given, "UTC") if isinstance(given, str) else given
+    if isinstance(first, int):
+        return "basic", {"basicSchedule": {"timeUnit": second, "units": first}}
+    if not is_quartz(first):
+        raise ValueError(
+            f'cannot read the schedule {given!r}: write "0 0 3 * * ?", or ("0 0 3 * * ?", "Europe/Berlin")'
+        )
+    return "cron", {"cron": {"cronExpression": first, "cronTimeZone": second}}
 
 
 def _settle(connection: Connection, settings: dict[str, Any]) -> None:

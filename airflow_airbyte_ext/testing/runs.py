@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from contextlib import suppress
+from copy import deepcopy
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.testing.errors import Refusal
@@ -24,19 +26,22 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.testing.eras import Era
     from airflow_airbyte_ext.testing.pieces import Connection
+    from airflow_airbyte_ext.testing.states import StateRows
 
 
 class Runs(Inventory):
     """All jobs that ever ran, by the rules of Airbyte's workflow of a connection.
 
     `now` gives epoch seconds; everything that takes time asks it. For `busy_after_end` seconds after the end of a job
-    its connection still counts as running.
+    its connection still counts as running. The pod of a cancelled job writes its state once more `late_state_after`
+    seconds after the end, if that is given.
     """
 
     def __init__(self, era: Era, now: Callable[[], float] = time.time) -> None:
         super().__init__(era, now)
         self.default_script: list[Step] = list(DEFAULT_SCRIPT)
         self.busy_after_end = 0.0
+        self.late_state_after: float | None = None
         self._jobs: dict[int, Job] = {}
         self._next_job_id = 1
 
@@ -75,6 +80,16 @@ class Runs(Inventory):
         jobs = self.jobs(connection_id)
         return bool(jobs) and jobs[-1].terminal and self.now() < jobs[-1].updated_at + self.busy_after_end
 
+    def state_of(self, connection: Connection) -> StateRows:
+        """The rows of a connection's state, as they stand now."""
+        due = [rows for when, rows in connection.late_states if when <= self.now()]
+        connection.late_states = [late for late in connection.late_states if late[0] > self.now()]
+        for rows in due:
+            # The state may have got another type meanwhile: then the pod fails.
+            with suppress(Refusal):
+                connection.state.write(rows.read())
+        return connection.state
+
     # Starting
 
     def next_run(self, connection: Connection) -> Job:
@@ -84,6 +99,8 @@ class Runs(Inventory):
         if connection.stored_refreshes:
             streams = tuple(connection.stored_refreshes.values())
             connection.stored_refreshes.clear()
+            if self.era.has("refreshes_forget_when_created"):
+                self._delete_rows(connection, streams, erase=_covers(streams, connection))
             return self.start_job(connection, "refresh", streams)
         return self.start_job(connection)
 
@@ -93,8 +110,10 @@ class Runs(Inventory):
         if kind == "reset_connection" and self.default_script == list(DEFAULT_SCRIPT):
             usual = list(RESET_SCRIPT)
         steps = connection.scripts.pop(0) if connection.scripts else usual
+        # A job may end, and be followed by another, as soon as it is made.
+        job_id, self._next_job_id = self._next_job_id, self._next_job_id + 1
         job = Job(
-            id=self._next_job_id,
+            id=job_id,
             connection_id=connection.connection_id,
             kind=kind,
             streams=connection.streams if streams is None else streams,
@@ -102,15 +121,19 @@ class Runs(Inventory):
             now=self.now,
             on_status=self._before_status,
         )
-        self._next_job_id += 1
         self._jobs[job.id] = job
+        if self._next_job_id > job.id + 1:
+            self._jobs = dict(sorted(self._jobs.items()))
         return job
 
     # Running
 
     def _before_status(self, job: Job, step: Step) -> Step:
         connection = self.connections[job.connection_id]
-        if job.begins and len(job.attempts) == 1:
+        self.state_of(connection)
+        if step.status == "cancelled" and job.attempt and job.kind != "reset_connection":
+            self._leave_late_state(connection, job)
+        if job.begins:
             self._forget_at_start(connection, job)
         if job.begins and connection.status in ("inactive", "locked") and self.era.has("inactive_runs_move_nothing"):
             job.superseded = True
@@ -123,13 +146,22 @@ class Runs(Inventory):
         return step
 
     def _forget_at_start(self, connection: Connection, job: Job) -> None:
-        if job.kind == "refresh" or (job.kind == "reset_connection" and self.era.has("reset_forgets_at_first_attempt")):
-            self._forget_state(connection, job)
+        """Delete what an attempt begins without."""
+        full = [stream for stream in connection.streams if stream.sync_mode == "full_refresh"]
+        mine = [] if job.kind == "sync" else list(job.streams)
+        if self.era.has("attempts_forget_state"):
+            if len(job.attempts) == 1:
+                self._delete_rows(connection, mine if job.kind == "reset_connection" else [*full, *mine])
+            else:
+                self._delete_rows(connection, [stream for stream in full if not connection.resumes(stream)])
+        elif self.era.has("attempts_forget_full_refreshes") and job.kind != "reset_connection":
+            self._delete_rows(connection, full)
 
     def _take_effect(self, connection: Connection, job: Job, step: Step) -> Step:
         """What a success does to the state; it may turn out to be a failure."""
         if job.kind == "reset_connection":
-            self._forget_state(connection, job)
+            if not self.era.has("attempts_forget_state"):
+                self._delete_rows(connection, job.streams, erase=_covers(job.streams, connection))
             return step
         return self._advance_state(connection, job, step)
 
@@ -155,15 +187,34 @@ class Runs(Inventory):
         ]
         return not counted or counted[-1] + connection.interval <= self.now()
 
-    def _forget_state(self, connection: Connection, job: Job) -> None:
-        everything = {each.key for each in job.streams} >= {each.key for each in connection.streams}
-        connection.state.delete(job.streams, everything)
+    def _delete_rows(self, connection: Connection, streams: Sequence[Stream], erase: bool = False) -> None:
+        """Delete the rows of these streams, or (`erase`) all rows, the shared state of a global one too."""
+        keys, state = {stream.key for stream in streams}, connection.state
+        if keys and keys == state.keys and self.era.has("all_rows_erase_the_state"):
+            erase = True
+        if keys and keys == {each.key for each in connection.streams} and self.era.has("all_streams_erase_the_state"):
+            erase = True
+        state.delete(keys, erase)
+
+    def _leave_late_state(self, connection: Connection, job: Job) -> None:
+        if self.late_state_after is not None:
+            rows = deepcopy(connection.state)
+            self._advance(rows, connection, job.attempts[-1].records)
+            connection.late_states.append((self.now() + self.late_state_after, rows))
 
     def _advance_state(self, connection: Connection, job: Job, step: Step) -> Step:
         if connection.state.has_null():
             return failing_instead(step, NULL_STATE)
         records = step.records if step.records is not None else job.attempts[-1].records
+        self._advance(connection.state, connection, records)
+        return step
+
+    def _advance(self, rows: StateRows, connection: Connection, records: int) -> None:
         streams = connection.streams
         default_kind = "stream" if self.era.has("typed_state") else "legacy"
-        connection.state.advance(list(zip(streams, share(records, len(streams)), strict=True)), default_kind)
-        return step
+        rows.advance(list(zip(streams, share(records, len(streams)), strict=True)), default_kind)
+
+
+def _covers(streams: Sequence[Stream], connection: Connection) -> bool:
+    """Whether nothing of a connection is left out."""
+    return {each.key for each in streams} >= {each.key for each in connection.streams}

@@ -92,13 +92,17 @@ class StateRows:
             fresh.write({"stateType": "legacy", **state})
         self._kind, self._streams, self._whole = fresh._kind, fresh._streams, fresh._whole
 
-    def delete(self, streams: tuple[Stream, ...], everything: bool) -> None:
+    @property
+    def keys(self) -> set[StreamKey]:
+        """The streams that have a row."""
+        return set(self._streams)
+
+    def delete(self, streams: set[StreamKey], everything: bool) -> None:
         """Delete the rows of these streams, and the shared row too when `everything` goes."""
-        if everything or self.kind == "legacy":
+        if everything:
             self._streams, self._whole = {}, []
-            return
-        for stream in streams:
-            self._streams.pop(stream.key, None)
+        for key in streams:
+            self._streams.pop(key, None)
 
     def advance(self, read: list[tuple[Stream, int]], default_kind: str) -> None:
         """A sync has read these streams: move their cursors on by the number of records, from where they stood."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing.catalogs import difference, merged
+from airflow_airbyte_ext.testing.catalogs import merged
 from airflow_airbyte_ext.testing.job_answers import without_nulls
 
 if TYPE_CHECKING:
@@ -24,11 +24,15 @@ class WebAnswers:
         self._era = world.era
         self._answers = answers
 
-    def connection(self, connection: Connection, discovered: list[Json] | None = None) -> Json:
-        """WebBackendConnectionRead; `discovered` is what the source was just asked for."""
+    def connection(
+        self, connection: Connection, discovered: list[Json] | None = None, changes: list[Json] | None = None
+    ) -> Json:
+        """WebBackendConnectionRead; `discovered` is what the source was just asked for, and `changes` what is new."""
         era, entries = self._era, connection.catalog
-        if discovered is not None:
-            entries = merged(era, connection.catalog, discovered)
+        raw = self._world.raw_catalog(connection)
+        shown = raw if discovered is None else discovered
+        if shown is not None:
+            entries = merged(era, connection.catalog, raw or [each["stream"] for each in connection.catalog], shown)
         settings = self._answers.settings(connection)
         settings["catalogId"] = settings.pop("sourceCatalogId", None)
         if discovered is not None and era.declares("WebBackendConnectionRead.catalogId"):
@@ -45,7 +49,7 @@ class WebAnswers:
             "operations": [self._world.operation(each) for each in connection.operation_ids],
         }
         fields |= settings | self._answers.schedule(connection) | self._syncing(connection)
-        fields |= self._changes(connection, discovered) | self._versions(connection)
+        fields |= self._changes(connection, changes) | self._versions(connection)
         if era.declares("WebBackendConnectionRead.createdAt"):
             fields["createdAt"] = int(connection.created_at)
         return without_nulls(era, fields | self._answers.status_reason(connection))
@@ -95,11 +99,11 @@ class WebAnswers:
             "isSyncing": is_syncing,
         }
 
-    def _changes(self, connection: Connection, discovered: list[Json] | None) -> Json:
+    def _changes(self, connection: Connection, changes: list[Json] | None) -> Json:
         era = self._era
         fields = self._schema_change(connection) if era.declares("WebBackendConnectionRead.schemaChange") else {}
-        if discovered is not None and era.declares("WebBackendConnectionRead.catalogDiff"):
-            fields["catalogDiff"] = {"transforms": difference(era, connection.catalog, discovered)}
+        if changes is not None and era.declares("WebBackendConnectionRead.catalogDiff"):
+            fields["catalogDiff"] = {"transforms": changes}
         return fields
 
     def _schema_change(self, connection: Connection) -> Json:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing import writes
+from airflow_airbyte_ext.testing import discovery, writes
 from airflow_airbyte_ext.testing.catalogs import changed_streams
 from airflow_airbyte_ext.testing.cursors import chosen, cursor_page
 from airflow_airbyte_ext.testing.errors import Refusal
@@ -31,12 +31,16 @@ def get_connection(call: Call) -> Any:
     if not call.flag("withRefreshedCatalog"):
         return _answers(call).connection(connection)
     try:
-        _, found = call.world.discover(connection.source.id)
+        _, found, _ = call.world.discover(connection.source.id)
     except Refusal as refusal:
         if call.world.era.has("refreshed_catalog_is_optional"):
             return _answers(call).connection(connection)
         raise Refusal("illegal", refusal.message) from refusal
-    return _answers(call).connection(connection, found)
+    changes = discovery.changes(call, connection, found)
+    if call.world.era.declares("SourceDiscoverSchemaRequestBody.connectionId"):
+        # The discovery names the connection, and so may switch it off.
+        discovery.consequences(call, connection, connection.source, found)
+    return _answers(call).connection(connection, found, changes)
 
 
 def create_connection(call: Call) -> Any:
@@ -60,7 +64,7 @@ def update_connection(call: Call) -> Any:
 
 
 def _reset_changed(call: Call, connection: Connection, changed: tuple[Stream, ...]) -> None:
-    """Start the reset, and where the release has one, the sync that follows it."""
+    """Start what makes the destination fit: a refresh, a reset, or in old releases a reset and then a sync."""
     era, world = call.world.era, call.world
     if era.has("resets_are_whole"):
         # Nothing could be reset but the whole connection.
@@ -68,9 +72,17 @@ def _reset_changed(call: Call, connection: Connection, changed: tuple[Stream, ..
             job = world.reset(connection.connection_id)
             job.then_sync = job.kind == "reset_connection"
         return
-    if changed and not call.flag("skipReset") and connection.status != "deprecated":
+    if not changed or call.flag("skipReset") or connection.status == "deprecated":
+        return
+    if era.has("stateless_updates_reset_all") and connection.state.kind in ("legacy", "not_set"):
+        changed = connection.streams
+    if era.has("updates_refresh") and connection.destination.supports_refreshes:
+        world.run_next(connection, refreshes=changed)
+    elif era.has("updates_return_at_once"):
+        world.run_next(connection, resets=changed)
+    else:
         job = world.reset(connection.connection_id, changed)
-        job.then_sync = era.has("sync_follows_reset") and connection.status == "active"
+        job.then_sync = connection.status == "active"
 
 
 def _make_operation(call: Call, given: Any) -> str:

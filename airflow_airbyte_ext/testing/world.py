@@ -50,7 +50,7 @@ class World(Runs):
         """The job that a request to run now gets, maybe one that waits already; None while one runs."""
         active = self.active_job(connection.connection_id)
         if active is None:
-            return None if self.is_winding_up(connection.connection_id) else self.next_run(connection)
+            return None if self.is_winding_up(connection.connection_id) else self._started(connection)
         if active.status == "incomplete" and self.era.has("backoff_is_idle"):
             active.move_on(self.now())
             return active
@@ -92,7 +92,23 @@ class World(Runs):
         if active and not self._make_way(active):
             # The response waits for another job than this one, and nobody starts one.
             raise Refusal("hangs")
-        return self.next_run(connection)
+        return self._started(connection)
+
+    def _started(self, connection: Connection) -> Job:
+        """The next run, as somebody has asked for it: the history tells it as started."""
+        job = self.next_run(connection)
+        job.is_manual = True
+        return job
+
+    def run_next(
+        self, connection: Connection, *, resets: tuple[Stream, ...] = (), refreshes: tuple[Stream, ...] = ()
+    ) -> None:
+        """Store a reset or a refresh and let it run as soon as it can, without waiting for it."""
+        connection.stored_resets |= {stream.key: stream for stream in resets}
+        connection.stored_refreshes |= {stream.key: stream for stream in refreshes}
+        active = self.active_job(connection.connection_id)
+        if active is None or self._make_way(active):
+            self.next_run(connection)
 
     def _make_way(self, active: Job) -> bool:
         """End the job of a connection for a reset; False when the reset comes after it."""
@@ -152,6 +168,6 @@ class World(Runs):
                 raise Refusal("sync_running", "State cannot be updated while a sync is running for this connection.")
         if connection_id not in self.connections:
             raise Refusal("constraint")
-        rows = self.connections[connection_id].state
+        rows = self.state_of(self.connections[connection_id])
         rows.write(state)
         return rows

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 import uuid
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
 from airflow_airbyte_ext.testing.call import uuid_of, whole_number
+from airflow_airbyte_ext.testing.catalogs import converted, is_selected
 from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.pieces import LOCKED, SETTINGS, Connection, Event
 
@@ -16,6 +18,26 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 _TIME_UNITS = ("minutes", "hours", "days", "weeks", "months")
+_DAY = "(?:[1-7]|SUN|MON|TUE|WED|THU|FRI|SAT)"
+_MONTH = "(?:1[0-2]|[1-9]|JAN|FEB|MAR|APR|MAY|JUN|JUL|AUG|SEP|OCT|NOV|DEC)"
+
+
+def _range(one: str) -> str:
+    """A part of a cron field: "*", "5", "1-5", "*/10" or "1-5/2"."""
+    return rf"(?:(?:\*|{one}(?:-{one})?)(?:/\d+)?)"
+
+
+_DATE = "(?:[12]\\d|3[01]|[1-9])"
+# Seconds, minutes, hours, day of the month, month, day of the week, year.
+_QUARTZ = (
+    _range("(?:[1-5]?\\d)"),
+    _range("(?:[1-5]?\\d)"),
+    _range("(?:1?\\d|2[0-3])"),
+    rf"(?:\?|L(?:-\d+)?W?|{_DATE}W|{_range(_DATE)})",
+    _range(_MONTH),
+    rf"(?:\?|L|{_DAY}(?:L|#[1-5])|{_range(_DAY)})",
+    _range("(?:19[7-9]\\d|20\\d\\d)"),
+)
 _NAMESPACES = ("source", "destination", "customformat")
 
 
@@ -27,7 +49,8 @@ def create(call: Call) -> Connection:
     status = _word(call, "status", _statuses(call), required=True)
     if source.workspace_id != destination.workspace_id:
         raise Refusal("illegal", "Source and destination must be in the same workspace")
-    catalog = _catalog(call) if call.body.get("syncCatalog") is not None else []
+    has_catalog = call.body.get("syncCatalog") is not None
+    catalog = _catalog(call) if has_catalog else []
     made = Connection(
         str(uuid.uuid4()),
         str(call.body.get("name") or f"{source.name} <> {destination.name}"),
@@ -42,8 +65,7 @@ def create(call: Call) -> Connection:
     )
     _write_schedule(call, made, legacy=True)
     _write_settings(call, made)
-    if made.catalog_id is None:
-        made.catalog_id = world.catalog_id(source.id)
+    world.note_streams(made, [each["stream"] for each in _entries(call)] if has_catalog else [])
     world.connections[made.connection_id] = made
     return made
 
@@ -128,7 +150,7 @@ def _forget_changed_modes(old: Connection, new: Connection) -> None:
     modes = {stream.key: stream.sync_mode for stream in old.streams}
     changed = tuple(each for each in new.streams if modes.get(each.key, each.sync_mode) != each.sync_mode)
     if changed:
-        new.state.delete(changed, everything=False)
+        new.state.delete({each.key for each in changed}, everything=False)
 
 
 def _write_settings(call: Call, connection: Connection) -> None:
@@ -186,11 +208,16 @@ def _word(call: Call, name: str, known: tuple[str, ...], required: bool = False)
 
 
 def _catalog(call: Call) -> list[Json]:
+    """The streams of the request that are selected, as the server keeps them."""
+    return [converted(call.world.era, entry) for entry in _entries(call) if is_selected(entry)]
+
+
+def _entries(call: Call) -> list[Json]:
     given = call.body["syncCatalog"]
     entries = given.get("streams") if isinstance(given, dict) else None
     if not isinstance(entries, list) or not all(map(_is_entry, entries)):
         raise Refusal("malformed", "Cannot construct instance of `AirbyteCatalog`")
-    return deepcopy(entries)
+    return entries
 
 
 def _is_entry(entry: Any) -> bool:
@@ -241,15 +268,19 @@ def _schedule_data(call: Call, kind: str) -> Json | None:
         raise Refusal("unprocessable", "Etc/ timezones are unsupported")
     if zone not in available_timezones():
         raise Refusal("unprocessable", "invalid cron timezone")
-    if not _is_quartz(expression):
+    if not is_quartz(expression):
         raise Refusal("unprocessable", "invalid cron expression")
     return {"cron": {"cronExpression": cron["cronExpression"], "cronTimeZone": cron["cronTimeZone"]}}
 
 
-def _is_quartz(expression: str) -> bool:
-    """Six fields or seven, of which either the day of the month or that of the week is left open with a "?"."""
-    fields = expression.split()
-    return len(fields) in (6, 7) and (fields[3] == "?") != (fields[5] == "?")
+def is_quartz(expression: str) -> bool:
+    """Whether Quartz takes it: six fields or seven, and a "?" for the day of the month or for that of the week."""
+    fields = expression.upper().split()
+    return (
+        len(fields) in (6, 7)
+        and (fields[3] == "?") != (fields[5] == "?")
+        and all(re.fullmatch(f"{part}(,{part})*", each) for each, part in zip(fields, _QUARTZ, strict=False))
+    )
 
 
 def _basic(given: Any) -> Json:

@@ -251,7 +251,7 @@ def _scenario_things(driver: Driver, connection_id: str) -> None:
 
 def _scenario_lists(driver: Driver) -> None:
     workspace = {"workspaceId": driver.airbyte.workspace_id}
-    schedules = ("manual", "0 0 3 * * ? Europe/Berlin", (6, "hours"))
+    schedules = ("manual", ("0 0 3 * * ?", "Europe/Berlin"), (6, "hours"))
     for schedule in schedules:
         settings = {"resourceRequirements": {"cpu_limit": "2"}, "namespaceDefinition": "customformat"}
         driver.airbyte.add_connection(
@@ -330,7 +330,8 @@ def _scenario_changes(driver: Driver, connection_id: str) -> None:
     driver.call("webBackendUpdateConnection", connectionId=made, **whole)
     fewer = {"streams": seen["syncCatalog"]["streams"][:1]}
     driver.call("webBackendUpdateConnection", connectionId=made, **(whole | {"syncCatalog": fewer}))
-    assert [job["kind"] for job in driver.airbyte.jobs(made)] == ["reset_connection"]
+    kind = "refresh" if driver.is_at_least("0.61.0") else "reset_connection"
+    assert [job["kind"] for job in driver.airbyte.jobs(made)] == [kind]
     if driver.served("updateConnectionWithReason"):
         update = {"connectionId": made, "name": "Renamed"}
         driver.call("updateConnectionWithReason", connectionUpdate=update, updateReason="because")

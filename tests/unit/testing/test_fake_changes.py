@@ -96,6 +96,12 @@ def test_a_patch_refuses_half_a_schedule_and_the_legacy_one(era):
     [
         ("0 0 4 * * ?", "Europe/Berlin", 200),
         ("0 0 4 ? * MON 2030", "UTC", 200),
+        ("0 0/15 8-18 ? * MON-FRI", "UTC", 200),
+        ("0 0 4 L * ?", "UTC", 200),
+        ("0 0 4 ? * 6#3", "UTC", 200),
+        ("0 0 4 * * ? Europe/Berlin", "UTC", 422),
+        ("0 61 4 * * ?", "UTC", 422),
+        ("0 0 4 * * ? 2030 UTC", "UTC", 422),
         ("0 4 * * *", "UTC", 422),
         ("0 0 4 * * *", "UTC", 422),
         ("0 0 4 ? * ?", "UTC", 422),
@@ -202,8 +208,10 @@ def _fewer(airbyte, connection_id):
 
 @pytest.mark.parametrize("era", ["0.39.36", *PATCHING])
 def test_a_changed_catalog_resets_the_changed_streams(era):
+    """Where the destination cannot refresh them."""
     with FakeAirbyte(era) as airbyte:
-        connection_id = airbyte.add_connection(streams=["a", ("public", "b")])
+        airbyte.add_destination("Old", supports_refreshes=False)
+        connection_id = airbyte.add_connection(streams=["a", ("public", "b")], destination="Old")
         airbyte.advance(airbyte.start_job(connection_id), "succeeded")
         body = _fewer(airbyte, connection_id)
         ask(airbyte, "web_backend/connections/update", **body)
@@ -375,7 +383,7 @@ def test_the_history_of_a_connection():
         update = {"connectionId": connection_id, "status": "active"}
         ask(airbyte, "connections/update_with_reason", connectionUpdate=update, updateReason="because")
         ask(airbyte, "connections/update_with_reason", 500, updateReason="because")
-        job_id = airbyte.start_job(connection_id)
+        job_id = ask(airbyte, "connections/sync", connectionId=connection_id)["job"]["id"]
         airbyte.advance(job_id, "failed")
         events = ask(airbyte, "connections/events/list", connectionId=connection_id)["events"]
         assert {event["eventType"] for event in events} == {

@@ -6,7 +6,7 @@ import pytest
 import requests
 from worlds import ORDERS, USERS, Setting
 
-from airflow_airbyte_ext.testing import FakeAirbyte, Step
+from airflow_airbyte_ext.testing import FakeAirbyte, Step, Stream
 
 HOUR = 3600.0
 STORING = ["0.40", "0.50", "1.0", "2.0", "head"]
@@ -278,3 +278,111 @@ def test_whether_a_destination_supports_refreshes_is_in_its_version():
             assert version.get("supportsRefreshes") is alone
             whole = ask(airbyte, "web_backend/connections/get", connectionId=connection_id)
             assert whole.get("destinationActorDefinitionVersion", {}).get("supportsRefreshes") is shown
+
+
+# What jobs do to state
+
+FULL = Stream("full", sync_mode="full_refresh")
+
+
+def stream_rows(*names):
+    return [{"streamDescriptor": {"name": name}, "streamState": {"cursor": "1"}} for name in names]
+
+
+def with_state(era, *streams, shared=False, rows=("orders", "full")):
+    here = Setting(era, streams)
+    kept = stream_rows(*rows)
+    state = {"stateType": "stream", "streamState": kept}
+    if shared:
+        state = {"stateType": "global", "globalState": {"shared_state": {"lsn": 1}, "streamStates": kept}}
+    here.connection.state.replace(state)
+    return here
+
+
+def left(here):
+    state = here.connection.state.read()
+    rows = state.get("streamState") or state.get("globalState", {}).get("streamStates", [])
+    return {row["streamDescriptor"]["name"] for row in rows}, "shared_state" in state.get("globalState", {})
+
+
+@pytest.mark.parametrize(
+    ("era", "first"),
+    [("0.57.4", {"orders", "full"}), ("0.58.0", {"orders"}), ("0.62.0", {"orders"}), ("2.0", {"orders"})],
+)
+def test_a_sync_begins_without_the_state_of_its_full_refreshes(era, first):
+    here = with_state(era, ORDERS, FULL)
+    here.world.sync(here.id)
+    assert left(here) == (first, False)
+
+
+@pytest.mark.parametrize(("resumable", "kept"), [(True, {"orders", "full"}), (False, {"orders"})])
+def test_a_later_attempt_keeps_the_state_of_what_it_resumes(resumable, kept):
+    here = with_state("2.0", ORDERS, FULL)
+    here.connection.catalog[1]["stream"]["isResumable"] = resumable
+    here.world.script(here.id, [Step("running"), Step("incomplete"), Step("running")], repeat=False)
+    job = here.world.sync(here.id)
+    here.connection.state.write({"stateType": "stream", "streamState": stream_rows("orders", "full")})
+    job.move_on(here.time)
+    job.move_on(here.time)
+    assert (job.status, left(here)) == ("running", (kept, False))
+
+
+@pytest.mark.parametrize(("era", "at_once"), [("0.61.0", True), ("0.62.0", False)])
+def test_a_refresh_loses_the_state_when_it_is_created_before_0_62(era, at_once):
+    here = with_state(era, ORDERS, USERS, rows=("orders",))
+    here.world.refreshes_activated = True
+    here.world.default_script = [Step("pending")]
+    job = here.world.refresh(here.id, (ORDERS,))
+    assert left(here) == (set() if at_once else {"orders"}, False)
+    job.force(Step("running"))
+    assert left(here) == (set(), False)
+
+
+@pytest.mark.parametrize(
+    ("era", "rows", "expected"),
+    [
+        ("0.62.0", ("orders", "full"), (set(), True)),
+        ("0.63.2", ("orders", "full"), (set(), False)),
+        ("0.63.2", ("orders", "full", "orphan"), ({"orphan"}, True)),
+        ("1.7.0", ("orders", "full", "orphan"), ({"orphan"}, True)),
+        ("1.8.0", ("orders", "full", "orphan"), (set(), False)),
+    ],
+)
+def test_what_a_clear_leaves_of_a_global_state(era, rows, expected):
+    """The shared part goes when exactly what has state is cleared, and since 1.8.0 when the whole catalog is."""
+    here = with_state(era, ORDERS, FULL, shared=True, rows=rows)
+    here.world.reset(here.id)
+    assert left(here) == expected
+
+
+def test_a_reset_that_fails_does_not_bring_state_back():
+    here = with_state("2.0", ORDERS, FULL)
+    here.world.reset(here.id).force(Step("failed"))
+    assert left(here) == (set(), False)
+
+
+def test_the_pod_of_a_cancelled_job_writes_its_state_once_more():
+    """Also over what was written meanwhile, and over what a reset has cleared."""
+    here = with_state("2.0", ORDERS, rows=("orders",))
+    here.world.late_state_after = 40.0
+    here.world.default_script = [Step("running", records=9)]
+    here.world.cancel(here.world.sync(here.id).id)
+    here.world.write_state(here.id, {"stateType": "stream", "streamState": stream_rows("orders")}, safe=True)
+    here.time += 39
+    assert here.world.state_of(here.connection).read()["streamState"][0]["streamState"] == {"cursor": "1"}
+    here.time += 1
+    assert here.world.state_of(here.connection).read()["streamState"][0]["streamState"] == {"cursor": "10"}
+    here.world.sync(here.id)
+    here.world.reset(here.id)
+    assert left(here) == (set(), False)
+    here.time += 40
+    here.world.state_of(here.connection)
+    assert left(here) == ({"orders"}, False)
+
+
+def test_a_job_that_is_cancelled_as_soon_as_it_is_made_is_followed_by_another():
+    here = Setting("1.0")
+    here.connection.schedule_data = {"basicSchedule": {"timeUnit": "hours", "units": 6}}
+    here.world.script(here.id, [Step("cancelled")], repeat=False)
+    here.world.sync(here.id)
+    assert [(job.id, job.status) for job in here.world.jobs()] == [(1, "cancelled"), (2, "running")]

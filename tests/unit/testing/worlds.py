@@ -15,10 +15,10 @@ ORDERS, USERS = Stream("orders"), Stream("users", "public")
 class Setting:
     """A world with one connection, whose jobs run until somebody ends them."""
 
-    def __init__(self, era: str) -> None:
+    def __init__(self, era: str, streams=()) -> None:
         self.time = 1000.0
         self.world = World(era_named(era), lambda: self.time)
-        self.connection = self.world.add_connection("Orders", [ORDERS, USERS])
+        self.connection = self.world.add_connection("Orders", streams or [ORDERS, USERS])
         self.id = self.connection.connection_id
         self.world.default_script = [Step("running")]
 
