@@ -15,7 +15,7 @@ from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteRestoreRefusedEr
 from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.jobs.report import read_report
 from airflow_airbyte_ext.jobs.submit import submit_reset
-from airflow_airbyte_ext.jobs.usable import connection_problem
+from airflow_airbyte_ext.jobs.usable import check_usable
 from airflow_airbyte_ext.jobs.wait import wait_for_job
 from airflow_airbyte_ext.snapshots.restore import settled_job
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
@@ -73,8 +73,7 @@ class _Reset:
 
     def check(self) -> None:
         """See to it that the connection is active: else Airbyte deletes its state, and empties nothing."""
-        if problem := connection_problem(self._context.client, self.connection_id):
-            raise problem
+        check_usable(self._context.client, self.connection_id, for_what="a reset")
 
     def settle(self) -> None:
         """See to it that no job runs, or may write state once more."""
@@ -116,6 +115,8 @@ class _Reset:
         context.way_back = ""
         if error:
             context.output.note(f"failed: connection {self.connection_id}: {explain(error)}")
+            if self.job.status == "failed":  # facts, 3.4: its rows go with a success or a cancellation alone
+                context.output.note("Airbyte keeps a reset that failed: the connection's next run is that reset again.")
             context.output.note(self._back)
         else:
             context.output.line(f"Job {self.job.id} succeeded.")

@@ -25,8 +25,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteSnapshotError,
 )
 from airflow_airbyte_ext.jobs.find import newest_job
-from airflow_airbyte_ext.jobs.late_state import wait_for_late_state
-from airflow_airbyte_ext.jobs.running import make_way
+from airflow_airbyte_ext.jobs.running import make_way, settled
 from airflow_airbyte_ext.snapshots.content import GLOBAL, StateContent, content_of
 from airflow_airbyte_ext.snapshots.diff import diff
 from airflow_airbyte_ext.snapshots.plan import RestorePlan, Write, plan_writes
@@ -38,6 +37,7 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.connections import ConnectionRead
+    from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.snapshots.snapshot import Snapshot
     from airflow_airbyte_ext.snapshots.store import SnapshotRef, SnapshotStore
 
@@ -126,7 +126,7 @@ class Restorer:
         ref = self._store.write(safety, safety=True)
         log.info("The state before is kept as snapshot %s at %s", ref.id, ref.path)
         self._check_unmoved(newest, safety.content, ref)
-        self._write_all(plan, newest, _Undo(ref, safety.content))
+        self._write_all(plan, newest, _Undo(ref, safety.content, newest))
         return RestoreResult(plan, ref, dry_run)
 
     def _check_unmoved(self, newest: int, content: StateContent, ref: SnapshotRef) -> None:
@@ -194,6 +194,7 @@ class Restorer:
                 self._send(write.state)
             except AirbyteApiError as error:
                 if isinstance(error, AirbyteBusyError | AirbyteConflictError) and not error.outcome_unknown:
+                    self._go_back(before, undo)
                     raise self._failed(f"Airbyte refused the write ({error})", undo, may_pass=True) from error
                 log.warning("It is unclear whether the state was written; reading it. %s", error)
                 problem = error
@@ -205,20 +206,27 @@ class Restorer:
             if not problem.worth_retrying:
                 break
         may_pass = problem is not None and problem.worth_retrying
-        if not may_pass:
-            self._go_back(before, undo)
+        self._go_back(before, undo)
         raise self._failed(f"The state could not be written ({problem})", undo, may_pass=may_pass) from problem
 
     def _go_back(self, now: StateContent, undo: _Undo) -> None:
-        """Write the state from before again, where an earlier write has changed it and a later one was refused."""
+        """
+        Write the state from before again, where an earlier write has changed it and a later one failed.
+
+        That one cannot land afterwards: it has another type, which Airbyte does not write over a state. A job that has
+        started meanwhile goes on from what it has found, and would be disturbed.
+        """
         if now.digest() == undo.content.digest():
             return
-        for write in plan_writes(self._connection_id, now, undo.content).writes:
-            try:
-                self._send(write.state)
-            except AirbyteApiError as error:
-                log.warning("It is unclear whether the state from before was written again; reading it. %s", error)
+        try:
+            job = newest_job(self._client, self._connection_id)
+            if (job.id if job else 0) != undo.newest:
                 return
+            for write in plan_writes(self._connection_id, now, undo.content).writes:
+                self._send(write.state)
+        except AirbyteApiError as error:
+            log.warning("It is unclear whether the state from before was written again; reading it. %s", error)
+            return
         log.info("The state from before was written again")
 
     def _send(self, state: dict[str, Any]) -> None:
@@ -258,10 +266,11 @@ class Restorer:
 
 @dataclass(frozen=True)
 class _Undo:
-    """The state from before, and where it is kept."""
+    """The state from before, where it is kept, and the newest job (0 for none) of that time."""
 
     ref: SnapshotRef
     content: StateContent
+    newest: int
 
     @property
     def words(self) -> str:
@@ -285,13 +294,12 @@ def settled_job(
     :raises AirbyteJobTimeoutError: A job still runs, or may still write state, when `wait_timeout` has passed.
     """
     deadline = None if wait_timeout is None else clock.time() + wait_timeout
-    settled = None
-    while job := make_way(client, connection_id, how=if_running, clock=clock, deadline=deadline):
-        # Once for each job: a server that names no time would have us wait for ever.
-        if job.id == settled or not wait_for_late_state(client, connection_id, clock=clock, deadline=deadline):
-            return job.id
-        settled = job.id
-    return 0
+
+    def way() -> JobRead | None:
+        return make_way(client, connection_id, how=if_running, clock=clock, deadline=deadline)
+
+    job = settled(client, connection_id, way, clock=clock, deadline=deadline)
+    return job.id if job else 0
 
 
 def check_origin(snapshot: Snapshot, connection_id: str) -> None:

@@ -16,6 +16,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRestoreRefusedError,
     AirbyteRestoreUnverifiedError,
 )
+from airflow_airbyte_ext.snapshots.restore import TRIES
 from airflow_airbyte_ext.testing import Fault
 
 OPAQUE = {"errorId": "0d9f4a36-6a8b-4f0e-9f2e-1b2c3d4e5f60"}
@@ -221,3 +222,30 @@ def test_a_job_that_came_and_went_is_told(scene_of, story):
         assert isinstance(error, AirbyteRestoreUnverifiedError), (number, error)
         check(scene, error)
         check_ways_out(scene, error)
+
+
+@pytest.mark.parametrize(
+    ("fault", "times"),
+    [*((FAULTS[name], 1) for name in ("400", "403", "409")), (Fault.status(413), 1), (FAULTS["500"], TRIES)],
+)
+def test_a_second_write_that_fails_is_taken_back(scene_of, fault, times):
+    """Until somebody runs the restore again, a sync would find no state at all, and read everything."""
+    scene = scene_of("two writes")
+    scene.airbyte.fail_next("createOrUpdateStateSafe", Fault.delay(0))
+    scene.airbyte.fail_next("createOrUpdateStateSafe", fault, times=times)
+    error = attempt(scene)
+    assert isinstance(error, AirbyteRestoreRefusedError)
+    assert error.worth_retrying == (fault.code in (409, 500))
+    assert scene.now == scene.before
+
+
+def test_a_second_write_is_not_taken_back_while_a_job_runs(scene_of):
+    """It has read the state that it found, and goes on from there."""
+    scene = scene_of("two writes")
+    scene.airbyte.fail_next("createOrUpdateStateSafe", Fault.delay(0))
+    scene.airbyte.fail_next("createOrUpdateStateSafe", Fault.status(429))
+    scene.clock.in_pause = lambda: scene.airbyte.start_job(CONNECTION)
+    error = attempt(scene)
+    assert isinstance(error, AirbyteRestoreUnverifiedError)
+    assert scene.now[0] == "not_set"
+    assert len(scene.sent) == 3

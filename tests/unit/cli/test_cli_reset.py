@@ -113,6 +113,7 @@ def test_a_reset_that_fails_is_5_with_the_reason_and_the_way_back(cli, airbyte, 
     assert run.code == run.json["exit_code"] == 5
     assert "The destination is full." in run.json["error"]["message"]
     assert "to bring back the state" in run.err
+    assert "next run is that reset again" in run.err
 
 
 def test_a_state_that_cannot_be_kept_stops_the_reset(cli, airbyte, secret, store):

@@ -237,11 +237,11 @@ def test_a_workspace_is_restored(cli, airbyte, moved_on):
 
 
 def test_an_unverified_state_is_5_and_says_how_to_go_back(cli, airbyte, moved_on):
-    """A change of type takes two writes; the second is refused, and what was there before is gone."""
+    """A change of type takes two writes; the second is refused, and so is that of what was there before."""
     shared = {"shared_state": {"lsn": SECRET}, "streamStates": []}
     airbyte.set_state(moved_on, {"stateType": "global", "globalState": shared})
     airbyte.fail_next("createOrUpdateStateSafe", Fault.delay(0))
-    airbyte.fail_next("createOrUpdateStateSafe", Fault.status(409, body={"message": "locked"}))
+    airbyte.fail_next("createOrUpdateStateSafe", Fault.status(409, body={"message": "locked"}), times=2)
     run = cli("restore", "--connection", moved_on, "--yes", "--json")
     assert run.code == run.json["exit_code"] == 5
     assert run.json["connections"][0]["error"]["type"] == "AirbyteRestoreUnverifiedError"
@@ -258,7 +258,7 @@ def test_one_unverified_state_among_many_is_5(cli, airbyte, moved_on):
         moved_on, {"stateType": "global", "globalState": {"shared_state": {"lsn": 1}, "streamStates": []}}
     )
     airbyte.fail_next("createOrUpdateStateSafe", Fault.delay(0))
-    airbyte.fail_next("createOrUpdateStateSafe", Fault.status(409, body={"message": "locked"}))
+    airbyte.fail_next("createOrUpdateStateSafe", Fault.status(409, body={"message": "locked"}), times=2)
     maps = ["--map", f"{moved_on}={moved_on}", "--map", f"{moved_on}={fine}"]
     assert cli("restore", *maps, "--yes").code == 5
     assert cursors(airbyte, fine) == {"orders": "10", "users": "20"}
