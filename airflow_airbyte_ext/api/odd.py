@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 Path = tuple[str | int, ...]
 
 # What tasks decide by: without it a response says nothing. In a list it is unknown, which no task takes for an end.
-DECISIVE = {"status", "configType", "configId", "connectionStatus"}
+DECISIVE = {"status", "configType", "configId", "connectionStatus", "version"}
 MAX_ROUNDS = 12
 LONGEST = 100
 _OF_OBJECTS = {"missing", "model_type", "model_attributes_type", "dict_type"}
@@ -49,7 +49,8 @@ def read_without_odd_parts(validate: Callable[[Any], Any], response: Any) -> tup
         try:
             return validate(tree), LeftOut(tuple(places), rows)
         except ValidationError as error:
-            found = {_place(tree, detail["loc"], detail["type"]) for detail in error.errors(include_url=False)}
+            details = error.errors(include_url=False, include_context=False, include_input=False)
+            found = {_place(tree, detail["loc"], detail["type"]) for detail in details}
             if () in found:
                 raise
             # Backwards, so that the numbers of list items stay true.

@@ -11,7 +11,7 @@ from airflow_airbyte_ext.api.failures import reason_of
 from airflow_airbyte_ext.api.known import existing_connection
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog, AirbyteStream, AirbyteStreamConfiguration
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
-from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteDiscoveryError
+from airflow_airbyte_ext.exceptions import AirbyteAnswerError, AirbyteApiError, AirbyteDiscoveryError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,7 +70,13 @@ def discover_changes(client: AirbyteClient, connection_id: str) -> list[SchemaCh
     :raises AirbyteApiError: Airbyte could not be asked.
     """
     connection = existing_connection(client, connection_id)
-    ours = whole_catalog(connection.sync_catalog or AirbyteCatalog(), _catalog_of_source(client, connection_id))
+    if connection.sync_catalog is None or "syncCatalog.streams" in connection.left_out.places:
+        raise AirbyteAnswerError(
+            f"getConnection: Airbyte gives no catalog of connection {connection.name!r} ({connection_id}) that can be "
+            "read, so nothing can be compared. Look at its schema in Airbyte.",
+            operation="getConnection",
+        )
+    ours = whole_catalog(connection.sync_catalog, _catalog_of_source(client, connection_id))
     if client.release().is_within(*_POSTPONES):
         log.info("Up to Airbyte 1.3 this postpones Airbyte's own look for changes of this source by up to 24 hours.")
     # Not with the connection's id: Airbyte might then change it, or switch it off.

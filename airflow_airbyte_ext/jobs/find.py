@@ -64,8 +64,8 @@ def jobs_of(
             yield _with_all_attempts(client, entry) if may_lack else entry
         if not size or (size < page_size and not is_cut):
             return
-        stale = 0 if new or len(entries) < size else stale + 1
-        if stale > (MAX_STALE_PAGES if is_cut else 0):
+        stale = 0 if new else stale + 1
+        if stale > (MAX_STALE_PAGES if is_cut or len(entries) < size else 0):
             break
     raise AirbyteAnswerError(
         f"listJobsFor: the list of the jobs of connection {connection_id} does not end: page {number + 1} of "

@@ -187,7 +187,8 @@ class ConnectionMethods(Sender):
         """
         Return what the running job moved so far (since 0.50.32).
 
-        Any kind of job that is not terminal, a reset and one between two attempts, too.
+        Declared since then, and there since 0.61.0. Any job that is not terminal, also one between two attempts; a
+        reset since 0.63.2.
         """
         return self._send(op.GET_CONNECTION_SYNC_PROGRESS, connection_id=connection_id)
 

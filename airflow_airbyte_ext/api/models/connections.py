@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
@@ -200,6 +200,8 @@ class RefreshRead(AirbyteModel):
     Neither a job nor a true value means that no job was started now: the destination cannot refresh, or (since 1.4) a
     job runs, and the refresh is stored for the run after it.
     """
+
+    is_strict: ClassVar[bool] = True  # a job that is left out would look as if none was started
 
     job: JobRead | None = None
     value: bool | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, ClassVar, Self
 
 from pydantic import (
     AfterValidator,
@@ -164,6 +164,8 @@ class JobInfoLightRead(AirbyteModel):
 
 class JobOptionalRead(AirbyteModel):
     """A job, where there is one."""
+
+    is_strict: ClassVar[bool] = True  # a job that is left out would look as if there was none
 
     job: JobRead | None = None
 

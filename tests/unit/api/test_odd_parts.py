@@ -84,6 +84,7 @@ def test_a_backup_of_an_odd_connection_is_whole(stub, client) -> None:
     state = {"stateType": "stream", "connectionId": IDS[1], "streamState": [{"streamDescriptor": {"name": "items"}}]}
     stub.answer("connections/get", {**with_odd_key(1), "scheduleData": 5, "workspaceId": WORKSPACE})
     stub.answer("jobs/list", {"jobs": [{"job": 5}]})
+    stub.answer("jobs/list", {"jobs": []})
     stub.answer("state/get", state)
     snapshot = take_snapshot(client, IDS[1])
     assert snapshot.origin.connection_name == "Orders 1"
@@ -113,12 +114,21 @@ def test_a_job_whose_status_is_odd_has_not_ended(stub, client) -> None:
         ("get_connection", "connections/get", {"name": "x"}),
         ("get_connection", "connections/get", [5]),
         ("get_job_info_light", "jobs/get_light", {"job": {"id": 1, "status": 5}}),
+        ("get_last_replication_job", "jobs/get_last_replication_job", {"job": {"id": "x"}}),
+        ("refresh_connection_stream", "connections/refresh", {"job": {"id": "x"}}),
+        ("get_instance_configuration", "instance_configuration", {"version": 5, "edition": "community"}),
         ("get_job_info_light", "jobs/get_light", {"job": {"status": "succeeded"}}),
     ],
 )
 def test_what_a_task_decides_by_must_be_there(stub, client, operation, path, response) -> None:
     stub.answer(path, response)
-    asked = {"connection_id": IDS[1]} if "connection" in operation else {"id": 1}
+    if path == "instance_configuration":
+        stub._queues[path].popleft()
+    asked = {
+        "get_job_info_light": {"id": 1},
+        "get_instance_configuration": {},
+        "refresh_connection_stream": {"connection_id": IDS[1], "refresh_mode": "Merge"},
+    }.get(operation, {"connection_id": IDS[1]})
     with pytest.raises(AirbyteAnswerError, match="does not have the expected shape"):
         getattr(client, operation)(**asked)
 

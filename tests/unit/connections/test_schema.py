@@ -6,12 +6,13 @@ import copy
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
 from airflow_airbyte_ext.connections.schema import SchemaChange, discover_changes, schema_changes
 from airflow_airbyte_ext.exceptions import (
+    AirbyteAnswerError,
     AirbyteConnectionDeletedError,
     AirbyteConnectionUnknownError,
     AirbyteDiscoveryError,
@@ -373,11 +374,13 @@ def mutated(draw) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[tupl
     return before, draw(st.permutations(after)), done
 
 
+@settings(deadline=None)
 @given(CATALOGS)
 def test_a_catalog_compared_with_itself_has_no_changes(entries) -> None:
     assert schema_changes(catalog(*entries), catalog(*reversed(entries))) == []
 
 
+@settings(deadline=None)
 @given(mutated())
 def test_every_change_is_told_once(world) -> None:
     before, after, done = world
@@ -389,6 +392,7 @@ def test_every_change_is_told_once(world) -> None:
         assert len(matching) == sum(other == (label, kinds, name) for other in done)
 
 
+@settings(deadline=None)
 @given(mutated())
 def test_nothing_breaks_a_stream_that_is_not_selected(world) -> None:
     before, after, _ = world
@@ -460,6 +464,15 @@ def test_a_whole_catalog_that_cannot_be_read_is_warned_of(stub, connect_to, capl
     assert [str(change) for change in found] == ["stream added: users"]
     assert "is taken for new" in caplog.text
     assert "postpones" not in caplog.text
+
+
+@pytest.mark.parametrize("odd", [None, 5, {"streams": 5}])
+def test_a_catalog_that_cannot_be_read_is_no_catalog_without_changes(stub, connect_to, odd) -> None:
+    known = {"connectionId": CONNECTION, "sourceId": CONNECTION, "name": "Orders", "status": "active"}
+    stub.answer("/connections/get", {**known, "syncCatalog": odd})
+    with pytest.raises(AirbyteAnswerError, match="no catalog of connection 'Orders'"):
+        discover_changes(connect_to(stub.url), CONNECTION)
+    assert not stub.seen("discover_schema")
 
 
 def test_a_source_that_cannot_be_asked_is_an_error_with_its_reason(world) -> None:
