@@ -23,7 +23,7 @@ from airflow_airbyte_ext.cli.describe import (
 from airflow_airbyte_ext.exceptions import AirbyteSnapshotStoreError
 from airflow_airbyte_ext.snapshots.diff import diff, odd_rows, shown_rows
 from airflow_airbyte_ext.snapshots.snapshot import Snapshot, take_snapshot
-from airflow_airbyte_ext.text import without_password
+from airflow_airbyte_ext.text import one_line, without_password
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.cli.context import Context
@@ -171,7 +171,7 @@ def _listed(connection_id: str, origin: Origin | None, refs: list[SnapshotRef]) 
 
 
 def _name(origin: Origin | None) -> str:
-    return (origin.connection_name or "") if origin else "(cannot be read)"
+    return one_line(origin.connection_name or "") if origin else "(cannot be read)"
 
 
 def _overview(context: Context, connection_id: str, origin: Origin | None, refs: list[SnapshotRef]) -> tuple[str, ...]:
@@ -205,7 +205,7 @@ def _show_facts(context: Context, snapshot: Snapshot, ref: SnapshotRef | None) -
         "Snapshot": ref.id if ref else "none: the state that Airbyte has now",
         "File": without_password(ref.path) if ref else None,
         "Taken": f"{moment(snapshot.taken_at)} UTC, {age(context.now() - snapshot.taken_at)}",
-        "Connection": " ".join(filter(None, (origin.connection_id, origin.connection_name))),
+        "Connection": f"{origin.connection_id} {_name(origin)}".rstrip(),
         "Workspace": origin.workspace_id,
         "Airbyte": " ".join(filter(None, (origin.base_url, origin.airbyte_version))),
         "Last job": origin.last_job_id,

@@ -54,7 +54,8 @@ def _run(options: argparse.Namespace, clock: Clock) -> int:
         command = import_module(f"airflow_airbyte_ext.cli.{options.module}")
         return int(getattr(command, options.function)(context))
     except KeyboardInterrupt:
-        output.note(f"\nInterrupted. {context.way_back}".rstrip())
+        output.note("")
+        output.note(f"Interrupted. {context.way_back}".rstrip())
         return Exit.INTERRUPTED
     except BrokenPipeError:
         raise

@@ -13,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from airflow_airbyte_ext.cli.words import in_shell_words
+from airflow_airbyte_ext.text import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -96,8 +97,8 @@ class NoteHandler(logging.Handler):
 
 
 def printable(value: object) -> str:
-    """Return text that cannot steer a terminal: names come from other people."""
-    return "".join(char if char.isprintable() or char == "\n" else "\N{REPLACEMENT CHARACTER}" for char in str(value))
+    """Return text that cannot steer a terminal, nor forge a line of its own: names come from other people."""
+    return one_line(value, _WIDTH)
 
 
 def _console(file: IO[str], *, width: int | None = None) -> Console:

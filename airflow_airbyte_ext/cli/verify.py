@@ -12,7 +12,7 @@ from airflow_airbyte_ext.cli.parallel import run_all
 from airflow_airbyte_ext.exceptions import AirbyteSnapshotDamagedError, AirbyteSnapshotNotFoundError
 from airflow_airbyte_ext.snapshots.diff import StateDiff, diff
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
-from airflow_airbyte_ext.text import without_password
+from airflow_airbyte_ext.text import one_line, without_password
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.cli.context import Context
@@ -58,11 +58,12 @@ def run(context: Context) -> Exit:
     }
     code = Exit.DONE if all(one.is_well for one in found.values()) else Exit.FAILED
     names = {one: origin.connection_name if origin else None for one, origin in origins.items()}
+    shown = {one: one_line(name) if name else None for one, name in names.items()}
     documents = [_document(one, names[one], checked) for one, checked in found.items()]
     context.output.document({"command": "verify", "connections": documents, "exit_code": code})
     columns = ("CONNECTION", "NAME", "SNAPSHOTS", "BAD", *(("IN AIRBYTE",) if options.against_airbyte else ()))
-    context.output.table(columns, [_row(context, one, names[one] or "", checked) for one, checked in found.items()])
-    _complain(context, found, names)
+    context.output.table(columns, [_row(context, one, shown[one] or "", checked) for one, checked in found.items()])
+    _complain(context, found, shown)
     return code
 
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteSnapshotDamagedError,
+    AirbyteSnapshotError,
     AirbyteSnapshotFormatError,
     AirbyteSnapshotKeyError,
 )
@@ -129,10 +130,15 @@ def _check_newest(store: SnapshotStore, connection_id: str) -> None:
     try:
         if newest:
             store.read(newest)
-    except AirbyteSnapshotKeyError:
-        pass  # whoever forgets need not be able to read
+    except AirbyteSnapshotKeyError as error:
+        if store.has_keys:  # whoever forgets need not be able to read; but who is, must not trust what cannot be read
+            raise _nothing_deleted(error) from None
     except (AirbyteSnapshotDamagedError, AirbyteSnapshotFormatError) as error:
-        raise type(error)(f"{error} Nothing was deleted: older snapshots may be the last good ones.") from None
+        raise _nothing_deleted(error) from None
+
+
+def _nothing_deleted(error: AirbyteSnapshotError) -> AirbyteSnapshotError:
+    return type(error)(f"{error} Nothing was deleted: older snapshots may be the last good ones.")
 
 
 def decide(refs: Sequence[SnapshotRef], retention: Retention, *, now: datetime) -> list[Decision]:

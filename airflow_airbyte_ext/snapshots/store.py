@@ -102,6 +102,11 @@ class SnapshotStore:
         """The store's address, as it may be shown."""
         return shown_address(self.root)
 
+    @property
+    def has_keys(self) -> bool:
+        """Whether encrypted snapshots can be read."""
+        return bool(self._packing.keys)
+
     def holds(self, path: str) -> bool:
         """Whether a path is one of a file below this store's root, wherever links lead."""
         scheme, separator, _ = path.partition("://")

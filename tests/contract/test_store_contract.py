@@ -203,6 +203,18 @@ def test_a_planted_plain_file_pushes_no_encrypted_snapshot_out(make_root):
     assert old != ours
 
 
+@pytest.mark.parametrize("junk", [b"gAAAAjunk", b"junk"])
+def test_junk_under_the_name_of_an_encrypted_snapshot_pushes_none_out(make_root, junk):
+    """Where the key is there to see it."""
+    store = SnapshotStore(make_root(), packing=Packing.with_keys(Fernet.generate_key().decode()))
+    kept = [store.write(snapshot("a")), store.write(snapshot("b", minutes=1))]
+    root = UPath(make_root()) if isinstance(make_root(), str) else make_root()
+    (root / CONNECTION / "20270101T000000000000Z-0123456789ab.json.fernet").write_bytes(junk)
+    with pytest.raises((AirbyteSnapshotKeyError, AirbyteSnapshotDamagedError), match="Nothing was deleted"):
+        forget(store, CONNECTION, Retention(last=1), now=NOON)
+    assert store.snapshots(CONNECTION)[:2] == kept
+
+
 def test_the_path_of_a_file_that_is_not_there(filled, make_root):
     """Told when it is read, whatever the name looks like."""
     first = filled.snapshots(CONNECTION)[0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import socket
 import stat
@@ -212,6 +213,24 @@ def test_a_plain_file_that_was_planted_is_not_restored(cli, orders, airbyte, sto
     run = cli("restore", "--connection", orders, "--yes", "--snapshot", plain, "--allow-plain")
     assert run.code == 0
     assert airbyte.state(orders)["streamState"][0]["streamState"] == {"cursor": "10"}
+
+
+def test_a_name_in_a_planted_snapshot_forges_no_line(cli, orders, store):
+    """And is cut where it stands in a table."""
+    assert cli("backup", "--connection", orders).code == 0
+    (path,) = (store / orders).glob("*.json")
+    odd = "Orders\nConnection forged\x1b[31m" + "x" * 100_000
+    document = json.loads(path.read_text())
+    document["origin"]["connection_name"] = odd
+    document["origin"]["workspace_id"] = document["origin"]["airbyte_version"] = "a\nforged"
+    path.write_text(json.dumps(document))
+    for command in (["list"], ["list", "--connection", orders], ["show", "--connection", orders], ["verify"]):
+        run = cli(*command)
+        assert run.code == 0
+        lines = (run.out + run.err).splitlines()
+        assert not [line for line in lines if line.startswith(("Connection forged", "forged"))]
+        assert "\x1b" not in run.out + run.err
+        assert len(run.out) < 5_000
 
 
 SECRET = Fernet.generate_key().decode()
