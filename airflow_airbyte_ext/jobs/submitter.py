@@ -189,7 +189,8 @@ class Submitter:
         self._check_connection()
         newest = self._newest_after_others()
         if newest and not verdict(newest.status).is_final:
-            return self._running_already(newest)
+            found = None if after is None else self._found_after(after)
+            return found or self._running_already(newest)
         noted = after if is_stored and after is not None else newest.id if newest else 0
         try:
             self._begin(noted)
@@ -275,8 +276,6 @@ class Submitter:
 
     def _after_refusal(self, error: AirbyteError | None, noted: int) -> Submission | int:
         """Find out why Airbyte refused: mostly because a job runs, ours after a lost response."""
-        if self._may_have_started and (found := self._found_after(noted)):
-            return found
         step = self._after_others(noted)
         if step is not None:
             self._busy_until = math.inf
@@ -293,7 +292,9 @@ class Submitter:
         return noted
 
     def _after_others(self, noted: int) -> Submission | int | None:
-        """Deal with a job of others that runs, if there is one: see `_let_others_end`."""
+        """Return our job where it has appeared, else deal with one of others that runs: see `_let_others_end`."""
+        if self._may_have_started and (found := self._found_after(noted)):
+            return found
         newest = self._newest = newest_job(self._client, self._connection_id)
         self._note_time()
         if newest is None:

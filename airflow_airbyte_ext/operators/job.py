@@ -129,6 +129,10 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
     def _make_way(
         self, client: AirbyteClient, clock: Clock, make_way: Callable[..., JobRead | None], spare: str | None
     ) -> JobRead | None:
+        from airflow_airbyte_ext.operators.tries import submitted_after
+
+        if submitted_after(self._id, self._memory) is not None:
+            spare = self.job_kind  # ours, whose response has not come
         how = {"attach": "wait", "skip": "fail"}.get(self.if_running, self.if_running)
         if how == "wait" and self.deferrable:
             self._defer_while_another_runs(client, spare)

@@ -10,7 +10,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException, TaskDeferred
 from raw_server import RawServer
 from true_bytes import CONNECTION
-from true_jobs import TrueJobs
+from true_jobs import EVENTS, TrueJobs
 
 from airflow_airbyte_ext.exceptions import (
     AirbyteJobCancelledError,
@@ -127,6 +127,53 @@ def scheduled_in_between(task, seconds=30.0):
 
 deferred_or_not = pytest.mark.parametrize("deferrable", [False, True], ids=["waits", "defers"])
 stored_or_not = pytest.mark.parametrize("has_store", [True, False], ids=["store", "no-store"])
+
+
+@pytest.mark.parametrize(
+    ("deferrable", "has_store"), [(False, True), (True, False)], ids=["waits-store", "defers-no-store"]
+)
+@pytest.mark.parametrize("event", EVENTS)
+@pytest.mark.parametrize(
+    ("kind", "how"),
+    [
+        ("sync", "attach"),
+        ("sync", "wait"),
+        ("reset_connection", "wait"),
+        ("reset_connection", "cancel"),
+        ("refresh", "wait"),
+        ("refresh", "cancel"),
+    ],
+)
+@pytest.mark.parametrize("release", ["0.40.32", "1.3.0", "2.0.0"])
+def test_one_job_for_each_task(start, release, kind, how, event, deferrable, has_store):
+    """Whatever happens: one job of the task at most, the one that is reported, and never cancelled by the task."""
+    if kind == "refresh" and release == "0.40.32":
+        pytest.skip("no refreshes there")
+    if how == "cancel" and event == "incomplete" and release == "0.40.32":
+        pytest.skip("nothing is cancelled between two attempts there")
+    task = start(release, has_store=has_store)
+    EVENTS[event](task)
+    report = task.run(kind, if_running=how, deferrable=deferrable)
+    assert (report["job_type"], report["status"]) == (kind, "succeeded")
+    ours = [(job.id, job.status) for job in task.airbyte.ours()]
+    [reported] = [job for job in task.airbyte.oldest_first if job.id == report["job_id"]]
+    assert ours == [(reported.id, "succeeded")] or (not ours and reported.by != "request" and kind == "sync")
+    assert task.airbyte.refreshes == task.airbyte.resets == 0
+
+
+@pytest.mark.parametrize("release", ["0.50.31", "1.2.0"])
+def test_our_own_reset_is_not_cancelled_with_the_run_that_came_before_it(start, release):
+    """The response is lost while a scheduled run is pending; that one is cancelled, and what starts at once is ours."""
+    task = start(release, schedule="basic")
+
+    def begin():
+        task.airbyte.on_request.clear()
+        task.airbyte.start(by="schedule", plan=[("pending", 5.0), ("running", 1000.0), ("succeeded", 0.0)])
+
+    task.airbyte.on_request = dict.fromkeys(["connections/reset", "connections/clear"], begin)
+    report = task.run("reset_connection", if_running="cancel")
+    assert task.jobs == [("sync", "cancelled"), ("reset_connection", "succeeded")]
+    assert report["job_id"] == task.airbyte.jobs[0].id
 
 
 @stored_or_not

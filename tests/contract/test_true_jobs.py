@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from raw_server import RawServer
 from true_bytes import CONNECTION, http
-from true_jobs import TrueJobs
+from true_jobs import EVENTS, TrueJobs, between, cooling, lost
 
 from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionInactiveError,
@@ -82,70 +82,6 @@ each = pytest.mark.parametrize(("release", "kind"), KIND_BY_RELEASE)
 
 
 # -- what somebody else does, combined with every kind and release ----------------------------------
-
-
-def job_of_somebody(status, seconds):
-    def happen(world):
-        world.airbyte.start(plan=[(status, seconds), ("running", 5.0), ("succeeded", 0.0)])
-
-    return happen
-
-
-def between(status, seconds, by="schedule"):
-    """A run that starts after the list was read, and before our request arrives."""
-
-    def happen(world):
-        def begin():
-            world.airbyte.on_request.clear()
-            world.airbyte.start(by=by, plan=[(status, seconds), ("running", 5.0), ("succeeded", 0.0)])
-
-        for path in ("sync", "reset", "clear", "refresh"):
-            world.airbyte.on_request[f"connections/{path}"] = begin
-
-    return happen
-
-
-def lost(*losses):
-    def happen(world):
-        for path in ("sync", "reset", "clear", "refresh"):
-            world.airbyte.lose[f"connections/{path}"] = list(losses)
-
-    return happen
-
-
-def cooling(seconds):
-    def happen(world):
-        world.airbyte.cooling = seconds
-        world.airbyte.start(plan=[("running", 1.0), ("succeeded", 0.0)])
-        world.clock.sleep(1.5)
-
-    return happen
-
-
-def both(*happenings):
-    def happen(world):
-        for each_of_them in happenings:
-            each_of_them(world)
-
-    return happen
-
-
-EVENTS = {
-    "nothing": lambda _world: None,
-    "pending": job_of_somebody("pending", 20.0),
-    "running": job_of_somebody("running", 20.0),
-    "incomplete": job_of_somebody("incomplete", 20.0),
-    "cooling": cooling(40.0),
-    "lost before": lost("before"),
-    "lost after": lost("after"),
-    "lost twice": lost("before 502", "after 502"),
-    "lost thrice after": lost("after", "after", "after"),
-    "500 after it took effect": lost("after 500"),
-    "lost while the connection is busy": both(cooling(40.0), lost("after")),
-    "started between, running": between("running", 30.0),
-    "started between, pending": between("pending", 5.0),
-    "started between, incomplete": between("incomplete", 10.0),
-}
 
 
 @pytest.mark.parametrize("event", EVENTS)
