@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
+from airflow_airbyte_ext.connections.change import apply_changes
 from airflow_airbyte_ext.connections.schema import SchemaChange, discover_changes, schema_changes
 from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
@@ -433,6 +434,17 @@ def test_a_source_that_has_changed_is_told_and_the_connection_left_alone(world) 
     (call,) = airbyte.calls("discoverSchemaForSource")
     assert "connectionId" not in call.body
     assert call.body["disable_cache"] is True
+
+
+def test_a_stream_that_was_deselected_is_not_new(world) -> None:
+    """Its catalog is behind the connection still, at each discovery; before 0.36.9 Airbyte keeps none there."""
+    airbyte, client, made = world
+    wanted = client.get_connection(connection_id=made).sync_catalog.model_dump(by_alias=True, exclude_unset=True)
+    wanted["streams"] = [each for each in wanted["streams"] if each["stream"]["name"] == "orders"]
+    assert apply_changes(client, made, {"sync_catalog": wanted}).applied
+    assert client.get_connection(connection_id=made).streams() == [("public", "orders")]
+    told = ["stream added: public.users"] if airbyte.era == "0.36" else []
+    assert [[str(change) for change in discover_changes(client, made)] for _ in range(2)] == [told, told]
 
 
 def test_what_a_connection_does_not_select_is_not_new(stub, connect_to, caplog) -> None:
