@@ -75,9 +75,9 @@ CONNECTIONS = [(str(block), *found) for block in blocks("bash") for found in CON
 
 @pytest.fixture
 def demo() -> Iterator[FakeAirbyte]:
-    """The fake Airbyte of `--seed demo`, with jobs that take no time worth speaking of."""
+    """The fake Airbyte of `--seed demo`; its jobs take a few seconds, so that each status is seen on a busy machine."""
     with FakeAirbyte() as airbyte:
-        plant_demo(airbyte, seconds_per_step=0.05)
+        plant_demo(airbyte, seconds_per_step=0.3)
         yield airbyte
 
 
