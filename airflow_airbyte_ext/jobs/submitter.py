@@ -306,7 +306,7 @@ class Submitter:
 
     def _take(self, job: JobRead, noted: int, sent: Sent, *, was_stored: bool) -> Submission | int:
         """Say what the job of a response is: ours or another's, or else from which job on to try again."""
-        started_now = job.id > noted and (was_stored or not _was_there(job, sent))
+        started_now = job.id > noted and (was_stored or not was_there_before(job, sent))
         if started_now and job.config_type in (None, *STANDS_FOR[self._kind]):
             if job.config_type == REFRESH != self._kind:
                 log.warning(
@@ -425,7 +425,7 @@ class Submitter:
         job = first_job_after(self._client, self._connection_id, job_id, kind=self._kind)
         if job is None:
             return None
-        if self._first_sent and not self._is_stored and _was_there(job, self._first_sent):
+        if self._first_sent and not self._is_stored and was_there_before(job, self._first_sent):
             return Submission(job, adopted=True) if self._attach else None
         return Submission(job, adopted=job.config_type not in (None, self._kind))
 
@@ -489,7 +489,7 @@ class Submitter:
             raise problem from None
 
 
-def _was_there(job: JobRead, sent: Sent) -> bool:
+def was_there_before(job: JobRead, sent: Sent) -> bool:
     """
     Whether the job surely was created before our request was sent, so by somebody else.
 

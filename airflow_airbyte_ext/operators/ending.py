@@ -59,18 +59,17 @@ class JobEnding:
         """End the job of a task that ends before it began to wait: the answer may still be out."""
         from airflow_airbyte_ext.operators.tries import submitted_after, submitted_job
 
-        job_id = None
+        job_id, adopted = None, False
         try:
             with self._connect() as client:
                 for _ in range(LOOKS_FOR_A_STARTING_JOB):
-                    job_id = submitted_job(client, self._connection_id, self._memory, kind=self._kind)
+                    job_id, adopted = submitted_job(client, self._connection_id, self._memory, kind=self._kind)
                     if job_id is not None or submitted_after(self._connection_id, self._memory) is None:
                         break
                     SYSTEM_CLOCK.sleep(LOOK_EVERY)
         except AirbyteError as problem:
             log.error("It is unknown whether a job was started: look in Airbyte. %s", problem)
             return
-        adopted = bool(self._memory.record.get("adopted"))
         if job_id is None and self._memory.record.get("is_stored"):
             log.warning(
                 "Airbyte has stored the refresh: the connection's next run, whoever starts it, is that refresh."

@@ -48,7 +48,10 @@ def find_or_start(
     after = submitted_after(connection_id, memory)
 
     def before_start(newest: int) -> None:
+        listed_at, began = client.server_time(), clock.monotonic()
         memory.remember(after=newest, connection_id=connection_id, job_id=None, adopted=False)
+        # For a kill while the response is out; see `submitted_job`.
+        memory.record["sent"] = [listed_at, None if listed_at is None else listed_at + clock.monotonic() - began]
 
     def on_refusal() -> None:
         # Or the next try would take a job of somebody else for its own; that of an earlier try is still looked for.
@@ -105,16 +108,27 @@ def submitted_after(connection_id: str, memory: TaskMemory) -> int | None:
     return memory.record.get("after") if is_unfinished else None
 
 
-def submitted_job(client: AirbyteClient, connection_id: str, memory: TaskMemory, *, kind: str) -> int | None:
-    """Return the job that this task submitted or adopted, also where its answer had not come yet; None where none."""
+def submitted_job(
+    client: AirbyteClient, connection_id: str, memory: TaskMemory, *, kind: str
+) -> tuple[int | None, bool]:
+    """
+    Return the job that this task submitted, also where its response has not come yet, and whether it is another's.
+
+    The job is None where there is none. One that was there before the request is another's: Airbyte gives a job that
+    is pending to everybody.
+    """
     from airflow_airbyte_ext.jobs.find import first_job_after
+    from airflow_airbyte_ext.jobs.submitter import was_there_before
 
     job_id: int | None = memory.record.get("job_id")
     after = submitted_after(connection_id, memory)
     if job_id is not None or after is None:
-        return job_id
+        return job_id, bool(memory.record.get("adopted"))
     job = first_job_after(client, connection_id, after, kind=kind)
-    return job.id if job else None
+    if job is None:
+        return None, False
+    listed_at, sent_at = memory.record.get("sent") or (None, None)
+    return job.id, was_there_before(job, (listed_at, sent_at))
 
 
 def let_cleared_job_end(client: AirbyteClient, connection_id: str, memory: TaskMemory, *, clock: Clock) -> None:

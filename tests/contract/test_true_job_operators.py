@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -100,6 +101,7 @@ class Task:
 @pytest.fixture
 def start(connect_to, clock, monkeypatch):
     monkeypatch.setattr(job_module, "KillableClock", lambda: ClockOfTask(clock))
+    monkeypatch.setattr("airflow_airbyte_ext.operators.kill.task_state", lambda _ti: None)  # somebody ended the task
     running = []
 
     def start(release, *, has_store=True, **options):
@@ -285,6 +287,30 @@ def test_a_job_that_was_pending_before_our_request_survives_our_task(start, end)
         operator.execute(task.context)
     assert task.server.count("jobs/cancel") == 0
     assert [status for _, status in task.jobs] in (["pending"], ["running"])
+
+
+@pytest.mark.parametrize("is_theirs", [True, False])
+def test_a_kill_while_the_request_is_held_cancels_our_job_alone(start, is_theirs):
+    """Airbyte holds a request while the job is pending; one that was there before it is left running."""
+    task = start("2.0.0", pending=1.0, running=100.0)
+    if is_theirs:
+        pend_before_the_request(task)
+    operator = task.operator()
+    task.server.on("connections/sync", lambda request: held(task, operator, request))
+    with pytest.raises(TaskKilledError):
+        operator.execute(task.context)
+    assert [(job.by, job.status) for job in task.airbyte.oldest_first] == (
+        [("somebody", "running")] if is_theirs else [("request", "cancelled")]
+    )
+
+
+def held(task, operator, request):
+    """The task is killed while Airbyte holds its request."""
+    response = task.airbyte(request)
+    task.clock.sleep(5)
+    operator.on_kill()
+    time.sleep(0.3)
+    return response
 
 
 def test_a_kill_while_a_stored_reset_is_waited_for_leaves_it(start):
