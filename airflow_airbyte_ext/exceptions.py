@@ -66,7 +66,7 @@ class AirbyteError(Exception):
     """Whether the same call may succeed later without anybody changing anything."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(one_line(without_secrets(str(message)), MAX_MESSAGE))
+        super().__init__(one_line(without_secrets(str(message)[: 2 * MAX_MESSAGE]), MAX_MESSAGE))
 
 
 class AirbyteConfigurationError(AirbyteError):

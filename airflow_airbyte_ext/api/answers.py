@@ -86,17 +86,17 @@ def _validated(operation: Operation[Answer], answer: object) -> Answer:
         ) from None
     if isinstance(read, PartialModel):
         read.note(left_out)
-    _warn_once(operation.operation_id, left_out.places)
+    _warn_once(operation.operation_id, left_out.places[:MOST_NAMED], len(left_out.places) - MOST_NAMED)
     return read  # type: ignore[no-any-return]
 
 
 @lru_cache(maxsize=1000)
-def _warn_once(operation_id: str, places: tuple[str, ...]) -> None:
-    more = f"; and {len(places) - MOST_NAMED} more" if len(places) > MOST_NAMED else ""
+def _warn_once(operation_id: str, places: tuple[str, ...], others: int) -> None:
+    more = f"; and {others} more" if others > 0 else ""
     log.warning(
         "%s: Airbyte's response is not as expected in places, which count as not given: %s%s.",
         operation_id,
-        one_line("; ".join(places[:MOST_NAMED]), 2_000),
+        one_line("; ".join(places), 2_000),
         more,
     )
 

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 # Seconds for which a refusal is kept: a fresh instance answers 500 until somebody has set it up.
 REFUSAL_KEPT = 300.0
+# Letters of a version; what is longer is none, and is printed in many messages.
+MAX_VERSION = 50
 
 # What a server that lacks the configuration is, by how it says so (facts, 3.1.2).
 _SPANS = {"json": Release.UP_TO_0_40_27, "text": Release.FROM_0_40_28}
@@ -91,7 +93,7 @@ class Instance:
         except AirbyteAnswerError:
             return self._refused()
         version = configuration.version
-        return _Known(Release(version) if version else Release.FROM_0_50_9, configuration)
+        return _Known(Release(version[:MAX_VERSION]) if version else Release.FROM_0_50_9, configuration)
 
     def _refused(self, release: Release = Release.UNREADABLE) -> _Known:
         return _Known(release, until=self._clock.monotonic() + REFUSAL_KEPT)
@@ -110,4 +112,4 @@ def _release_of_web_app(read: Read, *, is_token_check: bool = False) -> Release:
         return Release.FROM_0_50_0 if is_token_check and error.reported_as == "empty" else Release.UNREADABLE
     except AirbyteApiError:
         return Release.UNREADABLE
-    return Release(version) if version else Release.UNREADABLE
+    return Release(version[:MAX_VERSION]) if version else Release.UNREADABLE

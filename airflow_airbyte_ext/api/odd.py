@@ -16,6 +16,8 @@ Path = tuple[str | int, ...]
 # What tasks decide by: without it a response says nothing. In a list it is unknown, which no task takes for an end.
 DECISIVE = {"status", "configType", "configId", "connectionStatus", "version"}
 MAX_ROUNDS = 12
+# In a response that is odd in more places, something else is wrong, and to cut each of them out takes long.
+MAX_ODD = 10_000
 LONGEST = 100
 _OF_OBJECTS = {"missing", "model_type", "model_attributes_type", "dict_type"}
 
@@ -42,13 +44,17 @@ def read_without_odd_parts(validate: Callable[[Any], Any], response: Any) -> tup
 
     :param validate: Returns the model of a response.
     :param response: JSON, which stays as it is.
-    :raises ValidationError: What is odd is the response itself, or the list that it consists of.
+    :raises ValidationError: What is odd is the response itself, or the list that it consists of, or nearly all of it.
     """
-    tree, places, rows = copy.deepcopy(response), list[str](), 0
+    tree, places, rows = response, list[str](), 0
     for _ in range(MAX_ROUNDS):
         try:
             return validate(tree), LeftOut(tuple(places), rows)
         except ValidationError as error:
+            if error.error_count() > MAX_ODD:
+                raise
+            if tree is response:
+                tree = copy.deepcopy(response)
             details = error.errors(include_url=False, include_context=False, include_input=False)
             found = {_place(tree, detail["loc"], detail["type"]) for detail in details}
             if () in found:

@@ -28,6 +28,7 @@ log = logging.getLogger(__name__)
 LISTS_SINCE = "0.50.18"
 
 PAGE_SIZE = 100
+MAX_KNOWN = 100_000
 MOST_PAGES = 200
 # A change is in the list when its transaction ends, and stands there with the time of its beginning.
 OVERLAP = 60
@@ -138,6 +139,8 @@ class RecentJobs:
             self._thorough_at, self._thorough_since, self._workspaces = now, mark, set(workspace_ids)
         oldest = min(mark, self._thorough_since or mark) - 2 * OVERLAP
         self._known = {id: seen for id, seen in self._known.items() if seen[0] >= oldest}
+        if len(self._known) > MAX_KNOWN:
+            self._known = {}  # what is new is told once more
 
     def _walk_all(
         self, workspace_ids: Sequence[str], floor: int | None, sure: float

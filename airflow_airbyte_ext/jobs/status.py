@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import logging
 from enum import StrEnum
-from functools import cache
+from functools import lru_cache
 
 log = logging.getLogger(__name__)
+
+MAX_WORD = 50
 
 
 class JobStatus(StrEnum):
@@ -52,10 +54,10 @@ def verdict(status: str | None) -> Verdict:
     try:
         return VERDICTS[JobStatus(str(status).lower())]
     except ValueError:
-        _warn_once(status)
+        _warn_once(str(status)[:MAX_WORD])
         return Verdict.STILL_RUNNING
 
 
-@cache
-def _warn_once(status: str | None) -> None:
+@lru_cache(maxsize=100)
+def _warn_once(status: str) -> None:
     log.warning("Airbyte reports a job status that is unknown here, %r: taken as still running.", status)

@@ -248,12 +248,15 @@ class Submitter:
         """Send the request, and return the job of its response, or why it has none."""
         try:
             return self._run(self._start) or _NoJob()
-        except (AirbyteConflictError, AirbyteJobRunningError) as error:
+        except AirbyteJobRunningError as error:
             return _NoJob(error, is_refusal=True)
         except AirbyteApiError as error:
-            if ALREADY_RUNNING in str(error):
+            # Another conflict is of a proxy, which does not prove that Airbyte started nothing.
+            is_conflict = isinstance(error, AirbyteConflictError) and not error.outcome_unknown
+            is_500 = getattr(error, "http_status", 0) == 500
+            if is_conflict or (is_500 and ALREADY_RUNNING in str(error)):
                 return _NoJob(error, is_refusal=True)
-            if isinstance(error, AirbyteNotFoundError) or getattr(error, "http_status", 0) == 500:
+            if isinstance(error, AirbyteNotFoundError) or is_500:
                 self._explain()
             if not _is_unclear(error):
                 raise

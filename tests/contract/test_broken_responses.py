@@ -15,6 +15,7 @@ from hostile import BROKEN, bomb, chunked, hostile_proxy, response
 from restoring import CONNECTION, Scene
 
 from airflow_airbyte_ext.cli.main import main
+from airflow_airbyte_ext.connections.find import find_connections
 from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
     AirbyteApiError,
@@ -24,6 +25,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteUnreachableError,
 )
 from airflow_airbyte_ext.jobs.cancel import cancel_job
+from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.jobs.running import make_way
 from airflow_airbyte_ext.jobs.submit import submit_sync
 from airflow_airbyte_ext.jobs.wait import JobWatch
@@ -71,6 +73,33 @@ def test_a_job_whose_response_is_broken_is_found(proxy, client, connection_id, a
     assert submission.adopted is False
     assert refusals == []
     assert len(airbyte.calls("syncConnection")) == 1
+
+
+@pytest.mark.parametrize("broken", BROKEN)
+def test_a_job_that_has_ended_when_its_response_is_broken_is_found(proxy, client, airbyte, clock, broken):
+    """Nothing but we keeps a second job from being started, however often the response is broken."""
+    connection_id = airbyte.add_connection()
+    airbyte.script(connection_id, [Step("succeeded")], repeat=True)
+    proxy.spoil_next(SYNC, BROKEN[broken], times=100)
+    submission = submit_sync(client, connection_id, clock=clock)
+    assert [job["id"] for job in airbyte.jobs(connection_id)] == [submission.job.id]
+    assert submission.adopted is False
+
+
+@pytest.mark.parametrize("body", [{}, {"jobs": "none"}, {"jobs": 5}, {"totalJobCount": 0}])
+def test_a_list_without_jobs_is_not_an_empty_one(proxy, client, connection_id, airbyte, body):
+    """All releases send the list, also where it is empty; a job that is not listed would be started once more."""
+    proxy.spoil_next("jobs/list", lambda _it: [response(json.dumps(body).encode())])
+    with pytest.raises(AirbyteAnswerError, match="expected shape"):
+        newest_job(client, connection_id)
+
+
+@pytest.mark.parametrize("body", [{}, {"connections": 5}])
+def test_a_workspace_that_lists_nothing_is_not_an_empty_one(proxy, client, connection_id, airbyte, body):
+    """Or a backup of it would be done, and hold nothing."""
+    proxy.spoil_next("web_backend/connections/list", lambda _it: [response(json.dumps(body).encode())])
+    with pytest.raises(AirbyteAnswerError, match="expected shape"):
+        find_connections(client, workspace_id=airbyte.workspace_id)
 
 
 @pytest.mark.parametrize("broken", BROKEN)
@@ -287,6 +316,49 @@ def test_a_response_within_the_limit_is_read(airbyte, connect_to):
         connect_to(proxy.url, attempts=1, max_response_bytes=size).get_connection(connection_id=connection_id)
         with pytest.raises(AirbyteAnswerError, match=f"larger than {size - 1} bytes"):
             connect_to(proxy.url, attempts=1, max_response_bytes=size - 1).get_connection(connection_id=connection_id)
+
+
+def test_a_response_that_is_odd_all_over_is_refused(proxy, client, connection_id):
+    """To leave out each of a million odd rows would take an hour."""
+    few, many = (b",".join([b'{"job":{"id":1}}', b"5"] * count) for count in (100, 11_000))
+    bodies = iter([b'{"jobs":[' + rows + b"]}" for rows in (few, many)])
+    proxy.spoil_next("jobs/list", lambda _it: [response(next(bodies))], times=2)
+    assert len(client.list_jobs_for(config_types=["sync"], config_id=connection_id).jobs) == 100
+    with pytest.raises(AirbyteAnswerError, match="expected shape"):
+        client.list_jobs_for(config_types=["sync"], config_id=connection_id)
+
+
+LONG = "x" * 1_000_000
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        lambda it: [response(json.dumps({"message": LONG, "errorId": LONG}).encode(), "500 Failed")],
+        lambda it: [response(LONG.encode(), "400 Bad", "text/plain")],
+        lambda it: [response(b"", "302 Found", "text/html", f"Location: http://{':a' * 30_000}")],
+        lambda it: [response(b"x", "200 OK", "y" * 60_000)],
+        lambda it: [response(json.dumps({"job": {"id": LONG, "status": LONG}}).encode())],
+        lambda it: [response(json.dumps({LONG: 1}).encode())],
+    ],
+)
+def test_an_error_is_short_whatever_the_server_says(proxy, client, connection_id, airbyte, parts):
+    """And soon made: no search in it takes long."""
+    job_id = airbyte.start_job(connection_id)
+    proxy.spoil_next("jobs/get_light", parts)
+    began = time.monotonic()
+    with pytest.raises(AirbyteApiError) as caught:
+        client.single().get_job_info_light(id=job_id)
+    assert len(str(caught.value)) < 9_000
+    assert time.monotonic() - began < 2
+
+
+def test_a_version_is_short_whatever_the_server_says(stub, connect_to):
+    """It stands in many messages."""
+    stub.answer("/v1/instance_configuration", {"version": "2.0." + "9" * 100_000})
+    release = connect_to(stub.url).release()
+    assert len(str(release)) <= 50
+    assert release.is_at_least("2.0.0")
 
 
 def test_no_cookie_is_kept(airbyte, connect_to):

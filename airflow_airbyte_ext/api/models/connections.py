@@ -101,7 +101,7 @@ class ConnectionRead(PartialModel):
 class ConnectionReadList(PartialModel):
     """Connections, each with its whole catalog."""
 
-    connections: Items[ConnectionRead] = Field(default_factory=list)
+    connections: Items[ConnectionRead]
 
 
 class ConnectionStatusRead(AirbyteModel):

@@ -73,13 +73,13 @@ class DestinationRead(AirbyteModel):
 class WorkspaceReadList(AirbyteModel):
     """Workspaces."""
 
-    workspaces: Items[WorkspaceRead] = Field(default_factory=list)
+    workspaces: Items[WorkspaceRead]
 
 
 class SourceReadList(PartialModel):
     """Sources of a workspace: a page of them since 1.8.0."""
 
-    sources: Items[SourceRead] = Field(default_factory=list)
+    sources: Items[SourceRead]
     page_size: int | None = Field(None, alias="page_size")
     num_connections: int | None = Field(None, alias="num_connections")
 
@@ -87,7 +87,7 @@ class SourceReadList(PartialModel):
 class DestinationReadList(PartialModel):
     """Destinations of a workspace: a page of them since 1.8.0."""
 
-    destinations: Items[DestinationRead] = Field(default_factory=list)
+    destinations: Items[DestinationRead]
     page_size: int | None = Field(None, alias="page_size")
     num_connections: int | None = Field(None, alias="num_connections")
 

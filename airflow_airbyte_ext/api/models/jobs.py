@@ -70,7 +70,7 @@ class JobRead(AirbyteModel):
 
     id: Long
     config_type: Word | None = None
-    config_id: str | None = None
+    config_id: Word | None = None
     status: Word | None = None
     created_at: Epoch = None
     updated_at: Epoch = None
@@ -192,7 +192,7 @@ def _with_job(entries: Any) -> Any:
 class JobReadList(PartialModel):
     """A page of jobs, newest first; an entry that lacks its job says nothing, and is left out."""
 
-    jobs: Annotated[Items[JobWithAttemptsRead], BeforeValidator(_with_job)] = Field(default_factory=list)
+    jobs: Annotated[Items[JobWithAttemptsRead], BeforeValidator(_with_job)]
     total_job_count: int | None = None
 
     _rows: int = PrivateAttr(0)

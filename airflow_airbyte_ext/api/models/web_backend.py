@@ -94,7 +94,7 @@ class WebBackendConnectionListItem(AirbyteModel):
 class WebBackendConnectionReadList(PartialModel):
     """A page of connections (since 1.8.0), or all of them; `page_size` and `num_connections` are there with pages."""
 
-    connections: Items[WebBackendConnectionListItem] = Field(default_factory=list)
+    connections: Items[WebBackendConnectionListItem]
     page_size: int | None = Field(None, alias="page_size")
     num_connections: int | None = Field(None, alias="num_connections")
 

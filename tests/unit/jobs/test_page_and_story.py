@@ -43,6 +43,14 @@ def test_the_page_is_the_one_that_the_release_has(start_fake, connect, era, tail
     assert page == f"{airbyte.url}/workspaces/{airbyte.workspace_id}/connections/{connection_id}{tail}"
 
 
+@pytest.mark.parametrize("told", ["javascript:alert(1)//", "data:text/html,x", "//evil.example.com", "file:///etc"])
+def test_what_becomes_a_link_is_an_address_of_the_web(stub, connect_to, told):
+    """A link of Airflow's UI must not run what a server says."""
+    stub.answer("/v1/instance_configuration", {"version": "2.0.0", "airbyteUrl": told})
+    page = job_page(connect_to(stub.url), connection_id="c", job_id=7, workspace_id="w")
+    assert page == f"{stub.url}/workspaces/w/connections/c/timeline?jobId=7&openLogs=true"
+
+
 def test_an_airbyte_that_tells_nothing_has_no_page(airbyte, connect):
     """A link is never a reason for a task to fail."""
     airbyte.fail_next("*", Fault.status(500, {"errorId": "x"}), times=1)

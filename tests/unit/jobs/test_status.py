@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from airflow_airbyte_ext.jobs.status import Verdict, verdict
+from airflow_airbyte_ext.jobs.status import Verdict, _warn_once, verdict
 
 
 @pytest.mark.parametrize(
@@ -48,3 +48,10 @@ def test_the_fakes_words_are_all_known():
     """The table has no hole for a word that Airbyte's newest document lists."""
     words = ["pending", "queued", "running", "incomplete", "failed", "succeeded", "cancelled"]
     assert [verdict(word).is_final for word in words] == [False] * 4 + [True] * 3
+
+
+def test_ever_new_words_are_not_all_kept():
+    """A server that makes up words, long ones even, fills no memory."""
+    for number in range(1000):
+        verdict(f"{number} " + "x" * 100_000)
+    assert _warn_once.cache_info().currsize <= 100
