@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.api.known import known_connection
-from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError, AirbyteJobRunningError
+from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobRunningError
 from airflow_airbyte_ext.jobs.cancel import PATIENT_PAUSES, cancel_job, why_not_cancelled
 from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.jobs.late_state import wait_for_late_state
@@ -140,7 +140,7 @@ def _check_cancelled(client: AirbyteClient, connection_id: str, job: JobRead, ca
         if starts_again
         else 'Something starts one after the other: wait for them (if_running="wait").'
     )
-    error: AirbyteError = AirbyteJobRunningError(
+    error = AirbyteJobRunningError(
         f"Job {', '.join(map(str, cancelled))} of connection {connection_id} was cancelled, and job {job.id} "
         f"({job.config_type}) runs now. {why}",
         connection_id=connection_id,
@@ -155,6 +155,6 @@ def _starts_again(client: AirbyteClient, connection_id: str) -> bool:
         return False
     try:
         connection = known_connection(client, connection_id)
-    except (AirbyteApiError, AirbyteError):
+    except AirbyteError:
         return False
     return connection.schedule_type == "basic" or (connection.schedule_type is None and connection.schedule is not None)
