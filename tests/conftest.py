@@ -173,6 +173,7 @@ class StubServer(ThreadingHTTPServer):
 
 class _StubHandler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
     server: StubServer
 
     def _serve(self) -> None:
