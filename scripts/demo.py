@@ -445,7 +445,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         shutil.rmtree(demo.home, ignore_errors=True)
         if is_wanted or options.logs:
             console.print(f"All that Airflow says is in {logs}", soft_wrap=True)
-        else:
+        if options.logs or not is_wanted:
             shutil.rmtree(folder, ignore_errors=True)
 
 
