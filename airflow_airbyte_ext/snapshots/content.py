@@ -105,7 +105,8 @@ class StateContent:
         return {**state, "state": self.legacy} if self.type == LEGACY else state
 
     def _canonical(self) -> dict[str, Any]:
-        streams = [[*key, row] for key, rows in self.stream_rows().items() for row in rows if row is not None]
+        rows = {**{key: (value,) for key, value in self.streams.items()}, **self.conflicts}
+        streams = [[*key, row] for key in sorted_keys(rows) for row in rows[key]]
         kind = NOT_SET if self.is_empty else self.type
         return {"type": kind, "streams": streams, "shared": self.shared, "legacy": self.legacy}
 
@@ -168,7 +169,8 @@ def _is_row(row: Any) -> bool:
     descriptor = row.get("streamDescriptor") if isinstance(row, dict) else None
     if not isinstance(descriptor, dict) or not isinstance(descriptor.get("name"), str):
         return False
-    return isinstance(descriptor.get("namespace"), str | None)
+    namespace = descriptor.get("namespace")
+    return namespace is None or isinstance(namespace, str)
 
 
 def _not_understood(what: str) -> AirbyteSnapshotError:
@@ -179,18 +181,23 @@ def _not_understood(what: str) -> AirbyteSnapshotError:
 
 
 def _with_rows(kind: str, entries: Any) -> StateContent:
-    states: dict[StreamKey, list[Any]] = {}
+    found: dict[StreamKey, tuple[Any, ...]] = {}
     for item in entries or []:
         descriptor = item["streamDescriptor"]
-        states.setdefault((descriptor.get("namespace"), descriptor["name"]), []).append(item.get("streamState"))
-    nulls = frozenset(key for key, rows in states.items() if None in rows)
-    distinct = {key: _distinct([row for row in rows if row is not None]) for key, rows in states.items()}
-    return StateContent(
-        kind,
-        {key: rows[0] for key, rows in distinct.items() if len(rows) == 1},
-        null_streams=nulls - {key for key, rows in distinct.items() if len(rows) > 1},
-        conflicts={key: rows for key, rows in distinct.items() if len(rows) > 1},
-    )
+        key = (descriptor.get("namespace"), descriptor["name"])
+        found[key] = (*found.get(key, ()), item.get("streamState"))
+    streams = {key: rows[0] for key, rows in found.items() if len(rows) == 1 and rows[0] is not None}
+    conflicts, nulls = dict[StreamKey, tuple[Any, ...]](), set[StreamKey]()
+    for key in found.keys() - streams.keys():
+        distinct = _distinct([row for row in found[key] if row is not None])
+        if len(distinct) > 1:
+            conflicts[key] = distinct
+            continue
+        if distinct:
+            streams[key] = distinct[0]
+        if None in found[key]:
+            nulls.add(key)
+    return StateContent(kind, streams, null_streams=frozenset(nulls), conflicts=conflicts)
 
 
 def _distinct(rows: list[Any]) -> tuple[Any, ...]:
