@@ -13,9 +13,9 @@ from pydantic import ValidationError
 from airflow_airbyte_ext.api.exact_json import EXACTLY, InexactJsonError
 from airflow_airbyte_ext.api.models.base import PartialModel, adapter_of
 from airflow_airbyte_ext.api.models.state import ConnectionState
-from airflow_airbyte_ext.api.odd import read_without_odd_parts
+from airflow_airbyte_ext.api.odd import MAX_ODD, read_without_odd_parts
 from airflow_airbyte_ext.exceptions import AirbyteAnswerError
-from airflow_airbyte_ext.text import one_line, shown_address
+from airflow_airbyte_ext.text import MAX_ADDRESS, one_line, shown_address
 
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
@@ -78,7 +78,7 @@ def _validated(operation: Operation[Answer], answer: object) -> Answer:
             raise odd
         read, left_out = read_without_odd_parts(validate, answer)
     except ValidationError as error:
-        fields = ", ".join(".".join(map(str, detail["loc"])) or "the whole" for detail in error.errors()[:5])
+        fields = _fields_of(error)
         raise AirbyteAnswerError(
             f"{operation.operation_id}: Airbyte's answer does not have the expected shape ({fields}). "
             "Is this the Config API of an Airbyte from 0.36 on?",
@@ -88,6 +88,14 @@ def _validated(operation: Operation[Answer], answer: object) -> Answer:
         read.note(left_out)
     _warn_once(operation.operation_id, left_out.places[:MOST_NAMED], len(left_out.places) - MOST_NAMED)
     return read  # type: ignore[no-any-return]
+
+
+def _fields_of(error: ValidationError) -> str:
+    """Return the first places that are odd; where there are very many, to list them all takes gigabytes."""
+    if error.error_count() > MAX_ODD:
+        return f"in {error.error_count()} places"
+    details = error.errors(include_url=False, include_context=False, include_input=False)
+    return ", ".join(".".join(map(str, detail["loc"])) or "the whole" for detail in details[:5])
 
 
 @lru_cache(maxsize=1000)
@@ -107,11 +115,15 @@ def _adapter(operation: Operation[Any]) -> TypeAdapter[Any]:
 
 
 def _redirected(operation: Operation[Any], response: HttpResponse) -> AirbyteAnswerError:
+    location = response.headers["Location"]
     try:
-        target = shown_address(urljoin(response.request.url or "", response.headers["Location"]))
+        address = urljoin(response.request.url or "", location) if len(location) <= MAX_ADDRESS else ""
     except ValueError:
+        address = ""
+    target = re.split("[?#]", shown_address(address))[0]
+    # What a browser would make of any other is not known, nor where its password ends.
+    if not re.fullmatch(r"https?://(\*\*\*@)?[^/@\\]+(/[^@\\]*)?", target):
         target = "no address"
-    target = re.split("[?#]", target)[0]
     return AirbyteAnswerError(
         f"{operation.operation_id}: {response.address} redirects to {target}. Redirects are not followed, so that "
         "credentials go nowhere else: give the final address as the base URL, or sign in where a login page is shown.",

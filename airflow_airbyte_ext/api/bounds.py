@@ -21,6 +21,8 @@ from typing import TYPE_CHECKING, Any
 import requests
 from requests.adapters import HTTPAdapter
 
+from airflow_airbyte_ext.api.exact_json import count_values
+
 if TYPE_CHECKING:
     import socket
 
@@ -29,6 +31,9 @@ if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
 
 MAX_ENCODINGS = 3
+# JSON may have so many values, or more where it may be larger: one for each so many bytes of the limit.
+MIN_VALUES = 1_000_000
+BYTES_PER_VALUE = 32
 # gzip's own header tells it from zlib's.
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _CHUNK = 1 << 16
@@ -37,7 +42,7 @@ _HEAD = 1 << 20
 
 
 class ResponseTooLargeError(Exception):
-    """The response is larger than the limit, as it came or when it was decompressed."""
+    """The response is larger than the limit, as it came or decompressed, or has more values than fit into memory."""
 
 
 class ResponseCutError(Exception):
@@ -165,7 +170,7 @@ def read_body(raw: urllib3.BaseHTTPResponse, limit: int) -> bytes:
     Return the body of a response, decompressed.
 
     :param limit: Bytes that it may have, as it comes and decompressed.
-    :raises ResponseTooLargeError: It has more.
+    :raises ResponseTooLargeError: It has more, or too many values.
     :raises ResponseCutError: It is not whole, or not compressed as it says.
     """
     if raw.headers.get("Content-Length", "").isdecimal() and int(raw.headers["Content-Length"][:20]) > limit:
@@ -179,21 +184,23 @@ def read_body(raw: urllib3.BaseHTTPResponse, limit: int) -> bytes:
             body = _decompressed(body, limit)
         elif encoding.strip() not in ("", "identity"):
             raise ResponseCutError("compressed in another way than was asked for")
-    if len(body) > limit:
+    max_values = max(MIN_VALUES, limit // BYTES_PER_VALUE)
+    if len(body) > limit or (len(body) > max_values and count_values(body) > max_values):
         raise ResponseTooLargeError
     return body
 
 
 def _decompressed(body: bytes, limit: int) -> bytes:
-    if not body:  # as of a 204 of a server that compresses everything
-        return body
-    decompressor = zlib.decompressobj(_GZIP_OR_ZLIB)
-    try:
-        whole = decompressor.decompress(body, limit + 1)
-    except zlib.error:
-        raise ResponseCutError("not compressed as it says") from None
-    if len(whole) > limit:
-        raise ResponseTooLargeError
-    if not decompressor.eof:
-        raise ResponseCutError("cut")
-    return whole
+    whole = bytearray()
+    while body:  # a 204 of a server that compresses everything has none; who compresses piece by piece sends several
+        decompressor = zlib.decompressobj(_GZIP_OR_ZLIB)
+        try:
+            whole += decompressor.decompress(body, limit + 1 - len(whole))
+        except zlib.error:
+            raise ResponseCutError("not compressed as it says") from None
+        if len(whole) > limit:
+            raise ResponseTooLargeError
+        if not decompressor.eof:
+            raise ResponseCutError("cut")
+        body = decompressor.unused_data
+    return bytes(whole)

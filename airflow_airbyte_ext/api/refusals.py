@@ -173,11 +173,11 @@ def refusal(
         http_status=status,
         error_id=error_id,
         retry_after=_retry_after(response),
-        is_airbytes=_is_proof(response),
+        is_airbytes=is_proof(response),
     )
 
 
-def _is_proof(response: HttpResponse) -> bool:
+def is_proof(response: HttpResponse) -> bool:
     """
     Whether a response proves that Airbyte refused the request, or never got it.
 

@@ -29,7 +29,7 @@ from airflow_airbyte_ext.api.instance import Instance
 from airflow_airbyte_ext.api.network import network_error
 from airflow_airbyte_ext.api.operations import APPLICATION_TOKEN_REQUEST, Repeat
 from airflow_airbyte_ext.api.origins import meant_for, warn_of_plain_http
-from airflow_airbyte_ext.api.refusals import NOT_ACCEPTED_STATUSES, date_of, is_of_a_proxy, refusal
+from airflow_airbyte_ext.api.refusals import NOT_ACCEPTED_STATUSES, date_of, is_proof, refusal
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.api.response import HttpResponse
 from airflow_airbyte_ext.exceptions import (
@@ -194,7 +194,7 @@ class Transport:
         response = self._exchange(operation, url, body, auth)
         is_token_fresh = False
         # A proxy's 401 does not prove that Airbyte did nothing.
-        may_repeat = operation.repeat is Repeat.READ or not is_of_a_proxy(response)
+        may_repeat = operation.repeat is Repeat.READ or is_proof(response)
         if response.status == 401 and isinstance(auth, ClientCredentialsAuth) and may_repeat:
             auth.discard(response.request)
             response = self._exchange(operation, url, body, auth)
@@ -246,7 +246,8 @@ class Transport:
         except ResponseTooLargeError:
             raise AirbyteAnswerError(
                 f"{operation.operation_id}: the response of {url} is larger than {limit} bytes, in itself or "
-                "decompressed. Raise max_response_bytes where Airbyte has so much to say, or check any proxy before.",
+                "decompressed, or has too many values for that size. Raise max_response_bytes where Airbyte has so "
+                "much to say, or check any proxy before.",
                 operation=operation.operation_id,
             ) from None
         except _UNFORESEEN as error:

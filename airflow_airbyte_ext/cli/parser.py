@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import re
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_airbyte_ext import __version__
@@ -58,13 +59,23 @@ def parse(arguments: Sequence[str] | None = None) -> argparse.Namespace:
     return options
 
 
+# So may the value of one that is cut short, that takes none, or that takes words.
+_MAY_REPEAT_A_SECRET = (
+    (re.compile(r"(?s)^(ambiguous option: [^\s=]+)=.*( could match )"), r"\1\2"),
+    (re.compile(r"(?s)(argument --[^:]+: )ignored explicit argument .*"), r"\1it takes no value"),
+    (re.compile(r"(?s)(argument --[^:]+: invalid choice): .* (\(choose from )"), r"\1 \2"),
+)
+
+
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         head, separator, rest = message.partition("unrecognized arguments: ")
-        options = [word.partition("=")[0] for word in rest.split() if word.startswith("-")]
+        options = re.findall(r"(?<!\S)(?:--[^\s=]*|-[^\s-])", rest)
         if separator and options:
             # What follows an option that is none may be a password.
             message = head + separator + " ".join(options)
+        for told, kept in _MAY_REPEAT_A_SECRET:
+            message = told.sub(kept, message)
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 
@@ -298,18 +309,20 @@ def _pair(text: str) -> str:
 
 
 def _setting(text: str) -> tuple[str, Any]:
-    for key, value in splits(text):
+    from airflow_airbyte_ext.api.exact_json import EXACTLY, InexactJsonError
+
+    # The value is not repeated: it may be a secret, and so may be all of a text that names no key.
+    key = text.partition("=")[0] if "=" in text else "KEY"
+    for name, value in splits(text):
         try:
-            return key, json.loads(value, parse_constant=_not_json)
-        except ValueError:
+            read = json.loads(value, **EXACTLY)
+            json.dumps(read, ensure_ascii=False).encode()  # half a character (a lone surrogate) cannot be
+        except InexactJsonError as error:
+            raise argparse.ArgumentTypeError(f"the value of {key!r} holds {error}") from None
+        except (ValueError, RecursionError):
             continue  # the key itself may hold a "="
-    # The value is not repeated: it may be a secret.
-    key = text.partition("=")[0]
+        return name, read
     raise argparse.ArgumentTypeError(f"{key!r} needs a JSON value: text goes in quotes, {key}='\"...\"'")
-
-
-def _not_json(name: str) -> NoReturn:
-    raise ValueError(name)
 
 
 def _parallel(text: str) -> int:

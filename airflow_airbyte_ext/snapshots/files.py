@@ -18,6 +18,9 @@ log = logging.getLogger(__name__)
 MAX_BYTES = 256 * 1024 * 1024
 """How large a snapshot may be: its file, and what is unpacked from it."""
 
+MAX_VALUES = 8_000_000
+"""How many values its JSON may have: a few bytes of the file each, and some hundred in memory."""
+
 # With these it is the file that is odd, and not the store: a socket, a device without driver, links in a circle, a
 # file of somebody else.
 _ODD_FILE = {errno.ENXIO, errno.ENODEV, errno.ELOOP, errno.EISDIR, errno.ENOTDIR, errno.EACCES, errno.EPERM}

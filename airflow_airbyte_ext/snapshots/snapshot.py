@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext import __version__
 from airflow_airbyte_ext.api.arguments import uuid_argument
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
-from airflow_airbyte_ext.api.exact_json import EXACTLY, InexactJsonError
+from airflow_airbyte_ext.api.exact_json import EXACTLY, InexactJsonError, count_values
 from airflow_airbyte_ext.api.known import known_connection
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
@@ -22,6 +22,7 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.snapshots.content import StateContent, canonical_json, content_of
+from airflow_airbyte_ext.snapshots.files import MAX_VALUES
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
@@ -171,6 +172,10 @@ def _check_origin(origin: dict[str, Any]) -> None:
 
 
 def _document(data: bytes, where: str) -> dict[str, Any]:
+    if count_values(data) > MAX_VALUES:
+        raise AirbyteSnapshotDamagedError(
+            f"{where} has more than the {MAX_VALUES} values that a snapshot may have. Use another snapshot."
+        )
     try:
         document = json.loads(data, **EXACTLY)
     except RecursionError:

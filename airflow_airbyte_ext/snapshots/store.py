@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from upath import UPath
 
 from airflow_airbyte_ext.api.arguments import uuid_argument
+from airflow_airbyte_ext.api.exact_json import count_values
 from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteError,
@@ -24,7 +25,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteSnapshotNotFoundError,
     AirbyteSnapshotStoreError,
 )
-from airflow_airbyte_ext.snapshots.files import MAX_BYTES, check_folder, local_path, read_bytes
+from airflow_airbyte_ext.snapshots.files import MAX_BYTES, MAX_VALUES, check_folder, local_path, read_bytes
 from airflow_airbyte_ext.snapshots.packing import Packing
 from airflow_airbyte_ext.snapshots.snapshot import Snapshot, id_time
 from airflow_airbyte_ext.text import has_password, one_line, shown_address
@@ -135,10 +136,10 @@ class SnapshotStore:
         path = folder / f"{snapshot.id}.json{self._packing.suffix}"
         data = snapshot.to_bytes()
         packed = self._packing.pack(data)
-        if max(len(data), len(packed)) > MAX_BYTES:
+        if max(len(data), len(packed)) > MAX_BYTES or count_values(data) > MAX_VALUES:
             raise AirbyteSnapshotError(
                 f"The state of connection {snapshot.origin.connection_id} is larger than the "
-                f"{MAX_BYTES // 1024**2} MiB that a snapshot may have, and was not kept."
+                f"{MAX_BYTES // 1024**2} MiB, or the {MAX_VALUES} values, that a snapshot may have, and was not kept."
             )
         self._check_folders(folder)
         latest = None if self._packing.keys else self.latest(snapshot.origin.connection_id)
@@ -358,7 +359,7 @@ class SnapshotStore:
             raise AirbyteSnapshotStoreError(
                 f"{what} cannot be {done}: {type(error).__name__}: {self._reason(error)}. Check that the place exists "
                 "and has room, and that this process may use it."
-            ) from error
+            ) from (None if has_password(str(self.root)) else error)
 
 
 def check_address(address: str) -> None:

@@ -6,6 +6,7 @@ The words "nothing was started" are for a refusal that is proven. All else is lo
 
 from __future__ import annotations
 
+import gzip
 import json
 import time
 import tracemalloc
@@ -32,6 +33,7 @@ from airflow_airbyte_ext.jobs.wait import JobWatch
 from airflow_airbyte_ext.testing import Step
 
 SYNC = "connections/sync"
+_GZIP = "Content-Encoding: gzip"
 
 
 @pytest.fixture
@@ -223,17 +225,30 @@ def test_a_broken_token_response_may_pass(start_fake, connect_to):
         assert caught.value.worth_retrying
 
 
-def test_a_sync_is_not_sent_again_after_a_proxys_401(start_fake, connect_to):
-    """A new token is bought where Airbyte refuses the old one; a proxy's page does not say that it did."""
+@pytest.mark.parametrize("body", [b"<html>no</html>", b'{"message": "Unauthorized"}', b"{}", b"[]", b'"no"'])
+def test_a_sync_is_not_sent_again_after_a_proxys_401(start_fake, connect_to, body):
+    """A new token is bought where Airbyte refuses the old one; a proxy's words do not say that it did, JSON or not."""
     airbyte = start_fake(auth="client_credentials")
     connection_id = airbyte.add_connection()
     with hostile_proxy(airbyte.url) as proxy:
         client = connect_to(proxy.url, client_id=airbyte.client_id, client_secret=airbyte.client_secret)
-        proxy.spoil_next(SYNC, BROKEN["proxy 401"])
+        proxy.spoil_next(SYNC, lambda _it: [response(body, "401 Unauthorized")])
         with pytest.raises(AirbyteApiError) as caught:
             client.sync_connection(connection_id=connection_id)
         assert caught.value.outcome_unknown
         assert len(airbyte.calls("syncConnection")) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b'{"errorId": "x"}', b'{"message": "Unauthorized", "_links": {}}'])
+def test_a_sync_is_sent_again_with_a_new_token_after_airbytes_own_401(start_fake, connect_to, body):
+    """In each form that Airbyte's 401 has had."""
+    airbyte = start_fake(auth="client_credentials")
+    connection_id = airbyte.add_connection()
+    with hostile_proxy(airbyte.url) as proxy:
+        client = connect_to(proxy.url, client_id=airbyte.client_id, client_secret=airbyte.client_secret)
+        proxy.spoil_next(SYNC, lambda _it: [response(body, "401 Unauthorized")])
+        client.sync_connection(connection_id=connection_id)
+        assert len(airbyte.calls("syncConnection")) == 2
 
 
 # A response has a size and a time, whichever part of it is long.
@@ -305,6 +320,88 @@ def test_a_response_beyond_the_limit_is_not_kept(airbyte, connect_to, part):
         if "header" not in part or "interim" in part:  # too many headers are refused before
             assert "max_response_bytes" in str(caught.value)
         assert peak < 40 * 2**20
+
+
+VALUES = {
+    "lists": b'{"jobs":[' + b"[]," * 8_000_000 + b"[]]}",
+    "objects": b'{"job":[' + b"{}," * 8_000_000 + b"{}]}",
+    "numbers": b'{"job":{"id":[' + b"1," * 8_000_000 + b"1]}}",
+}
+
+
+@pytest.mark.parametrize("kind", VALUES)
+def test_a_response_of_ever_so_many_values_is_not_kept(airbyte, connect_to, kind):
+    """Each value of two bytes takes a hundred in memory, and where it is odd a thousand."""
+    packed = gzip.compress(VALUES[kind])
+    with hostile_proxy(airbyte.url) as proxy:
+        proxy.spoil_next("jobs/get_light", lambda _it: [response(packed, "200 OK", "application/json", _GZIP)])
+        client = connect_to(proxy.url, attempts=1)
+        tracemalloc.start()
+        try:
+            with pytest.raises(AirbyteAnswerError, match="max_response_bytes"):
+                client.get_job_info_light(id=1)
+            peak = tracemalloc.get_traced_memory()[1]
+        finally:
+            tracemalloc.stop()
+        assert peak < 5 * len(VALUES[kind])
+
+
+def test_an_error_of_ever_so_many_odd_values_is_short(proxy, client, connection_id):
+    """To tell what is wrong takes no more than to find it."""
+    rows = b"[]," * 900_000
+    proxy.spoil_next("jobs/list", lambda _it: [response(b'{"jobs":[' + rows + b"[]]}")])
+    tracemalloc.start()
+    try:
+        with pytest.raises(AirbyteAnswerError, match="expected shape"):
+            client.list_jobs_for(config_types=["sync"], config_id=connection_id)
+        assert tracemalloc.get_traced_memory()[1] < 300 * 2**20
+    finally:
+        tracemalloc.stop()
+
+
+def test_a_body_of_several_compressed_parts_is_read_whole(proxy, client, connection_id):
+    """As a proxy sends it that compresses what it gets bit by bit."""
+
+    def parts(it):
+        halves = it.body[:40], it.body[40:]
+        return [response(b"".join(map(gzip.compress, halves)), "200 OK", "application/json", _GZIP)]
+
+    proxy.spoil_next("connections/get", parts)
+    assert client.get_connection(connection_id=connection_id).connection_id == connection_id
+
+
+@pytest.mark.parametrize("rest", [b"x", b"\0" * 9, gzip.compress(b"x")[:-3]])
+def test_what_follows_a_compressed_body_is_not_passed_over(proxy, client, connection_id, rest):
+    """It may have been a part of the body."""
+    proxy.spoil_next(
+        "connections/get",
+        lambda it: [response(gzip.compress(it.body) + rest, "200 OK", "application/json", _GZIP)],
+        times=5,
+    )
+    with pytest.raises(AirbyteUnreachableError):
+        client.get_connection(connection_id=connection_id)
+
+
+@pytest.mark.parametrize(
+    "location",
+    [
+        "https:///u:s3cret@x",
+        "u:s3cret@x/y",
+        "https:u:s3cret@x",
+        "\\\\u:s3cret@x",
+        "/u:s3cret@x",
+        "http://" + ":" * 60_000,
+    ],
+)
+def test_a_redirect_to_what_is_no_address_is_not_repeated(proxy, client, connection_id, location):
+    """A browser may still take it for one, with its password."""
+    proxy.spoil_next("connections/get", lambda _it: [response(b"", "302 Found", "text/html", f"Location: {location}")])
+    began = time.monotonic()
+    with pytest.raises(AirbyteAnswerError, match="redirects to") as caught:
+        client.get_connection(connection_id=connection_id)
+    assert "s3cret" not in str(caught.value)
+    assert len(str(caught.value)) < 1000
+    assert time.monotonic() - began < 0.4
 
 
 def test_a_response_within_the_limit_is_read(airbyte, connect_to):

@@ -51,6 +51,9 @@ def test_a_global_state_keeps_its_shared_part(cli, airbyte, orders):
         ["--stream", "orders", "--set", f"cursor={SECRET}"],
         ["--stream", "orders", "--set", "cursor=NaN"],
         ["--stream", "orders", "--set", "cursor"],
+        ["--stream", "orders", "--set", SECRET],
+        ["--stream", "orders", "--set", 'cursor="\\ud800"'],
+        ["--stream", "orders", "--set", "cursor=" + "[" * 100_000],
         ["--stream", "orders"],
     ],
 )
@@ -183,3 +186,15 @@ def test_a_dotted_path_leads_through_objects_and_lists(path, value, expected):
 def test_a_path_that_leads_nowhere_is_an_error(path, value):
     with pytest.raises(AirbyteConfigurationError):
         with_value({"a": 1, "b": {"c": [1], "e.f": True}}, path, value)
+
+
+@pytest.mark.parametrize("number", ["0.12345678901234567890", "1e400", "0.10000000000000000000000000000000000001"])
+def test_a_number_that_would_lose_digits_is_not_set(cli, airbyte, orders, number):
+    """Here as in a snapshot: it would be another one."""
+    before = state_of(orders="10")
+    before["streamState"][0]["streamState"] = {"cursor": 1}
+    airbyte.set_state(orders, before)
+    run = cli("rewind", "--connection", orders, "--stream", "orders", "--set", f"cursor={number}", "--yes")
+    assert (run.code, writes(airbyte)) == (2, [])
+    assert "double can hold" in run.err
+    assert number not in run.err

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 
 import pytest
 from snapshot_states import CONNECTION, entry, global_state, legacy_state, nested, not_set, stream_state
@@ -86,7 +87,15 @@ def document(state_text: str) -> bytes:
     return json.dumps(made).replace('"HERE"', state_text).encode()
 
 
-LOSES = ["0.12345678901234567890", "123456789012345678.5", "1.00000000000000000001", "1e-400"]
+LOSES = [
+    "0.12345678901234567890",
+    "123456789012345678.5",
+    "1.00000000000000000001",
+    "0.10000000000000000000000000000000000001",
+    "1000000000000000000000000000000.00000001",
+    "1e-400",
+    "1e-99999999999999999999",
+]
 KEEPS = [
     "0.1",
     "0.10000000000000001",
@@ -95,6 +104,9 @@ KEEPS = [
     "0.0",
     "-0.0",
     "0e-999",
+    "0e99999999999999999999",
+    "1e00000000000000000000000000000000005",
+    "0.00100000000000000000000000000000000000",
     "2.50000000000000000000",
 ]
 
@@ -119,6 +131,8 @@ ANSWERS = {
     "a type of a later release": json.dumps(CONTRADICTIONS["a type of a later release"]),
     "not a number": json.dumps(stream_state(entry("a", {"c": float("nan")}))),
     "infinity": json.dumps(stream_state(entry("a", {"c": float("inf")}))),
+    "beyond all bounds": json.dumps(stream_state(entry("a", {"c": 0}))).replace("0}", "1e99999999999999999999}"),
+    "digits behind many zeros": json.dumps(stream_state(entry("a", {"c": 0}))).replace("0}", f"0.1{'0' * 40}1}}"),
     "too large": json.dumps(stream_state(entry("a", {"c": 0}))).replace("0}", "1e400}"),
     "too many digits": json.dumps(stream_state(entry("a", {"c": 0}))).replace("0}", "0.12345678901234567890}"),
 }
@@ -186,3 +200,15 @@ def test_deep_states_are_compared(depth):
     found = diff(one, other)
     assert not found.is_equal
     assert one.digest() != other.digest()
+
+
+def test_a_file_of_ever_so_many_values_is_refused():
+    """Some megabytes of empty lists, or a few kilobytes of gzip, would take gigabytes."""
+    data = b"[" + b"[]," * 8_000_000 + b"[]]"
+    tracemalloc.start()
+    try:
+        with pytest.raises(AirbyteSnapshotDamagedError, match="the file has more than the 8000000 values"):
+            Snapshot.from_bytes(data, where="the file")
+        assert tracemalloc.get_traced_memory()[1] < 2**20
+    finally:
+        tracemalloc.stop()
