@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--no-official", action="store_true", help="leave the official provider out")
     parser.add_argument("--json", metavar="FILE", type=Path, help="write the figures to this file, too")
     options = parser.parse_args()
-    # As pip does when it installs a package: else each new process of ours compiles what the official side has compiled.
+    # As pip did for the official side: else each new process of ours compiles it again.
     compileall.compile_dir(ROOT / "airflow_airbyte_ext", quiet=1)
     sizes = QUICK if options.quick else Sizes()
     wanted = options.only or [*BENCHMARKS, *COMPARED]
