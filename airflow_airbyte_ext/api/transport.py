@@ -25,6 +25,7 @@ from airflow_airbyte_ext.api.bounds import (
     was_sent,
 )
 from airflow_airbyte_ext.api.clock import Clock, SystemClock
+from airflow_airbyte_ext.api.identity import check_is_about
 from airflow_airbyte_ext.api.instance import Instance
 from airflow_airbyte_ext.api.network import network_error
 from airflow_airbyte_ext.api.operations import APPLICATION_TOKEN_REQUEST, Repeat
@@ -201,7 +202,9 @@ class Transport:
             is_token_fresh = True
         try:
             if response.status < 400:
-                return read_answer(operation, response)
+                answer = read_answer(operation, response)
+                check_is_about(operation, body or {}, answer)
+                return answer
             error = refusal(operation, response, self.settings, self._release_if_known, is_token_fresh=is_token_fresh)
         except _UNFORESEEN as unforeseen:
             raise AirbyteAnswerError(

@@ -156,14 +156,71 @@ def test_a_list_that_lags_behind_the_job_does_not_keep_anybody_for_ever(
     assert sum(clock.sleeps) >= 10
 
 
-@pytest.mark.parametrize("operation", ["state/get", "connections/get"])
-def test_a_response_about_another_connection_is_none(proxy, client, connection_id, operation):
-    """Its state is never saved as this one's."""
-    other = {"connectionId": "22222222-2222-4222-8222-222222222222", "stateType": "not_set"}
-    proxy.spoil_next(operation, lambda _it: [response(json.dumps(other).encode())])
-    read = {"state/get": client.get_state, "connections/get": client.get_connection}[operation]
+OTHER = "22222222-2222-4222-8222-222222222222"
+_OTHERS_JOB = {"job": {"id": 1, "configId": OTHER, "configType": "sync", "status": "running"}, "attempts": []}
+_OTHERS = {"connectionId": OTHER, "stateType": "not_set", "progressBytesDone": 1}
+# By operation: the call, and a response that would be right for somebody else.
+ABOUT_OTHERS = {
+    "state/get": (lambda client, id: client.get_state(connection_id=id), _OTHERS),
+    "connections/get": (lambda client, id: client.get_connection(connection_id=id), _OTHERS),
+    "web_backend/connections/get": (lambda client, id: client.web_backend_get_connection(connection_id=id), _OTHERS),
+    "connections/sync": (lambda client, id: client.sync_connection(connection_id=id), _OTHERS_JOB),
+    "connections/clear": (lambda client, id: client.clear_connection(connection_id=id), _OTHERS_JOB),
+    "connections/refresh": (
+        lambda client, id: client.refresh_connection_stream(connection_id=id, refresh_mode="Merge"),
+        _OTHERS_JOB,
+    ),
+    "jobs/list": (
+        lambda client, id: client.list_jobs_for(config_types=["sync"], config_id=id),
+        {"jobs": [_OTHERS_JOB], "totalJobCount": 1},
+    ),
+    "jobs/get_last_replication_job": (
+        lambda client, id: client.get_last_replication_job(connection_id=id),
+        {"job": _OTHERS_JOB["job"]},
+    ),
+    "jobs/get_without_logs": (lambda client, _id: client.get_job_info_without_logs(id=2), _OTHERS_JOB),
+    "jobs/cancel": (lambda client, _id: client.cancel_job(id=2), _OTHERS_JOB),
+    "workspaces/get": (
+        lambda client, id: client.get_workspace(workspace_id=id),
+        {"workspaceId": OTHER, "name": "Other"},
+    ),
+    "sources/get": (lambda client, id: client.get_source(source_id=id), {"sourceId": OTHER, "name": "Other"}),
+}
+
+
+@pytest.mark.parametrize("operation", ABOUT_OTHERS)
+def test_a_response_about_something_else_is_none(proxy, client, connection_id, operation):
+    """The state of another connection is never saved as this one's, nor is its job waited for or cancelled."""
+    call, others = ABOUT_OTHERS[operation]
+    proxy.spoil_next(operation, lambda _it: [response(json.dumps(others).encode())])
     with pytest.raises(AirbyteAnswerError, match="not about"):
-        read(connection_id=connection_id)
+        call(client, connection_id)
+
+
+def test_ids_are_the_same_in_capitals(proxy, client, connection_id):
+    """Airbyte writes UUIDs in small letters, and people do not."""
+    assert client.get_state(connection_id=connection_id.upper()).connection_id == connection_id
+
+
+def test_the_job_of_another_connection_is_not_taken_for_ours(proxy, client, connection_id, airbyte, clock):
+    """The response names somebody else's job; ours runs, and is found."""
+    others = airbyte.start_job(airbyte.add_connection())
+    job = {**_OTHERS_JOB["job"], "id": others}
+    proxy.spoil_next(SYNC, lambda _it: [response(json.dumps({"job": job, "attempts": []}).encode())])
+    submission = submit_sync(client, connection_id, clock=clock)
+    assert [submission.job.id] == [job["id"] for job in airbyte.jobs(connection_id)]
+    assert submission.job.id != others
+
+
+def test_nothing_is_started_where_the_list_shows_jobs_of_another_connection(
+    proxy, client, connection_id, airbyte, clock
+):
+    """Whether a job of ours runs is not known then."""
+    body = json.dumps({"jobs": [_OTHERS_JOB], "totalJobCount": 1}).encode()
+    proxy.spoil_next("jobs/list", lambda _it: [response(body)], times=1000)
+    with pytest.raises(AirbyteAnswerError, match=f"about connection {OTHER}"):
+        submit_sync(client, connection_id, clock=clock)
+    assert airbyte.jobs(connection_id) == []
 
 
 @pytest.mark.parametrize("broken", ["two lengths", "a Retry-After of another age", "proxy 403", "words of a tunnel"])

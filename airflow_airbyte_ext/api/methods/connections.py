@@ -75,7 +75,7 @@ class ConnectionMethods(Sender):
 
     def get_connection(self, *, connection_id: str) -> ConnectionRead:
         """Return a connection; a deleted one still answers, with status `deprecated`."""
-        return self._send_for_connection(op.GET_CONNECTION, connection_id)
+        return self._send(op.GET_CONNECTION, connection_id=connection_id)
 
     def list_connections_for_workspace(self, *, workspace_id: str) -> ConnectionReadList:
         """Return all connections of a workspace but the deleted ones, with their catalogs: large."""

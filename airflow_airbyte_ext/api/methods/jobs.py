@@ -29,11 +29,11 @@ class JobMethods(Sender):
 
     def get_job_info(self, *, id: int) -> JobInfoRead:
         """Return a job with its attempts and all their log lines: up to a million, so never poll with it."""
-        return self._send_for_job(op.GET_JOB_INFO, id)
+        return self._send(op.GET_JOB_INFO, id=id)
 
     def get_job_info_light(self, *, id: int) -> JobInfoLightRead:
         """Return a job alone (since 0.40.7): the operation to poll with. An unknown id gives 500."""
-        return self._send_for_job(op.GET_JOB_INFO_LIGHT, id)
+        return self._send(op.GET_JOB_INFO_LIGHT, id=id)
 
     def get_job_info_without_logs(self, *, id: int) -> JobInfoRead:
         """
@@ -42,7 +42,7 @@ class JobMethods(Sender):
         Airbyte's sums over the attempts come since 0.52.0; the streams of an attempt have no namespaces, and a running
         attempt has no figures.
         """
-        return self._send_for_job(op.GET_JOB_INFO_WITHOUT_LOGS, id)
+        return self._send(op.GET_JOB_INFO_WITHOUT_LOGS, id=id)
 
     def get_last_replication_job(self, *, connection_id: str) -> JobOptionalRead:
         """
@@ -113,7 +113,7 @@ class JobMethods(Sender):
 
         Prefer `jobs.cancel`, which looks first and verifies afterwards.
         """
-        return self._send_for_job(op.CANCEL_JOB, id)
+        return self._send(op.CANCEL_JOB, id=id)
 
     def get_attempt_for_job(self, *, job_id: int, attempt_number: int) -> AttemptInfoRead:
         """Return one attempt with its log alone (since 0.50.9); attempts are counted from 0."""
@@ -125,7 +125,7 @@ class StateMethods(Sender):
 
     def get_state(self, *, connection_id: str) -> ConnectionState:
         """Return a connection's state; `not_set` for one without state, and for an unknown connection."""
-        return self._send_for_connection(op.GET_STATE, connection_id)
+        return self._send(op.GET_STATE, connection_id=connection_id)
 
     def create_or_update_state(self, *, connection_id: str, connection_state: dict[str, JsonValue]) -> ConnectionState:
         """Write state by upsert: an omitted stream stays (since 0.40.3). Takes Airbyte's own JSON."""
