@@ -12,6 +12,8 @@ from openapi import SPEC_DIR, load
 from pydantic import BaseModel
 
 ID = "11111111-1111-4111-8111-111111111111"
+# A job's connection, which the documents call a string.
+CONFIG_ID = {"type": "string", "format": "uuid"}
 WORDS = {"uuid": ID, "date-time": "2026-01-01T00:00:00Z", "email": "user@example.com", "uri": "https://example.com"}
 
 
@@ -50,7 +52,12 @@ class Schemas:
 
     def properties(self, schema: dict[str, Any]) -> dict[str, Any]:
         """All that an object, or each of a list, may hold."""
-        return {name: inner for part in self.parts(schema) for name, inner in part.get("properties", {}).items()}
+        return {name: inner for part in self.parts(schema) for name, inner in self.properties_of(part).items()}
+
+    def properties_of(self, schema: dict[str, Any]) -> dict[str, Any]:
+        """What an object may hold, in which a job's connection is the one that all ids are of."""
+        properties = schema.get("properties", {})
+        return {**properties, **({"configId": CONFIG_ID} if "configId" in properties else {})}
 
     def resolve(self, schema: dict[str, Any]) -> dict[str, Any]:
         while "$ref" in schema:
@@ -78,7 +85,7 @@ class Schemas:
     def _object(self, schema: dict[str, Any], pick: Pick, depth: int) -> dict[str, Any]:
         made = dict(pick.unknown_fields())
         required = schema.get("required", [])
-        for name, inner in schema.get("properties", {}).items():
+        for name, inner in self.properties_of(schema).items():
             if name in required:
                 made[name] = self.make(inner, pick, depth + 1)
             elif pick.has_optional(depth):
