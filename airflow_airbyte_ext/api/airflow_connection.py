@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
-from airflow_airbyte_ext.api.settings import CLOUD_HOSTS, ClientSettings, looks_like_client_id
+from airflow_airbyte_ext.api.settings import CLOUD_HOSTS, ClientSettings, checked_url, looks_like_client_id
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE
 from airflow_airbyte_ext.text import one_line
@@ -29,10 +29,11 @@ class AirflowConnection:
     """The fields of an Airflow Connection, wherever they come from."""
 
     conn_type: str | None = None
-    host: str | None = None
-    schema: str | None = None
-    port: int | None = None
-    login: str | None = None
+    # People also write whole addresses with passwords, and keys, where they do not belong.
+    host: str | None = field(default=None, repr=False)
+    schema: str | None = field(default=None, repr=False)
+    port: int | None = field(default=None, repr=False)
+    login: str | None = field(default=None, repr=False)
     password: str | None = field(default=None, repr=False)
     extra: dict[str, Any] = field(default_factory=dict, repr=False)
 
@@ -88,6 +89,7 @@ def settings_of(connection: AirflowConnection, *, name: str, **changes: Any) -> 
     """
     check_type(connection, name=name)
     try:
+        _check_fields(connection)
         given = _given(connection)
         return ClientSettings(**{"base_url": connection.address, **_credentials(connection, given), **changes})
     except AirbyteConfigurationError as error:
@@ -111,6 +113,19 @@ def check_type(connection: AirflowConnection, *, name: str) -> None:
         )
 
 
+def _check_fields(connection: AirflowConnection) -> None:
+    """See to it that the fields are text, which in JSON they need not be, and that the host is an address."""
+    for name in ("host", "schema", "login", "password"):
+        if not isinstance(getattr(connection, name), str | None):
+            raise AirbyteConfigurationError(f"the {name} field is no text. In JSON, write it in quotes.")
+    if not (connection.schema or "").isprintable():
+        raise AirbyteConfigurationError("the schema field has a line break or another control character.")
+    if not isinstance(connection.port, int | None):
+        raise AirbyteConfigurationError("the port field is no number.")
+    if connection.address:
+        checked_url(connection.address, "base_url")
+
+
 def extra_object(text: str | None) -> dict[str, Any]:
     """
     Return the extra of a Connection.
@@ -121,7 +136,7 @@ def extra_object(text: str | None) -> dict[str, Any]:
         return {}
     try:
         extra = json.loads(str(text))
-    except ValueError:
+    except (ValueError, RecursionError):
         extra = None
     if not isinstance(extra, dict):
         raise AirbyteConfigurationError('the extra is not a JSON object. Write it like {"timeout": 60}.')
@@ -146,7 +161,7 @@ def _parsed(key: str, value: Any) -> Any:
         return value
     try:
         return json.loads(value)
-    except ValueError:
+    except (ValueError, RecursionError):
         example = '["cert.pem", "key.pem"]' if is_list else '{"name": "value"}'
         raise AirbyteConfigurationError(f"{key} in the extra is not JSON. Write it like {example}.") from None
 
@@ -194,8 +209,11 @@ def _credentials(connection: AirflowConnection, given: dict[str, Any]) -> dict[s
 def _with_token_endpoint(connection: AirflowConnection, given: dict[str, Any]) -> dict[str, Any]:
     """Add what the schema field says of the token; Airbyte's own endpoint is found without it."""
     address = connection.address.rstrip("/") + "/"
-    url = urljoin(address, connection.token_endpoint)
-    here, there = urlsplit(address), urlsplit(url)
+    try:
+        url = urljoin(address, connection.token_endpoint)
+    except ValueError:
+        url = ""
+    here, there = urlsplit(address), checked_url(url, "the token endpoint in the schema field")
     is_cloud = {here.hostname, there.hostname} <= CLOUD_HOSTS and there.scheme == "https"
     if not is_cloud and (here.scheme, here.netloc) != (there.scheme, there.netloc):
         raise AirbyteConfigurationError(

@@ -65,9 +65,9 @@ class ClientSettings(BaseModel):
 
     base_url: str
     auth: Literal["auto", "none", "basic", "bearer", "client_credentials"] = "auto"
-    username: str | None = None
+    username: str | None = Field(None, repr=False)
     password: SecretStr | None = None
-    client_id: str | None = None
+    client_id: str | None = Field(None, repr=False)
     client_secret: SecretStr | None = None
     token: SecretStr | None = None
     token_url: str | None = None
@@ -92,16 +92,27 @@ class ClientSettings(BaseModel):
     @field_validator("verify", "client_cert")
     @classmethod
     def _files(cls, value: bool | str | tuple[str, str] | None) -> bool | str | tuple[str, str] | None:
-        # A key in the place of its file would be repeated as a file that is not there.
-        if not all(map(_is_path, (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ())):
+        # What stands in the place of a path would be repeated as a file that is not there.
+        paths = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
+        if not all(map(_is_path, paths)):
             raise ValueError("holds a certificate or a key itself; give the path of a file that holds it")
+        if any("://" in path for path in paths):
+            raise ValueError("holds an address; give the path of a file")
+        return value
+
+    @field_validator("username", "password", "client_id", "client_secret")
+    @classmethod
+    def _can_be_sent(cls, value: str | SecretStr | None) -> str | SecretStr | None:
+        text = value.get_secret_value() if isinstance(value, SecretStr) else value or ""
+        if any("\ud800" <= char <= "\udfff" for char in text):
+            raise ValueError("holds half a character, which nothing can send")
         return value
 
     @field_validator("token_url")
     @classmethod
     def _token_url(cls, value: str | None) -> str | None:
         if value is not None:
-            _checked_url(value, "token_url")
+            checked_url(value, "token_url")
         return value
 
     @field_validator("token")
@@ -120,6 +131,19 @@ class ClientSettings(BaseModel):
         for name, text in value.items():
             if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not fits_in_a_header(text):
                 raise ValueError(f"{one_line(name, 50)!r} has a name or a value that HTTP does not allow")
+        return value
+
+    @field_validator("proxies")
+    @classmethod
+    def _proxies(cls, value: dict[str, str]) -> dict[str, str]:
+        for address in value.values():
+            try:
+                parts = urlsplit(address if "://" in address else f"http://{address}")
+                is_address = address.isprintable() and bool(parts.hostname) and parts.port != 0
+            except ValueError:
+                is_address = False
+            if not is_address:
+                raise ValueError("holds an address that cannot be used; give one such as http://proxy.example.com:3128")
         return value
 
     @model_validator(mode="wrap")
@@ -179,7 +203,7 @@ def normalise_base_url(url: str) -> str:
 
     :raises AirbyteConfigurationError: The URL is empty, is not http(s), or carries credentials, a query or a fragment.
     """
-    parts = _checked_url(url.strip(), "base_url")
+    parts = checked_url(url.strip(), "base_url")
     if parts.hostname in CLOUD_HOSTS:
         return CLOUD_BASE_URL
     path = re.sub(r"/+", "/", parts.path).rstrip("/")
@@ -187,8 +211,13 @@ def normalise_base_url(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}{prefix}/api"
 
 
-def _checked_url(url: str, field: str) -> SplitResult:
-    """Return the parts of an http(s) URL that holds no secret; such a one is not repeated in the error."""
+def checked_url(url: str, field: str) -> SplitResult:
+    """
+    Return the parts of an http(s) URL that holds no secret.
+
+    :param field: What to call it in the error, which does not repeat it: something else may stand in its place.
+    :raises AirbyteConfigurationError: It is none.
+    """
     example = "Give an address such as https://airbyte.example.com."
     if not url:
         raise AirbyteConfigurationError(f"{field} is empty. {example}")
@@ -203,14 +232,17 @@ def _checked_url(url: str, field: str) -> SplitResult:
         port_is_valid = parts.port != 0
     except ValueError:
         raise AirbyteConfigurationError(f"{field} is not a URL. {example}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or not port_is_valid:
-        raise AirbyteConfigurationError(f"{field} {url!r} is not an http or https URL. {example}")
+    is_http = parts.scheme in ("http", "https") and parts.hostname and port_is_valid
+    if not is_http or not url.isprintable():
+        raise AirbyteConfigurationError(f"{field} is not an http or https URL. {example}")
     _check_host(parts.hostname, field)
     return parts
 
 
 def _check_host(host: str, field: str) -> None:
     """See to it that DNS can carry a host's name: the parts between its dots have 1 to 63 letters."""
+    if re.search(r"[\s{}<>\"|\\^`]", host):
+        raise AirbyteConfigurationError(f"{field} has a host with a character that no host's name has.")
     try:
         host.encode("idna")
     except UnicodeError:

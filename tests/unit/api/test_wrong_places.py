@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import traceback
+from urllib.parse import urlsplit
 
 import pytest
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings, origins
-from airflow_airbyte_ext.api.airflow_connection import AirflowConnection, settings_of
+from airflow_airbyte_ext.api.airflow_connection import AirflowConnection, extra_object, settings_of
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteError
 
 UUID = "99999999-9999-4999-8999-999999999999"
@@ -266,3 +268,74 @@ def test_what_a_server_says_is_on_one_line_and_cut(stub, connect_to, status):
     assert len(str(caught.value)) < 1500
     assert caught.value.error_id.isprintable()
     assert len(caught.value.error_id) <= 100
+
+
+WITH_A_SECRET = [
+    f"http://u:{SECRET}@h\N{ACCOUNT OF}",
+    f"http://u:{SECRET}@[h",
+    f"http://[{SECRET}",
+    f"//u:{SECRET}@h",
+    f"u:{SECRET}@h:80",
+    f"http://h:{SECRET}",
+    f"http://h/{SECRET}\0",
+    f"{SECRET}\n{SECRET}",
+    f"{SECRET}\ud800",
+    f"https://h?{SECRET}",
+    f"ftp://{SECRET}",
+    f"{{ {SECRET} }}",
+    f"a {SECRET}",
+    [SECRET],
+    {SECRET: SECRET},
+    b"hunter2-hunter2",
+    5,
+    True,
+    1.5,
+]
+FIELDS = ["host", "schema", "port", "login", "password"]
+SETTINGS = ["auth", "token", "token_url", "verify", "client_cert", "timeout", "headers", "proxies"]
+
+
+@pytest.mark.parametrize("conn_type", ["airbyteconfig", "airbyte", "http"])
+@pytest.mark.parametrize("value", WITH_A_SECRET, ids=repr)
+def test_what_stands_in_the_wrong_field_is_never_shown(caplog, conn_type, value):
+    """Each field and setting takes it, or says what is wrong in words of ours, without the value."""
+    caplog.set_level(logging.DEBUG)
+    given = {"conn_type": conn_type, "host": "https://airbyte.example.com", "login": "u", "password": "p"}
+    for field in FIELDS:
+        _settings_show_nothing(AirflowConnection(**{**given, field: value}))
+    for name in SETTINGS:
+        for each in (value, {"http": value}, [value, value]):
+            _settings_show_nothing(AirflowConnection(**given, extra={name: each}))
+    assert SECRET not in caplog.text
+
+
+def _settings_show_nothing(connection: AirflowConnection) -> None:
+    assert SECRET not in repr(connection)
+    try:
+        settings = settings_of(connection, name="Airflow Connection 'c'")
+        # A path is no secret, and neither is an address that holds no user.
+        shown = repr(settings.model_copy(update=dict.fromkeys(["verify", "client_cert", "base_url", "token_url"])))
+    except AirbyteConfigurationError as error:
+        shown = "".join(traceback.format_exception(error))
+    assert SECRET not in shown
+
+
+@pytest.mark.parametrize("proxy", WITH_A_SECRET, ids=repr)
+def test_a_proxy_that_is_no_address_is_refused_before_it_is_masked(proxy):
+    """Its password must go to the masker, which has to find it first."""
+    try:
+        settings = ClientSettings(base_url="http://h", proxies={"https": proxy})
+    except AirbyteConfigurationError as error:
+        assert SECRET not in str(error)  # noqa: PT017  some are addresses
+    else:
+        assert urlsplit(settings.proxies["https"]).scheme in ("", "http", "https", "ftp", "u")
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, '{"a":' * 100_000, '{"headers": ' + "[" * 100_000])
+def test_an_extra_that_nests_too_deeply_is_none(text):
+    """Not a RecursionError of the JSON reader."""
+    with pytest.raises(AirbyteConfigurationError, match="is not a JSON object"):
+        extra_object(text)
+    connection = AirflowConnection("airbyteconfig", "https://airbyte.example.com", extra={"headers": text})
+    with pytest.raises(AirbyteConfigurationError, match="headers in the extra is not JSON"):
+        settings_of(connection, name="c")
