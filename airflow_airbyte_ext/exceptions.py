@@ -56,7 +56,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from airflow_airbyte_ext.text import MAX_MESSAGE, one_line, without_secrets
+from airflow_airbyte_ext.text import fit_message
 
 
 class AirbyteError(Exception):
@@ -66,7 +66,7 @@ class AirbyteError(Exception):
     """Whether the same call may succeed later without anybody changing anything."""
 
     def __init__(self, message: str = "") -> None:
-        super().__init__(one_line(without_secrets(str(message)[: 2 * MAX_MESSAGE]), MAX_MESSAGE))
+        super().__init__(fit_message(message))
 
 
 class AirbyteConfigurationError(AirbyteError):

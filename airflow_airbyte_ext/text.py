@@ -28,6 +28,11 @@ def one_line(text: object, limit: int = MAX_NAME) -> str:
     return text if len(text) <= limit else f"{text[: limit - 1].rstrip()}\N{HORIZONTAL ELLIPSIS}"
 
 
+def fit_message(message: object) -> str:
+    """Return what an error says, of whatever kind it is: on one line, without the secrets of addresses, not endless."""
+    return one_line(without_secrets(str(message)[: 2 * MAX_MESSAGE]), MAX_MESSAGE)
+
+
 def without_secrets(text: str) -> str:
     """Return a text whose URLs have lost their credentials, the values of their queries, and their fragments."""
     return _URL.sub(_masked_in_text, text) if "://" in text else text

@@ -232,8 +232,8 @@ def checked_url(url: str, field: str) -> SplitResult:
         port_is_valid = parts.port != 0
     except ValueError:
         raise AirbyteConfigurationError(f"{field} is not a URL. {example}") from None
-    is_http = parts.scheme in ("http", "https") and parts.hostname and port_is_valid
-    if not is_http or not url.isprintable():
+    is_sound = parts.scheme in ("http", "https") and port_is_valid and url.isprintable()
+    if not parts.hostname or not is_sound:
         raise AirbyteConfigurationError(f"{field} is not an http or https URL. {example}")
     _check_host(parts.hostname, field)
     return parts

@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from upath import UPath
+from upath.registry import available_implementations
 
 from airflow_airbyte_ext.api.arguments import uuid_argument
 from airflow_airbyte_ext.api.exact_json import count_values
@@ -82,26 +83,26 @@ class SnapshotStore:
     :param packing: Whether files are compressed and encrypted; reading takes every kind, but see `Packing`.
     :param allow_any_path: Let `find` take the path of a file that is not in this store.
     :raises AirbyteConfigurationError: The address is empty, of an unknown kind, or a chain of stores.
+    :raises AirbyteSnapshotStoreError: The store cannot be reached, where its kind connects at once.
     """
 
     def __init__(self, root: Any, *, packing: Packing | None = None, allow_any_path: bool = False) -> None:
         self._packing = packing or Packing()
         self._allow_any_path = allow_any_path
         self.root: Any = root
-        check_address(str(root))
-        try:
-            self.root = UPath(root) if isinstance(root, str | os.PathLike) else root
-            _ = self.root.fs
-        except (ValueError, ImportError) as error:
-            raise AirbyteConfigurationError(
-                f"The store {self.name} is of a kind that cannot be used here: {self._reason(error)}. Check the "
-                "address, and whether the package for such stores is installed."
-            ) from None
-
-    @property
-    def name(self) -> str:
+        self.name = shown_address(root)
         """The store's address, as it may be shown."""
-        return shown_address(self.root)
+        self._has_password = has_password(str(root))
+        check_address(str(root))
+        with self._explained("opened"):
+            try:
+                self.root = UPath(root) if isinstance(root, str | os.PathLike) else root
+                _ = self.root.fs
+            except (ValueError, ImportError) as error:
+                raise AirbyteConfigurationError(
+                    f"The store {self.name} is of a kind that cannot be used here: {self._reason(error)}. Check the "
+                    "address, and whether the package for such stores is installed."
+                ) from None
 
     @property
     def has_keys(self) -> bool:
@@ -346,7 +347,7 @@ class SnapshotStore:
 
     def _reason(self, error: Exception) -> str:
         """Return what a file system says; where the address holds a password it may say a piece of that."""
-        return "its address holds a password, so more is not said" if has_password(str(self.root)) else str(error)
+        return "its address holds a password, so more is not said" if self._has_password else str(error)
 
     @contextlib.contextmanager
     def _explained(self, done: str, where: str = "") -> Iterator[None]:
@@ -359,14 +360,14 @@ class SnapshotStore:
             raise AirbyteSnapshotStoreError(
                 f"{what} cannot be {done}: {type(error).__name__}: {self._reason(error)}. Check that the place exists "
                 "and has room, and that this process may use it."
-            ) from (None if has_password(str(self.root)) else error)
+            ) from (None if self._has_password else error)
 
 
 def check_address(address: str) -> None:
     """
     Check the address of a store.
 
-    :raises AirbyteConfigurationError: It is empty, has white space around it, or is a chain of stores.
+    :raises AirbyteConfigurationError: It is empty, has white space around it, lacks slashes, or is a chain of stores.
     """
     if not address.strip():
         raise AirbyteConfigurationError("The store is empty; give a path, such as s3://conn_id@bucket/airbyte.")
@@ -379,6 +380,13 @@ def check_address(address: str) -> None:
         raise AirbyteConfigurationError(
             f"The store {shown_address(address)!r} is a chain of stores (::), in which copies are kept elsewhere and "
             "listings are old. Give the address behind the last ::."
+        )
+    scheme, colon, rest = address.partition(":")
+    lacks_slashes = len(scheme) > 1 and colon and not rest.startswith("//")
+    if lacks_slashes and scheme.lower() in available_implementations(fallback=True):
+        raise AirbyteConfigurationError(
+            f"The store {shown_address(address)!r} lacks slashes, and would be a folder of that name: write "
+            f"{scheme}://. A folder that is called so is ./{scheme}:..."
         )
 
 

@@ -12,6 +12,7 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_airbyte_ext import exceptions
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobError, AirbyteJobUnreadableError
+from airflow_airbyte_ext.text import fit_message
 from airflow_airbyte_ext.triggers.resume import until
 from airflow_airbyte_ext.triggers.watching import watcher_of
 
@@ -194,7 +195,8 @@ class AirbyteJobTrigger(BaseTrigger):
         try:
             return await watcher_of(self.airbyte_conn_id)
         except Exception as error:
-            self.log.warning("The Connection %r cannot be read now; going on. %s", self.airbyte_conn_id, error)
+            words = "The Connection %r cannot be read now; going on. %s"
+            self.log.warning(words, self.airbyte_conn_id, fit_message(error))
             return watcher
 
     async def _is_still_deferred(self) -> bool:

@@ -15,6 +15,7 @@ from airflow.triggers.base import TriggerEvent
 from airflow_airbyte_ext.api.arguments import choice_argument, seconds_argument, uuid_argument
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID
+from airflow_airbyte_ext.text import fit_message
 from airflow_airbyte_ext.triggers.watching import imported, watcher_of
 
 if TYPE_CHECKING:
@@ -175,10 +176,11 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
                 kept = await store.aget(self._store_key())
                 return Cursor(int(kept["job_id"]), float(kept["ended_at"])) if kept else None
             except ValueError as error:  # this trigger watches for several assets
-                self.log.warning("Where a restart goes on is not kept: give each asset a watcher of its own. %s", error)
+                words = "Where a restart goes on is not kept: give each asset a watcher of its own. %s"
+                self.log.warning(words, fit_message(error))
                 return None
-            except Exception:  # of Airflow, and of many kinds: to begin anew would lose what has ended since
-                self.log.warning("Airflow does not say how far syncs have been told; asking again.", exc_info=True)
+            except Exception as error:  # of Airflow, and of many kinds: to begin anew would lose what has ended since
+                self.log.warning("Airflow does not say how far syncs have been told; asking again. %s", _of(error))
                 await asyncio.sleep(TRY_STORE_AGAIN_AFTER)
         return None
 
@@ -188,12 +190,16 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
             return
         try:
             await store.aset(self._store_key(), {"job_id": cursor.job_id, "ended_at": cursor.ended_at})
-        except Exception:  # the next end is kept again; until then a restart would tell of this one twice
-            self.log.warning("Airflow does not keep how far syncs have been told.", exc_info=True)
+        except Exception as error:  # the next end is kept again; until then a restart would tell of this one twice
+            self.log.warning("Airflow does not keep how far syncs have been told. %s", _of(error))
 
     def _store_key(self) -> str:
         what = "\n".join((self.airbyte_conn_id, self.connection_id, *self.statuses))
         return f"airbyte_sync_{hashlib.sha256(what.encode()).hexdigest()[:16]}"
+
+
+def _of(error: Exception) -> str:
+    return fit_message(f"{type(error).__name__}: {error}")
 
 
 def _key(airbyte_conn_id: str, poll_interval: float) -> tuple[str, str, str]:
@@ -221,7 +227,7 @@ async def _stream(airbyte_conn_id: str, poll_interval: float, group: _Group) -> 
             endings = await _endings(watcher, endings)
             found = await asyncio.wrap_future(watcher.look(endings, partial(_poll, endings, tuple(group.watched))))
         except Exception as error:  # whatever it is: an error here would end every trigger that shares the stream
-            log.warning("Airbyte %r cannot be read; looking again. %s", airbyte_conn_id, error)
+            log.warning("Airbyte %r cannot be read; looking again. %s", airbyte_conn_id, fit_message(error))
         if found:
             yield found
         await _until_due(poll_interval, group, came)

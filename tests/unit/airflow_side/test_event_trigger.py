@@ -18,6 +18,8 @@ from airflow_airbyte_ext.triggers import events as module
 from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
 
 POLL = 0.05
+# What an error of Airflow's may say.
+AWAY = "the API server is away\n[2026-01-01] ERROR forged\x1b[31m http://airflow:s3cr3t@db/x"
 
 
 class AssetStateStore(dict):
@@ -205,18 +207,25 @@ def test_triggers_with_other_ends_or_connections_keep_their_own_place(connection
     assert len({one._store_key() for one in made}) == 3
 
 
-def test_a_store_that_fails_now_and_then_is_no_end(airbyte, connection_id) -> None:
+def is_told_safely(told: str) -> bool:
+    """What Airflow said is in the log: on one line, and without its password."""
+    return "API server is away" in told and "s3cr3t" not in told and "\n[2026-01-01] ERROR forged" not in told
+
+
+def test_a_store_that_fails_now_and_then_is_no_end(airbyte, connection_id, caplog, capsys) -> None:
+    """It is asked again, and its error forges no line of the log."""
+
     class Moody(AssetStateStore):
         failures = 3
 
         async def aget(self, key, default=None):
             self.failures -= 1
             if self.failures >= 0:
-                raise RuntimeError("the API server is away")
+                raise RuntimeError(AWAY)
             return await super().aget(key, default)
 
         async def aset(self, key, value) -> None:
-            raise RuntimeError("the API server is away")
+            raise RuntimeError(AWAY)
 
     async def story() -> None:
         async with Triggerer(trigger(connection_id, Moody())) as triggerer:
@@ -228,6 +237,7 @@ def test_a_store_that_fails_now_and_then_is_no_end(airbyte, connection_id) -> No
             assert triggerer.jobs == [(0, job_id) for job_id in jobs]
 
     asyncio.run(story())
+    assert is_told_safely(caplog.text + capsys.readouterr().out)
 
 
 def test_one_watcher_for_several_assets_begins_anew_after_a_restart(airbyte, connection_id) -> None:
@@ -262,14 +272,15 @@ def test_an_outage_ends_no_stream_and_loses_nothing(airbyte, connection_id, faul
 
 
 def test_a_moment_in_which_airflow_does_not_give_the_connection_ends_no_stream(
-    airbyte, connection_id, monkeypatch
+    airbyte, connection_id, monkeypatch, caplog, capsys
 ) -> None:
+    """It is asked again, and its error forges no line of the log."""
     real, asked = module.watcher_of, []
 
     async def moody(conn_id):
         asked.append(conn_id)
         if len(asked) % 2:
-            raise RuntimeError("the API server is away")
+            raise RuntimeError(AWAY)
         return await real(conn_id)
 
     monkeypatch.setattr(module, "watcher_of", moody)
@@ -282,6 +293,7 @@ def test_a_moment_in_which_airflow_does_not_give_the_connection_ends_no_stream(
             assert triggerer.jobs == [(0, job_id)]
 
     asyncio.run(story())
+    assert is_told_safely(caplog.text + capsys.readouterr().out)
 
 
 @pytest.mark.parametrize(

@@ -145,7 +145,8 @@ def test_a_key_in_the_place_of_its_name_is_not_repeated(connection_id, context, 
 
 
 @pytest.mark.parametrize(
-    "address", ["  ", "\n", " s3://bucket", "/tmp/x ", "simplecache::s3://bucket/x", "s3://k:s3cr3t@bucket/x"]
+    "address",
+    ["  ", "\n", " s3://bucket", "/tmp/x ", "simplecache::s3://bucket/x", "s3:/bucket/x", "s3://k:s3cr3t@bucket/x"],
 )
 def test_an_address_of_a_store_that_cannot_be_meant_is_refused(
     connection_id, context, address, tmp_path, monkeypatch

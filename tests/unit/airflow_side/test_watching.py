@@ -285,9 +285,16 @@ def test_airflow_that_never_gives_the_connection_is_told_by_name(airbyte, lookup
     assert caught.value.job_id == job_id
 
 
-@pytest.mark.parametrize("refusal", [RuntimeError("no database"), AirbyteConfigurationError("host is empty")])
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        RuntimeError("no database"),
+        RuntimeError("no database\nERROR forged\x1b[31m http://airflow:s3cr3t@db/x"),
+        AirbyteConfigurationError("host is empty"),
+    ],
+)
 def test_a_connection_that_cannot_be_had_later_ends_no_wait_that_goes_well(
-    airbyte, lookups, monkeypatch, refusal
+    airbyte, lookups, monkeypatch, capsys, refusal
 ) -> None:
     """Somebody edits it wrongly, or the database is away for longer than `unreadable_timeout`: Airbyte answers."""
     monkeypatch.setattr(trigger_module, "LOOK_AT_CONNECTION_EVERY", 0.1)
@@ -302,6 +309,10 @@ def test_a_connection_that_cannot_be_had_later_ends_no_wait_that_goes_well(
         return await waiting
 
     assert asyncio.run(run()) == {"job_id": job_id, "status": "succeeded"}
+    told = capsys.readouterr().out
+    assert "cannot be read now" in told
+    assert "s3cr3t" not in told
+    assert "\nERROR forged" not in told
     assert time.monotonic() - started < 4
 
 

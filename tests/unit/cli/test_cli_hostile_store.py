@@ -260,9 +260,17 @@ def test_a_secret_file_without_end_is_refused(cli, orders):
     assert "too large for a secret" in run.err
 
 
-@pytest.mark.parametrize("address", ["  ", "\t", " /tmp/x", "/tmp/x\n", "simplecache::s3://b/x", "filecache::/tmp/x"])
+@pytest.mark.parametrize(
+    "address",
+    [
+        *("  ", "\t", " /tmp/x", "/tmp/x\n", "simplecache::s3://b/x", "filecache::/tmp/x"),
+        *("s3:b/x", "s3:/b/x", "S3:b", "gs:b", "abfs:/c/x", "file:x", "file:/tmp/x", "memory:"),
+    ],
+)
 def test_an_address_that_cannot_be_meant_is_refused(cli, orders, address, tmp_path, monkeypatch):
-    """White space is a folder's name to Python, and a chain keeps copies where nobody looks."""
+    """
+    White space and `s3:` are names of folders to Python, and a chain keeps copies where nobody looks.
+    """
     monkeypatch.chdir(tmp_path)
     run = cli("backup", "--connection", orders, "--store", address)
     assert run.code == 2
