@@ -202,6 +202,47 @@ def test_a_cleared_task_starts_a_new_job(airbyte, connection_id, context) -> Non
     assert again["job_id"] == first["job_id"] + 1
 
 
+def test_a_cleared_task_waits_for_the_end_of_its_own_job(airbyte, connection_id, context) -> None:
+    """Its cancellation goes on while the new try begins; that job is not attached to, and is no other job's."""
+    airbyte.script(connection_id, [Step("running", polls=6), Step("cancelled")])
+    first = sync(connection_id, wait_for_completion=False).execute(context)
+    context["ti"].max_tries += 2
+    again = sync(connection_id, if_running="fail").execute(context)
+    assert again["job_id"] == first["job_id"] + 1
+    assert [job["status"] for job in airbyte.jobs(connection_id)] == ["cancelled", "succeeded"]
+
+
+def test_a_cleared_task_whose_job_nobody_cancels_goes_by_if_running(airbyte, connection_id, context) -> None:
+    """With `cancel_on_kill=False` the job runs on, as any job that runs already."""
+    airbyte.script(connection_id, [Step("running", polls=6), Step("succeeded")])
+    first = sync(connection_id, wait_for_completion=False).execute(context)
+    context["ti"].max_tries += 2
+    assert sync(connection_id, cancel_on_kill=False).execute(context)["job_id"] == first["job_id"]
+    assert len(airbyte.jobs(connection_id)) == 1
+
+
+def test_a_cleared_task_does_not_wait_for_a_job_that_it_had_attached_to(airbyte, connection_id, context) -> None:
+    """Nobody cancels that one."""
+    airbyte.script(connection_id, LONG)
+    airbyte.start_job(connection_id)
+    sync(connection_id, wait_for_completion=False).execute(context)
+    context["ti"].max_tries += 2
+    began = time.monotonic()
+    with pytest.raises(AirbyteJobRunningError):
+        sync(connection_id, if_running="fail").execute(context)
+    assert time.monotonic() - began < 10
+
+
+def test_a_cleared_task_waits_two_minutes_at_most(airbyte, connection_id, context, monkeypatch) -> None:
+    """Where the cancellation never comes, `if_running` says what to do."""
+    monkeypatch.setattr("airflow_airbyte_ext.operators.tries.CANCELLATION_TIME", 1.5)
+    airbyte.script(connection_id, LONG)
+    sync(connection_id, wait_for_completion=False).execute(context)
+    context["ti"].max_tries += 2
+    with pytest.raises(AirbyteJobRunningError):
+        sync(connection_id, if_running="fail").execute(context)
+
+
 def test_without_a_store_a_running_job_is_found_in_airbytes_list(airbyte, connection_id, context) -> None:
     del context["task_state_store"]
     airbyte.script(connection_id, [Step("running", polls=4), Step("succeeded")])
