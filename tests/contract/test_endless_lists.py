@@ -25,6 +25,7 @@ class Endless:
 
     def __init__(self, kind: str) -> None:
         self.kind = kind
+        self.pages = 0
         self.numbers = itertools.count()
 
     def __call__(self, exchange):
@@ -35,6 +36,7 @@ class Endless:
             "sources/list",
         ):
             return None
+        self.pages += 1
         rows = [self._row(exchange.operation, next(self.numbers)) for _ in range(100)]
         name = {"jobs": "jobs", "web_": "connections", "sour": "sources"}[exchange.operation[:4]]
         return [response(json.dumps({name: rows, "page_size": 100}).encode())]
@@ -64,7 +66,7 @@ def endless(airbyte, connect_to, monkeypatch):
         connection_id = airbyte.add_connection()
 
         def make(kind: str):
-            proxy.spoil = Endless(kind)
+            proxy.spoil = make.server = Endless(kind)
             return connect_to(proxy.url), connection_id, airbyte.workspace_id
 
         yield make
@@ -82,6 +84,7 @@ def test_jobs_of_a_connection_end(endless, kind, read):
     }
     with pytest.raises(AirbyteAnswerError, match="does not end"):
         reads[read]()
+    assert endless.server.pages == (2 if kind == "the same" else PAGES)
 
 
 @pytest.mark.parametrize("kind", ["falling", "growing", "the same"])
