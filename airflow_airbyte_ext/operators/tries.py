@@ -120,10 +120,9 @@ def submitted_job(
     from airflow_airbyte_ext.jobs.find import first_job_after
     from airflow_airbyte_ext.jobs.submitter import was_there_before
 
-    job_id: int | None = memory.record.get("job_id")
     after = submitted_after(connection_id, memory)
-    if job_id is not None or after is None:
-        return job_id, bool(memory.record.get("adopted"))
+    if after is None:
+        return memory.record.get("job_id"), bool(memory.record.get("adopted"))
     job = first_job_after(client, connection_id, after, kind=kind)
     if job is None:
         return None, False

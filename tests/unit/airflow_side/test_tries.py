@@ -1,0 +1,177 @@
+"""What a try keeps for the next one, step by step, and what the next one makes of it."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
+from airflow_airbyte_ext.api.models.jobs import JobRead
+from airflow_airbyte_ext.hooks.memory import KEY, TaskMemory
+from airflow_airbyte_ext.jobs.submitter import Submission
+from airflow_airbyte_ext.operators.tries import find_or_start, job_of_earlier_try, submitted_after, submitted_job
+from airflow_airbyte_ext.testing import Fault, Step
+
+OTHER = "22222222-2222-4222-8222-222222222222"
+T0 = 1_760_000_000.0
+
+
+class Store(dict[str, Any]):
+    """Airflow's task state store."""
+
+    set = dict.__setitem__
+
+
+class Clock:
+    """Ten seconds pass between two looks at it."""
+
+    now = 0.0
+
+    def monotonic(self) -> float:
+        self.now += 10
+        return self.now
+
+
+@pytest.fixture
+def client(airbyte):
+    with AirbyteClient(ClientSettings(base_url=airbyte.url)) as client:
+        yield client
+
+
+def memory_of(**record: Any) -> TaskMemory:
+    store = Store({KEY: {**record, "max_tries": 2}} if record else {})
+    return TaskMemory({"ti": SimpleNamespace(max_tries=2), "task_state_store": store})
+
+
+def kept(memory: TaskMemory) -> dict[str, Any]:
+    """What the store has, which is all that the next try gets."""
+    return {name: value for name, value in memory._store[KEY].items() if name != "max_tries"}
+
+
+@pytest.mark.parametrize("attached", [True, False])
+def test_the_job_of_an_earlier_try_is_still_whose_it_was(airbyte, client, connection_id, attached):
+    """A job that was attached to is not cancelled with the task."""
+    airbyte.script(connection_id, [Step("running", polls=100)])
+    job_id = airbyte.start_job(connection_id)
+    memory = memory_of(job_id=job_id, connection_id=connection_id, adopted=attached)
+    found = job_of_earlier_try(client, connection_id, memory)
+    assert (found.job.id, found.adopted) == (job_id, attached)
+
+
+def test_a_job_that_cannot_be_read_by_itself_is_found_in_the_list(airbyte, client, connection_id):
+    """A server says 500 of a job that it does not have, and of much else."""
+    airbyte.script(connection_id, [Step("running", polls=100)])
+    job_id = airbyte.start_job(connection_id)
+    airbyte.fail_next("getJobInfoLight", Fault.status(500))
+    memory = memory_of(job_id=job_id, connection_id=connection_id, adopted=False)
+    assert job_of_earlier_try(client.single(), connection_id, memory).job.id == job_id
+
+
+def test_a_job_of_another_connection_is_not_gone_on_with(airbyte, client, connection_id):
+    """The template rendered to another connection this time."""
+    job_id = airbyte.start_job(connection_id)
+    memory = memory_of(job_id=job_id, connection_id=OTHER, adopted=False)
+    assert job_of_earlier_try(client, connection_id, memory) is None
+    assert airbyte.journal == []
+
+
+def test_what_an_earlier_try_began_counts_for_its_connection_alone():
+    """And only while its job is not known."""
+    assert submitted_after(OTHER, memory_of(after=5, job_id=None, connection_id=OTHER)) == 5
+    assert submitted_after("x", memory_of(after=5, job_id=None, connection_id=OTHER)) is None
+    assert submitted_after(OTHER, memory_of(after=5, job_id=6, connection_id=OTHER)) is None
+    assert submitted_after(OTHER, memory_of()) is None
+
+
+@pytest.mark.parametrize("attached", [True, False])
+def test_a_job_that_is_kept_is_not_looked_for(airbyte, client, attached):
+    memory = memory_of(job_id=7, after=5, connection_id=OTHER, adopted=attached)
+    assert submitted_job(client, OTHER, memory, kind="sync") == (7, attached)
+    assert submitted_job(client, OTHER, memory_of(), kind="sync") == (None, False)
+    assert airbyte.journal == []
+
+
+@pytest.mark.parametrize(
+    ("sent", "attached"),
+    [(None, False), ([None, None], False), ([-20, 20], True), ([-20, 0], False), ([20, 40], False)],
+)
+def test_a_job_whose_response_is_out_is_looked_for(airbyte, client, connection_id, sent, attached):
+    """It is somebody else's where it was created after the list was read, and before the request was sent."""
+    assert submitted_job(
+        client, connection_id, memory_of(after=0, job_id=None, connection_id=connection_id), kind="sync"
+    ) == (None, False)
+    job_id = airbyte.start_job(connection_id)
+    created = client.get_job_info_light(id=job_id).job.created_at
+    times = sent and [None if each is None else created + each for each in sent]
+    memory = memory_of(after=0, job_id=None, connection_id=connection_id, **({"sent": times} if sent else {}))
+    assert submitted_job(client, connection_id, memory, kind="sync") == (job_id, attached)
+
+
+class Submits:
+    """Stands for `jobs.submit`: takes what it is given, and calls back in its order."""
+
+    def __init__(self, *steps: str, attached: bool = False) -> None:
+        self.steps, self.attached = steps, attached
+        self.given: dict[str, Any] = {}
+        self.records: list[dict[str, Any]] = []
+        self.memory: TaskMemory | None = None
+
+    def __call__(self, **given: Any) -> Submission:
+        self.given = given
+        for step in self.steps:
+            given[step](*([4] if step == "before_start" else []))
+            self.records.append(kept(self.memory))
+        return Submission(JobRead(id=5, config_type="sync"), adopted=self.attached)
+
+    def run(self, client, memory: TaskMemory) -> dict[str, Any]:
+        self.memory = memory
+        find_or_start(client, OTHER, memory, submit=self, clock=Clock(), ends_cleared_job=False)
+        return kept(memory)
+
+
+class Server:
+    """A client that was last told this time."""
+
+    def __init__(self, time: float | None) -> None:
+        self.time = time
+
+    def server_time(self) -> float | None:
+        return self.time
+
+
+@pytest.mark.parametrize("time", [None, T0])
+def test_the_newest_job_is_kept_before_the_request_and_ours_after_it(time):
+    """With the server's times of the list and of the request, for a kill while the response is out."""
+    submits = Submits("before_start")
+    record = submits.run(Server(time), memory_of())
+    before = {"after": 4, "connection_id": OTHER, "job_id": None, "adopted": False}
+    assert submits.records == [before]
+    assert submits.memory.record["sent"] == [time, None if time is None else T0 + 10]
+    assert (record["job_id"], record["adopted"], record["is_stored"]) == (5, False, False)
+    assert (submits.given["after"], submits.given["is_stored"]) == (None, False)
+
+
+def test_a_job_that_is_attached_to_is_kept_as_such():
+    assert Submits(attached=True).run(Server(None), memory_of())["adopted"] is True
+
+
+@pytest.mark.parametrize("after", [None, 3])
+def test_after_a_refusal_the_record_is_as_it_was(after):
+    """Or the next try would take a job of somebody else for its own."""
+    memory = memory_of(after=after, job_id=None, connection_id=OTHER)
+    submits = Submits("before_start", "on_refusal")
+    submits.run(Server(None), memory)
+    assert [record["after"] for record in submits.records] == [4, after]
+    assert submits.given["after"] == after
+
+
+@pytest.mark.parametrize(("after", "is_stored"), [(3, True), (3, False), (None, True)])
+def test_a_stored_request_is_told_to_the_next_try(after, is_stored):
+    """That of a try whose job is not known yet."""
+    submits = Submits("on_stored")
+    record = submits.run(Server(None), memory_of(after=after, job_id=None, connection_id=OTHER, is_stored=is_stored))
+    assert submits.given["is_stored"] is (after is not None and is_stored)
+    assert [each["is_stored"] for each in submits.records] == [True]
+    assert record["is_stored"] is False
