@@ -249,10 +249,12 @@ def test_a_kill_ends_a_wait_at_once():
 
 
 def test_without_a_kill_a_wait_takes_its_time():
-    clock, began = KillableClock(), time.monotonic()
+    """And no processor's."""
+    clock, began, worked = KillableClock(), time.monotonic(), time.thread_time()
     clock.sleep(0.35)
     clock.sleep(-1)
     assert 0.35 <= time.monotonic() - began < 5
+    assert time.thread_time() - worked < 0.15
 
 
 def test_a_kill_leaves_a_request_that_takes_minutes():
