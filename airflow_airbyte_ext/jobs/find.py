@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.models.jobs import AttemptRead, JobRead, JobReadList, JobWithAttemptsRead
+    from airflow_airbyte_ext.api.models.jobs import AttemptRead, JobInfoRead, JobRead, JobReadList, JobWithAttemptsRead
 
 SYNC = "sync"
 RESET = "reset_connection"
@@ -177,15 +177,20 @@ class JobReader:
     def read_with_attempts(self) -> tuple[JobRead, list[AttemptRead]] | None:
         """Return what `read` does, with the attempts; with logs only where the release has no other way."""
         try:
-            info = self.client.get_job_info_without_logs(id=self.job_id)
-        except AirbyteOperationMissingError:
-            if self.connection_id is not None:
-                return self.listed()
-            info = self.client.get_job_info(id=self.job_id)
+            info = self._info()
         except AirbyteNotFoundError as error:
             _check_is_airbytes_own(error)
             return None
+        if info is None:
+            return self.listed()
         return self._checked(info.job), [entry.attempt for entry in info.attempts]
+
+    def _info(self) -> JobInfoRead | None:
+        """Return the job with its attempts; None where the release can only list them, and the connection is known."""
+        try:
+            return self.client.get_job_info_without_logs(id=self.job_id)
+        except AirbyteOperationMissingError:
+            return None if self.connection_id else self.client.get_job_info(id=self.job_id)
 
 
 def _check_is_airbytes_own(error: AirbyteNotFoundError) -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.exceptions import AirbyteApiError
-from airflow_airbyte_ext.jobs.cancel import cancel_job
+from airflow_airbyte_ext.jobs.cancel import cancel_job, why_not_cancelled
 from airflow_airbyte_ext.testing import Fault, Step
 
 ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
@@ -35,6 +35,16 @@ def test_a_running_job_is_cancelled(start_fake, connect, clock, era, status, kin
     assert (job.id, job.status) == (job_id, "cancelled")
     assert airbyte.jobs()[0]["status"] == "cancelled"
     assert [request.body for request in airbyte.calls("cancelJob")] == [{"id": job_id}]
+    assert clock.sleeps == []
+
+
+def test_each_status_that_is_not_cancelled_has_its_own_reason():
+    """And one that is unknown has none."""
+    reasons = {status: why_not_cancelled(status) for status in ("pending", "queued", "incomplete")}
+    assert "until the job runs" in reasons["pending"]
+    assert "looks at it next" in reasons["queued"]
+    assert "half an hour" in reasons["incomplete"]
+    assert (why_not_cancelled("running"), why_not_cancelled(None)) == ("", "")
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled"])

@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_airbyte_ext.exceptions import AirbyteBadRequestError, AirbyteJobVanishedError
+from airflow_airbyte_ext.api.models.jobs import JobReadList
+from airflow_airbyte_ext.api.releases import Release
+from airflow_airbyte_ext.exceptions import (
+    AirbyteAnswerError,
+    AirbyteBadRequestError,
+    AirbyteJobVanishedError,
+    AirbyteNotFoundError,
+)
 from airflow_airbyte_ext.jobs.find import REFRESH, SYNC, JobReader, jobs_of, newest_job, running_job
 from airflow_airbyte_ext.testing import Fault
 
@@ -53,3 +60,61 @@ def test_a_retry_helps_where_a_job_id_belongs_to_another_connection(airbyte, cli
     with pytest.raises(AirbyteJobVanishedError, match="A retry starts a new job") as caught:
         reader.read()
     assert caught.value.worth_retrying
+    assert (caught.value.job_id, caught.value.connection_id) == (job_id, reader.connection_id)
+
+
+@pytest.mark.parametrize("era", ["0.36", "1.0"])
+@pytest.mark.parametrize("read", ["read", "read_with_attempts"])
+def test_a_job_that_the_server_does_not_have_is_none(start_fake, connect, era, read):
+    """Airbyte says so with a 500 in all releases before 2.0; any other 404 is not its own."""
+    airbyte = start_fake(era)
+    reader = JobReader(connect(airbyte), 99)
+    assert getattr(reader, read)() is None
+
+
+@pytest.mark.parametrize("read", ["read", "read_with_attempts"])
+def test_a_404_of_a_proxy_does_not_say_that_a_job_is_gone(stub, connect_to, read):
+    """The wait would end, and the job run on."""
+    gone = {"message": "Could not find configuration for JOB: 99."}
+    stub.answer("/v1/instance_configuration", {"version": "2.0.0"})
+    for path in ("get", "get_light", "get_without_logs"):
+        stub.answer(f"/v1/jobs/{path}", gone, status=404)
+    with pytest.raises(AirbyteNotFoundError):
+        getattr(JobReader(connect_to(stub.url, attempts=1), 99), read)()
+
+
+def test_a_server_without_the_light_read_is_asked_for_it_once(start_fake, connect):
+    """A poll is one request."""
+    airbyte = start_fake("0.36")
+    connection_id = airbyte.add_connection()
+    reader = JobReader(connect(airbyte), airbyte.start_job(connection_id), connection_id=connection_id)
+    for _ in range(3):
+        assert reader.read()
+    assert len([request for request in airbyte.journal if request.path.endswith("/jobs/get_light")]) == 1
+
+
+class Pages:
+    """A client whose list of jobs has these pages."""
+
+    def __init__(self, *pages: list[dict]) -> None:
+        self.pages = pages
+
+    def release(self) -> Release:
+        return Release("2.0.0")
+
+    def list_jobs_for(self, *, page_size, row_offset, **_more) -> JobReadList:
+        number = row_offset // page_size
+        return JobReadList.model_validate({"jobs": self.pages[number] if number < len(self.pages) else []})
+
+
+def test_a_page_of_rows_that_are_none_does_not_end_a_list():
+    """What they were is not known; the jobs behind them are there."""
+    job = {"job": {"id": 5, "status": "running"}}
+    pages = Pages([{}, {}], [{}, {}], [job, {}])
+    assert [entry.job.id for entry in jobs_of(pages, "x", ["sync"], page_size=2)] == [5]
+
+
+def test_the_error_of_a_list_that_repeats_itself_counts_pages_from_one():
+    page = [{"job": {"id": 5}}, {"job": {"id": 4}}]
+    with pytest.raises(AirbyteAnswerError, match="page 2 of 2 jobs brings nothing new"):
+        list(jobs_of(Pages(page, page, page), "x", ["sync"], page_size=2))

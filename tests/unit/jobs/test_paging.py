@@ -152,6 +152,14 @@ def test_only_where_pages_are_cut_the_end_costs_another_request(release, request
     assert len(lists.requests) == requests
 
 
+@pytest.mark.parametrize(("status", "reads"), [("failed", ["get 3", "get 1"]), ("running", [])])
+def test_only_the_last_job_of_a_page_is_read_again_and_only_when_it_has_ended(status, reads) -> None:
+    """The attempts of the others are all there, and a job that runs has more of them later."""
+    lists = Lists("1.2.5", [job(number, status, attempts=2) for number in range(1, 5)])
+    list(jobs_of(lists, CONNECTION, ["sync"], page_size=4, with_all_attempts=True))
+    assert [request for request in lists.requests if request.startswith("get")] == reads
+
+
 @pytest.mark.parametrize("release", CUT)
 def test_a_sync_behind_a_short_page_is_found(release, clock) -> None:
     """Ten rows of two jobs: the success stands on the next page."""
