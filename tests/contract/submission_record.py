@@ -1,0 +1,170 @@
+"""
+What a submission does, scene by scene: its end, its requests, what it keeps for a later try, and how long it takes.
+
+This is kept in tests/data/submissions. Where a change of the code is to change them, write them again, and read
+the difference: python tests/contract/submission_record.py
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+sys.path.insert(0, str(Path(__file__).parent))
+from raw_server import RawServer
+from true_bytes import CONNECTION
+from true_jobs import EVENTS, TrueJobs, both, cooling, lost
+
+from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
+from airflow_airbyte_ext.exceptions import AirbyteError
+from airflow_airbyte_ext.jobs.running import make_way, settled
+from airflow_airbyte_ext.jobs.submit import submit_refresh, submit_reset, submit_sync
+from airflow_airbyte_ext.jobs.wait import wait_for_job
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+FOLDER = Path(__file__).parents[1] / "data" / "submissions"
+KINDS = {
+    "0.36.0": ("sync", "reset"),
+    "0.39.20": ("sync", "reset"),
+    "0.63.0": ("sync", "reset", "refresh"),
+    "1.1.0": ("sync", "reset", "refresh"),
+    "2.0.0": ("sync", "reset", "refresh"),
+}
+SUBMIT: dict[str, Callable[..., Any]] = {
+    "sync": submit_sync,
+    "reset": submit_reset,
+    "refresh": lambda *args, **more: submit_refresh(*args, mode="Merge", **more),
+}
+
+
+def setting(**values: Any) -> Callable[[Any], None]:
+    return lambda world: [setattr(world.airbyte, name, value) for name, value in values.items()] and None
+
+
+# What happens, and what the task knows of an earlier try.
+SCENES: dict[str, tuple[Callable[[Any], None], dict[str, Any]]] = {
+    **{name: (event, {}) for name, event in EVENTS.items()},
+    "never arrives": (lost(*["before"] * 20), {}),
+    "busy for ever": (cooling(1e6), {}),
+    "paused": (setting(status="inactive"), {}),
+    "a refresh is stored": (setting(refreshes=1), {}),
+    "a reset is stored": (setting(resets=1), {}),
+    "a reset is stored, and fails": (setting(resets=1, ends=["failed"]), {}),
+    "a reset is stored, and the request is lost": (both(setting(resets=1), lost("after")), {}),
+    "a reset is stored, and the connection is busy": (both(cooling(40.0), setting(resets=1)), {}),
+    "no refreshes": (setting(supports_refreshes=False), {}),
+    "no date": (setting(dates=False), {}),
+    "a try before": (lambda world: world.airbyte.start(plan=[("running", 5.0), ("succeeded", 0.0)]), {"after": 0}),
+    "a try before that sent nothing": (cooling(0.0), {"after": 1}),
+    "a try before that stored it": (setting(refreshes=1), {"after": 0, "is_stored": True}),
+    "a try before that stored it, and a job runs": (
+        both(EVENTS["running"], setting(refreshes=1)),
+        {"after": 0, "is_stored": True},
+    ),
+    "a try before that followed a reset": (
+        lambda world: world.airbyte.start("reset_connection", plan=[("succeeded", 0.0)]),
+        {"followed": 1},
+    ),
+    "a try before that followed a reset which failed": (
+        lambda world: world.airbyte.start("reset_connection", plan=[("failed", 0.0)]),
+        {"followed": 1},
+    ),
+}
+
+
+class Clock:
+    """Time that passes when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 1_760_000_000.0
+
+    def time(self) -> float:
+        return self.now
+
+    def monotonic(self) -> float:
+        return self.now
+
+    def sleep(self, seconds: float) -> None:
+        self.now += seconds
+
+
+class World:
+    def __init__(self, release: str, client: AirbyteClient, server: RawServer, airbyte: TrueJobs, clock: Clock) -> None:
+        self.release, self.client, self.server, self.airbyte, self.clock = release, client, server, airbyte, clock
+        self.kept: list[str] = []
+
+    def submit(self, kind: str, how: str, **known: Any) -> str:
+        """Submit, and say how that ended."""
+        options: dict[str, Any] = {
+            "before_start": lambda newest: self.kept.append(f"after {newest}"),
+            "on_stored": lambda: self.kept.append("stored"),
+            "on_refusal": lambda: self.kept.append("refused"),
+            **known,
+        }
+        if kind == "sync":
+            options["attach"] = how == "attach"
+        if how in ("attach", "wait"):
+            options |= {"make_way": self._way(kind, how), "wait": self._wait}
+        try:
+            submission = SUBMIT[kind](self.client, CONNECTION, clock=self.clock, **options)
+        except AirbyteError as error:
+            named = [name for name in ("connection_id", "job_id") if getattr(error, name, None) is not None]
+            again = "may be tried again" if error.worth_retrying else "final"
+            first = str(error).replace(CONNECTION, "X").replace(self.server.url, "URL")
+            return f"{type(error).__name__} ({', '.join([*named, again])}): {first}"
+        return f"job {submission.job.id} ({submission.job.config_type}{', attached to' * submission.adopted})"
+
+    def _way(self, kind: str, how: str) -> Callable[[], Any]:
+        def way() -> Any:
+            spare = "sync" if how == "attach" else None
+            return make_way(self.client, CONNECTION, how="wait", clock=self.clock, spare=spare, poll_interval=5)
+
+        return way if kind == "sync" else lambda: settled(self.client, CONNECTION, way, clock=self.clock)
+
+    def _wait(self, job: Any) -> Any:
+        return wait_for_job(self.client, job.id, clock=self.clock, connection_id=CONNECTION, poll_interval=5)
+
+    @property
+    def requests(self) -> str:
+        """The requests, by the ends of their paths; what comes again and again stands in brackets."""
+        text = "".join(f"{request.path.partition('/v1/')[2]}, " for request in self.server.journal)
+        again = re.compile(r"((?:[^,()]+, ){1,4}?)\1+")
+        return again.sub(lambda found: f"({found[1][:-2]}) x{len(found[0]) // len(found[1])}, ", text).rstrip(", ")
+
+
+def scenes_of(release: str) -> Iterator[str]:
+    """Play each scene of a release, and return what is said of it."""
+    for kind in KINDS[release]:
+        for how in ("attach", "wait", "fail") if kind == "sync" else ("wait", "fail"):
+            for name, (happen, known) in SCENES.items():
+                yield _played(release, kind, how, name, happen, known)
+
+
+def _played(release: str, kind: str, how: str, name: str, happen: Callable[[Any], None], known: dict[str, Any]) -> str:
+    clock = Clock()
+    airbyte = TrueJobs(release, clock=clock)
+    server = RawServer(airbyte)
+    settings = ClientSettings(base_url=server.url, timeout=30)
+    try:
+        with AirbyteClient(settings, clock=clock, attempts=1) as client:  # type: ignore[arg-type]
+            world = World(release, client, server, airbyte, clock)
+            happen(world)
+            client.release()
+            server.journal.clear()
+            began = clock.now
+            end = world.submit(kind, how, **known)
+            took = clock.now - began
+    finally:
+        server.close()
+    kept = ", ".join(world.kept) or "nothing"
+    return f"{kind}, {how}: {name}\n  {end}\n  requests: {world.requests}\n  keeps: {kept}; took {took:.0f} s\n"
+
+
+if __name__ == "__main__":
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    for each in KINDS:
+        (FOLDER / f"{each}.txt").write_text("\n".join(scenes_of(each)))
