@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from raw_server import RawServer
 from true_bytes import CONNECTION, http
@@ -176,8 +178,9 @@ refreshing = pytest.mark.parametrize("release", WITH_REFRESHES)
 @pytest.mark.parametrize("release", ["0.57.4", *WITH_REFRESHES])
 def test_a_destination_without_refreshes_is_told_before_anything_is_stored(start, release):
     world = start(release, supports_refreshes=False)
-    with pytest.raises(AirbyteRefreshUnsupportedError, match="does not support refreshes"):
+    with pytest.raises(AirbyteRefreshUnsupportedError, match="does not support refreshes") as caught:
         world.submit("refresh")
+    assert caught.value.connection_id == CONNECTION
     assert world.airbyte.jobs == []
     assert world.airbyte.refreshes == 0
 
@@ -256,6 +259,25 @@ def test_a_refresh_that_never_comes_ends_with_an_error(start, clock, response):
         world.submit("refresh")
     assert clock.now - began < 300
     assert world.count("connections/refresh") == 1
+
+
+@pytest.mark.parametrize(
+    ("response", "words"),
+    [("{}", "does not say whether it has stored it"), ('{"value": true}', "has stored the refresh")],
+)
+def test_a_refresh_of_a_destination_that_does_not_say_whether_it_can(start, response, words):
+    """Without a job and without a word of it nobody knows; the old form of the response says that it is stored."""
+    world = start("1.1.0", cooling=1e9)
+    world.airbyte.start(plan=[("succeeded", 0.0)])
+    connection = world.airbyte.web_connection()
+    del connection["destinationActorDefinitionVersion"]
+    world.server.on("web_backend/connections/get", http("200 OK", json.dumps(connection)))
+    world.server.on("connections/refresh", http("200 OK", response))
+    kept = []
+    with pytest.raises(AirbyteJobNotStartedError, match=words) as caught:
+        world.submit("refresh", on_stored=lambda: kept.append(True))
+    assert caught.value.connection_id == CONNECTION
+    assert kept == [True] * ("value" in response)
 
 
 # -- 3: stored resets -------------------------------------------------------------------------------
