@@ -1,0 +1,111 @@
+"""What a restore checks between its steps: that nothing moved, that it may write at all, and that it can go back."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hostile import hostile_proxy, response
+from restoring import CONNECTION, NOT_SET, OTHER_STREAM, TWO_STEPS, WRITES, Scene, row, said_by
+
+from airflow_airbyte_ext.exceptions import AirbyteRestoreRefusedError, AirbyteRestoreUnverifiedError
+from airflow_airbyte_ext.snapshots.plan import target_of
+from airflow_airbyte_ext.snapshots.restore import TRIES, Restorer, check_origin
+from airflow_airbyte_ext.snapshots.store import SnapshotStore
+from airflow_airbyte_ext.testing import Fault
+
+MOVED = {**OTHER_STREAM, "streamState": [row("a", {"cursor": "10"})]}
+
+
+class BusyStore(SnapshotStore):
+    """A store in which keeping a snapshot takes so long that something happens meanwhile."""
+
+    happens = staticmethod(lambda: None)
+
+    def write(self, snapshot, *, safety=False):
+        ref = super().write(snapshot, safety=safety)
+        self.happens()
+        return ref
+
+
+@pytest.fixture
+def scene(airbyte, client, clock, tmp_path):
+    return Scene(airbyte, client, clock, tmp_path)
+
+
+def a_job(scene: Scene) -> None:
+    scene.airbyte.advance(scene.airbyte.start_job(CONNECTION), "succeeded")
+    scene.airbyte.set_state(CONNECTION, OTHER_STREAM)
+
+
+def restore(scene: Scene, store: SnapshotStore | None = None, **options):
+    wanted = scene.store.read(scene.store.find(CONNECTION, "latest")).content
+    restorer = Restorer(scene.client, store or scene.store, CONNECTION, clock=scene.clock, **options)
+    return restorer.restore(lambda current: target_of(wanted, current))
+
+
+@pytest.mark.parametrize(
+    "happens",
+    [a_job, lambda scene: scene.airbyte.set_state(CONNECTION, MOVED)],
+    ids=["a job came and went", "the state moved"],
+)
+def test_what_happens_while_the_state_before_is_kept_stops_it(scene, tmp_path, happens):
+    """What was planned is not planned for what is there now; the next try plans anew."""
+    store = BusyStore(tmp_path)
+    store.happens = lambda: happens(scene)
+    with pytest.raises(AirbyteRestoreRefusedError, match="Nothing was written") as caught:
+        restore(scene, store)
+    assert scene.sent == []
+    assert caught.value.worth_retrying
+    assert caught.value.connection_id == CONNECTION
+    assert caught.value.safety_snapshot == scene.store.snapshots(CONNECTION, safety=True)[0].path
+    store.happens = lambda: None
+    assert restore(scene, store).safety is not None
+    assert scene.now == scene.target
+
+
+def test_the_plan_is_shown_before_anything_is_kept_or_written(scene):
+    """Whoever is shown it may stop all with an error of their own."""
+    shown = []
+    restore(scene, on_plan=lambda plan: shown.append((plan.diff.summary(), scene.kept, scene.sent)))
+    [(summary, kept, sent)] = shown
+    assert summary
+    assert (kept, sent) == ([], [])
+
+
+def test_a_snapshot_of_another_connection_is_refused(scene):
+    """By the origin that stands in it, whatever its file is called."""
+    check_origin(scene.snapshot, CONNECTION)
+    with pytest.raises(AirbyteRestoreRefusedError, match="Nothing was written") as caught:
+        check_origin(scene.snapshot, "22222222-2222-4222-8222-222222222222")
+    assert caught.value.connection_id == "22222222-2222-4222-8222-222222222222"
+
+
+def test_a_way_back_that_fails_too_is_told(airbyte, client, clock, tmp_path):
+    """The first write has emptied the state, the second is refused for as long as it is tried, and so is the one that takes it back."""
+    scene = Scene(airbyte, client.single(), clock, tmp_path, *TWO_STEPS)
+    airbyte.fail_next("createOrUpdateStateSafe", Fault.delay(0))
+    airbyte.fail_next("createOrUpdateStateSafe", Fault.status(429), times=TRIES + 1)
+    with pytest.raises(AirbyteRestoreUnverifiedError, match="restore it to go back") as caught:
+        restore(scene)
+    assert scene.now == said_by(NOT_SET)
+    scene.go_back(caught.value.safety_snapshot)
+    assert scene.now == scene.before
+
+
+def test_a_state_that_cannot_be_understood_afterwards_is_told(airbyte, connect_to, clock, tmp_path):
+    """What Airbyte has now is not known, and how to go back is."""
+    with hostile_proxy(airbyte.url) as proxy:
+        scene = Scene(airbyte, connect_to(proxy.url), clock, tmp_path)
+        mystery = json.dumps({"connectionId": CONNECTION, "stateType": "of tomorrow"}).encode()
+        written = []
+
+        def spoil(exchange):
+            written.extend([1] * exchange.operation.startswith("state/create"))
+            return [response(mystery)] if written and exchange.operation == "state/get" else None
+
+        proxy.spoil = spoil
+        with pytest.raises(AirbyteRestoreUnverifiedError, match="could not be read back") as caught:
+            scene.restore()
+    assert caught.value.safety_snapshot == scene.store.snapshots(CONNECTION, safety=True)[0].path
+    assert [request.operation_id for request in airbyte.journal if request.operation_id in WRITES]
