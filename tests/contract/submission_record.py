@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parent))
 from raw_server import RawServer
-from true_bytes import CONNECTION
+from true_bytes import CONNECTION, http
 from true_jobs import EVENTS, TrueJobs, both, cooling, lost
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
@@ -45,9 +45,37 @@ def setting(**values: Any) -> Callable[[Any], None]:
     return lambda world: [setattr(world.airbyte, name, value) for name, value in values.items()] and None
 
 
+def ours_runs(world: Any) -> None:
+    """A job of the same kind, which a reset must not take for its own."""
+    kind = {"reset": "reset_connection"}.get(world.kind, world.kind)
+    world.airbyte.start(kind, plan=[("running", 20.0), ("succeeded", 0.0)])
+
+
+def others_without_end(world: Any) -> None:
+    """Whenever we send a request, a job of somebody else has just begun."""
+    paths = ["connections/sync", "connections/reset", "connections/clear", "connections/refresh"]
+
+    def begin() -> None:
+        if world.airbyte.active() is None:
+            world.airbyte.start("reset_connection", plan=[("running", 8.0), ("succeeded", 0.0)])
+        world.airbyte.on_request.update(dict.fromkeys(paths, begin))
+
+    world.airbyte.on_request.update(dict.fromkeys(paths, begin))
+
+
+def refused_by_a_proxy(world: Any) -> None:
+    page = http("403 Forbidden", "<html>no</html>", "text/html")
+    for path in ("sync", "reset", "clear", "refresh"):
+        world.server.on(f"connections/{path}", page)
+
+
 # What happens, and what the task knows of an earlier try.
 SCENES: dict[str, tuple[Callable[[Any], None], dict[str, Any]]] = {
     **{name: (event, {}) for name, event in EVENTS.items()},
+    "one of our kind runs": (ours_runs, {}),
+    "others without end": (others_without_end, {}),
+    "one was cancelled just now": (lambda world: world.airbyte.start(plan=[("cancelled", 0.0)]), {}),
+    "refused by a proxy": (refused_by_a_proxy, {}),
     "never arrives": (lost(*["before"] * 20), {}),
     "busy for ever": (cooling(1e6), {}),
     "paused": (setting(status="inactive"), {}),
@@ -96,6 +124,7 @@ class World:
     def __init__(self, release: str, client: AirbyteClient, server: RawServer, airbyte: TrueJobs, clock: Clock) -> None:
         self.release, self.client, self.server, self.airbyte, self.clock = release, client, server, airbyte, clock
         self.kept: list[str] = []
+        self.kind = ""
 
     def submit(self, kind: str, how: str, **known: Any) -> str:
         """Submit, and say how that ended."""
@@ -132,7 +161,7 @@ class World:
     def requests(self) -> str:
         """The requests, by the ends of their paths; what comes again and again stands in brackets."""
         text = "".join(f"{request.path.partition('/v1/')[2]}, " for request in self.server.journal)
-        again = re.compile(r"((?:[^,()]+, ){1,4}?)\1+")
+        again = re.compile(r"((?:[^,()]+, ){1,8}?)\1+")
         return again.sub(lambda found: f"({found[1][:-2]}) x{len(found[0]) // len(found[1])}, ", text).rstrip(", ")
 
 
@@ -152,6 +181,7 @@ def _played(release: str, kind: str, how: str, name: str, happen: Callable[[Any]
     try:
         with AirbyteClient(settings, clock=clock, attempts=1) as client:  # type: ignore[arg-type]
             world = World(release, client, server, airbyte, clock)
+            world.kind = kind
             happen(world)
             client.release()
             server.journal.clear()

@@ -82,7 +82,7 @@ def test_a_snapshot_of_another_connection_is_refused(scene):
 
 
 def test_a_way_back_that_fails_too_is_told(airbyte, client, clock, tmp_path):
-    """The first write has emptied the state, the second is refused for as long as it is tried, and so is the one that takes it back."""
+    """The first write has emptied the state; the second is refused each time, and so is the one that takes it back."""
     scene = Scene(airbyte, client.single(), clock, tmp_path, *TWO_STEPS)
     airbyte.fail_next("createOrUpdateStateSafe", Fault.delay(0))
     airbyte.fail_next("createOrUpdateStateSafe", Fault.status(429), times=TRIES + 1)

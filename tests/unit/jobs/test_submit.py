@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from airflow_airbyte_ext.api.models.jobs import JobRead
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteConnectionUnknownError,
@@ -12,7 +13,8 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRateLimitError,
     AirbyteUnreachableError,
 )
-from airflow_airbyte_ext.jobs.submit import submit_sync
+from airflow_airbyte_ext.jobs.submit import submit_reset, submit_sync
+from airflow_airbyte_ext.jobs.submitter import was_there_before
 from airflow_airbyte_ext.testing import Fault, Step
 
 ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
@@ -276,3 +278,35 @@ def test_a_refusal_for_want_of_rights_is_told_as_it_is(airbyte, client, clock, s
     with pytest.raises(AirbyteApiError, match=str(status)):
         submit_sync(client, connection_id, clock=clock)
     assert len(airbyte.calls("syncConnection")) == 1
+
+
+@pytest.mark.parametrize(
+    ("created", "listed", "sent", "is_others"),
+    [
+        (100, 90, 110, True),
+        (88, 90, 110, False),
+        (88.1, 90, 110, True),
+        (108, 90, 110, True),
+        (108.1, 90, 110, False),
+        (120, 90, 110, False),
+        (None, 90, 110, False),
+        (100, None, 110, False),
+        (100, 90, None, False),
+    ],
+)
+def test_a_job_that_was_created_between_list_and_request_is_somebody_elses(created, listed, sent, is_others):
+    """Both times are whole seconds, so two of them do not count; what is not known says nothing."""
+    job = JobRead.model_construct(id=1, created_at=created)
+    assert was_there_before(job, (listed, sent)) is is_others
+
+
+@pytest.mark.parametrize(("era", "start"), [("0.50", "resetConnectionStream"), ("2.0", "clearConnectionStream")])
+def test_a_reset_of_single_streams_names_them_and_nothing_else_is_asked(start_fake, connect, clock, era, start):
+    airbyte = start_fake(era)
+    connection_id = airbyte.add_connection(streams=["a", "b"])
+    submission = submit_reset(connect(airbyte), connection_id, streams=[(None, "a")], clock=clock)
+    operations = [request.operation_id for request in airbyte.journal]
+    assert operations == ["getConnection", "getInstanceConfiguration", "listJobsFor", "getConnection", start]
+    [request] = airbyte.calls(start)
+    assert request.body == {"connectionId": connection_id, "streams": [{"streamName": "a"}]}
+    assert submission.job.config_type == "reset_connection"
