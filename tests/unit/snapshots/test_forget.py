@@ -127,3 +127,12 @@ def test_days_may_be_a_part_of_one_and_a_template_s_text(value, wanted):
 def test_rules_that_are_none_are_refused(rules):
     with pytest.raises(AirbyteConfigurationError, match="give rules, such as"):
         Retention.of(rules)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("last", "many"), ("within_days", "1d"), ("within_days", [1]), ("last", 1.5)]
+)
+def test_a_value_that_is_no_number_is_refused_by_name(name, value):
+    with pytest.raises(AirbyteConfigurationError) as caught:
+        Retention.of({name: value})
+    assert str(caught.value) == f"keep[{name!r}] is {value!r}; give a number of 0 or more."
