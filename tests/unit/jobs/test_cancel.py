@@ -7,7 +7,14 @@ from contextlib import suppress
 import pytest
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
-from airflow_airbyte_ext.exceptions import AirbyteApiError
+from airflow_airbyte_ext.api.models.jobs import JobInfoLightRead, JobReadList
+from airflow_airbyte_ext.api.releases import Release
+from airflow_airbyte_ext.exceptions import (
+    AirbyteApiError,
+    AirbyteJobVanishedError,
+    AirbyteNotFoundError,
+    AirbyteUnreachableError,
+)
 from airflow_airbyte_ext.jobs.cancel import cancel_job, why_not_cancelled
 from airflow_airbyte_ext.testing import Fault, Step
 
@@ -173,3 +180,58 @@ def test_an_airbyte_that_cannot_be_asked_is_an_error(airbyte, client, clock):
     with pytest.raises(AirbyteApiError):
         cancel_job(client, job_id, connection_id=connection_id, clock=clock)
     assert airbyte.jobs()[0]["status"] == "running"
+
+
+def test_what_a_cancellation_asks(airbyte, client, clock):
+    """Whether the job runs, whether it is the connection's, and the cancellation, whose response says the rest."""
+    connection_id = airbyte.add_connection()
+    job_id = start(airbyte, connection_id)
+    client.release()
+    airbyte.reset()
+    cancel_job(client, job_id, connection_id=connection_id, clock=clock)
+    assert [request.operation_id for request in airbyte.journal] == ["getJobInfoLight", "listJobsFor", "cancelJob"]
+    airbyte.reset()
+    cancel_job(client, job_id, connection_id=connection_id, clock=clock)
+    assert [request.operation_id for request in airbyte.journal] == ["getJobInfoLight"]
+
+
+def test_a_job_id_of_another_connection_is_not_cancelled(airbyte, client, clock):
+    """An Airbyte that was set up again counts its jobs from 1 again."""
+    job_id = start(airbyte, airbyte.add_connection("Other"))
+    with pytest.raises(AirbyteJobVanishedError):
+        cancel_job(client, job_id, connection_id=airbyte.add_connection(), clock=clock)
+    assert airbyte.calls("cancelJob") == []
+
+
+class Vanishing:
+    """A client whose job runs, and is gone after a cancellation whose response was lost; no job names its connection."""
+
+    settings = ClientSettings(base_url="http://airbyte")
+
+    def __init__(self) -> None:
+        self.is_gone = False
+        self.listed: list[str] = []
+
+    def release(self) -> Release:
+        return Release("1.0.0")
+
+    def get_job_info_light(self, *, id: int) -> JobInfoLightRead:
+        if self.is_gone:
+            raise AirbyteNotFoundError("gone", http_status=500)
+        return JobInfoLightRead.model_validate({"job": {"id": id, "status": "running"}})
+
+    def list_jobs_for(self, *, config_id: str, row_offset: int, **_more) -> JobReadList:
+        self.listed.append(config_id)
+        jobs = [] if row_offset else [{"job": {"id": 5, "status": "running"}}]
+        return JobReadList.model_validate({"jobs": jobs})
+
+    def cancel_job(self, *, id: int) -> None:
+        self.is_gone = True
+        raise AirbyteUnreachableError("lost")
+
+
+def test_a_job_that_is_gone_after_its_cancellation_is_none(clock):
+    client = Vanishing()
+    assert cancel_job(client, 5, connection_id="x", clock=clock) is None
+    assert set(client.listed) == {"x"}
+    assert clock.sleeps == []
