@@ -204,7 +204,7 @@ def test_a_job_id_of_another_connection_is_not_cancelled(airbyte, client, clock)
 
 
 class Vanishing:
-    """A client whose job runs, and is gone after a cancellation whose response was lost; no job names its connection."""
+    """A client whose job is gone after a cancellation whose response was lost; no job names its connection."""
 
     settings = ClientSettings(base_url="http://airbyte")
 
