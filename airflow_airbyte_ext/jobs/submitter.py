@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, TypeAlias, TypedDict
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.api.operations import OPERATIONS, Repeat
 from airflow_airbyte_ext.exceptions import (
+    AirbyteAnswerError,
     AirbyteApiError,
     AirbyteConflictError,
     AirbyteConnectionUnusableError,
@@ -232,7 +233,7 @@ class Submitter:
             was_stored, sent_at = self._is_stored, self._server_time()
             if not self._may_have_started or self._first_sent is None:
                 self._first_sent = self._listed_at, sent_at
-            response = self._send()
+            response = self._send(noted)
             if not isinstance(response, _NoJob):
                 step = self._take(response, noted, (self._listed_at, sent_at), was_stored=was_stored)
                 self._busy_until = math.inf
@@ -244,10 +245,12 @@ class Submitter:
                 return step
             noted = step
 
-    def _send(self) -> JobRead | _NoJob:
+    def _send(self, noted: int) -> JobRead | _NoJob:
         """Send the request, and return the job of its response, or why it has none."""
         try:
-            return self._run(self._start) or _NoJob()
+            job = self._run(self._start)
+            # All jobs up to the one noted had ended before: such a response is an old one, as of a cache.
+            return _NoJob() if job is None else job if job.id > noted else _NoJob(self._outdated(job))
         except AirbyteJobRunningError as error:
             return _NoJob(error, is_refusal=True)
         except AirbyteApiError as error:
@@ -309,7 +312,7 @@ class Submitter:
 
     def _take(self, job: JobRead, noted: int, sent: Sent, *, was_stored: bool) -> Submission | int:
         """Say what the job of a response is: ours or another's, or else from which job on to try again."""
-        started_now = job.id > noted and (was_stored or not was_there_before(job, sent))
+        started_now = was_stored or not was_there_before(job, sent)
         if started_now and job.config_type in (None, *STANDS_FOR[self._kind]):
             if job.config_type == REFRESH != self._kind:
                 log.warning(
@@ -484,6 +487,12 @@ class Submitter:
             f"list of jobs. Look at the server's log. The last answer was: {lost or 'that it would start one'}"
             f"{self._stored_words()}",
             connection_id=self._connection_id,
+        )
+
+    def _outdated(self, job: JobRead) -> AirbyteAnswerError:
+        return AirbyteAnswerError(
+            f"The response to the request for a job of connection {self._connection_id} names job {job.id}, which had "
+            "ended before. Check any proxy or cache before Airbyte."
         )
 
     def _explain(self) -> None:

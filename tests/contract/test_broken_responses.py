@@ -212,6 +212,21 @@ def test_the_job_of_another_connection_is_not_taken_for_ours(proxy, client, conn
     assert submission.job.id != others
 
 
+@pytest.mark.parametrize("attach", [True, False])
+@pytest.mark.parametrize("status", ["pending", "running", "succeeded", "failed"])
+def test_a_job_from_before_the_request_is_not_what_it_started(
+    proxy, client, connection_id, airbyte, clock, status, attach
+):
+    """A response of yesterday: its job has ended, and a task that took it would succeed without a sync."""
+    old = airbyte.start_job(connection_id)
+    airbyte.advance(old, "succeeded")
+    job = {"id": old, "configId": connection_id, "configType": "sync", "status": status}
+    proxy.spoil_next(SYNC, lambda _it: [response(json.dumps({"job": job, "attempts": []}).encode())])
+    submission = submit_sync(client, connection_id, clock=clock, attach=attach)
+    assert [submission.job.id] == [each["id"] for each in airbyte.jobs(connection_id)][1:]
+    assert not submission.adopted
+
+
 def test_nothing_is_started_where_the_list_shows_jobs_of_another_connection(
     proxy, client, connection_id, airbyte, clock
 ):
