@@ -205,8 +205,9 @@ def test_a_job_that_has_ended_is_no_obstacle(scene_of, end):
 def test_a_deleted_connection_is_refused(scene_of, era):
     scene = scene_of(era)
     scene.airbyte.set_connection_status(CONNECTION, "deprecated")
-    with pytest.raises(AirbyteRestoreRefusedError, match=r"deleted.*(?i:nothing was written)"):
+    with pytest.raises(AirbyteRestoreRefusedError, match=r"deleted.*(?i:nothing was written)") as caught:
         scene.restore()
+    assert caught.value.connection_id == CONNECTION
     nothing_was_written(scene)
 
 
@@ -256,8 +257,9 @@ def test_a_stream_that_the_catalog_lacks_is_told(scene_of, caplog):
 
 def test_a_stream_that_the_catalog_lacks_is_refused_when_asked(scene_of):
     scene = scene_of(target=GONE)
-    with pytest.raises(AirbyteRestoreRefusedError, match=r"gone.*(?i:nothing was written)"):
+    with pytest.raises(AirbyteRestoreRefusedError, match=r"gone.*(?i:nothing was written)") as caught:
         scene.restore(if_stream_missing="fail")
+    assert caught.value.connection_id == CONNECTION
     nothing_was_written(scene)
 
 

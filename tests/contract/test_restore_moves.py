@@ -108,4 +108,71 @@ def test_a_state_that_cannot_be_understood_afterwards_is_told(airbyte, connect_t
         with pytest.raises(AirbyteRestoreUnverifiedError, match="could not be read back") as caught:
             scene.restore()
     assert caught.value.safety_snapshot == scene.store.snapshots(CONNECTION, safety=True)[0].path
+    assert caught.value.connection_id == CONNECTION
     assert [request.operation_id for request in airbyte.journal if request.operation_id in WRITES]
+
+
+class Rereading:
+    """A proxy that changes what is read after a write; `unclear` loses the responses to writes, too."""
+
+    def __init__(self, reread, *, unclear: bool = False) -> None:
+        self.reread, self.unclear = reread, unclear
+        self.writes = 0
+        self.before: dict = {}
+
+    def __call__(self, exchange):
+        if exchange.operation.startswith("state/create"):
+            self.writes += 1
+            return [] if self.unclear else None
+        if exchange.operation != "state/get":
+            return None
+        state = json.loads(exchange.body)
+        self.before = self.before or state
+        return [response(json.dumps(self.reread(self.before, state)).encode())] if self.writes else None
+
+
+def ignored(before, _state):
+    return before
+
+
+def another(_before, state):
+    return {**state, "streamState": [row("a", {"cursor": "somebody else's"})]}
+
+
+def with_a_null(_before, state):
+    return {**state, "streamState": [*state["streamState"], {"streamDescriptor": {"name": "z"}, "streamState": None}]}
+
+
+@pytest.mark.parametrize(
+    ("reread", "unclear", "error"),
+    [
+        (ignored, False, AirbyteRestoreRefusedError),
+        (another, False, AirbyteRestoreUnverifiedError),
+        (another, True, AirbyteRestoreUnverifiedError),
+        (with_a_null, False, AirbyteRestoreUnverifiedError),
+    ],
+)
+def test_a_write_that_says_it_went_well_is_not_believed(airbyte, connect_to, clock, tmp_path, reread, unclear, error):
+    """What is read says what was written; it is not written again, for nobody knows who wrote between."""
+    with hostile_proxy(airbyte.url) as proxy:
+        scene = Scene(airbyte, connect_to(proxy.url), clock, tmp_path)
+        proxy.spoil = Rereading(reread, unclear=unclear)
+        with pytest.raises(error) as caught:
+            scene.restore()
+        assert proxy.spoil.writes == 1
+    assert caught.value.connection_id == CONNECTION
+    assert caught.value.worth_retrying is (error is AirbyteRestoreUnverifiedError)
+
+
+def test_what_cannot_be_read_after_the_last_write_is_told(airbyte, client, clock, tmp_path):
+    """Whether a job has started meanwhile, which would change the state."""
+    scene = Scene(airbyte, client.single(), clock, tmp_path)
+    restore(scene)
+    reads = len(airbyte.calls("listJobsFor"))
+    airbyte.set_state(CONNECTION, OTHER_STREAM)
+    for fault in (*[Fault.delay(0)] * (reads - 1), Fault.status(503)):
+        airbyte.fail_next("listJobsFor", fault)
+    with pytest.raises(AirbyteRestoreUnverifiedError, match="does not say whether a job has started") as caught:
+        restore(scene)
+    assert caught.value.connection_id == CONNECTION
+    assert scene.now == scene.target

@@ -275,6 +275,9 @@ def test_a_kill_leaves_a_request_that_takes_minutes():
 def test_a_request_returns_and_raises_what_it_does():
     clock = KillableClock()
     assert clock.run(lambda: 42) == 42
+    began = time.monotonic()
+    clock.run(lambda: time.sleep(0.25))
+    assert time.monotonic() - began < 0.9
     with pytest.raises(ZeroDivisionError):
         clock.run(lambda: 1 / 0)
     with pytest.raises(SystemExit):
