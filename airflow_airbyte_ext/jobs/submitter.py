@@ -323,7 +323,7 @@ class Submitter:
             return Submission(job, adopted=False)
         if started_now and self._is_stored_reset(job):
             return self._follow_reset(job, noted)
-        if started_now and was_stored:  # a run that our refresh had been stored for, and was not
+        if was_stored:  # a run that our refresh had been stored for, and was not
             if found := self._found_after(noted):
                 return found
             raise AirbyteJobNotStartedError(

@@ -89,6 +89,7 @@ SCENES: dict[str, tuple[Callable[[Any], None], dict[str, Any]]] = {
     "a try before": (lambda world: world.airbyte.start(plan=[("running", 5.0), ("succeeded", 0.0)]), {"after": 0}),
     "a try before that sent nothing": (cooling(0.0), {"after": 1}),
     "a try before that stored it": (setting(refreshes=1), {"after": 0, "is_stored": True}),
+    "a try before that stored it, and it is lost": (setting(refreshes=0), {"after": 0, "is_stored": True}),
     "a try before that stored it, and a job runs": (
         both(EVENTS["running"], setting(refreshes=1)),
         {"after": 0, "is_stored": True},

@@ -7,6 +7,7 @@ import pytest
 from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionDeletedError,
     AirbyteJobRunningError,
+    AirbyteJobTimeoutError,
     AirbyteOperationMissingError,
     AirbyteRefreshUnsupportedError,
 )
@@ -107,3 +108,34 @@ def test_a_release_without_refreshes_is_told_which_one_has_them(start_fake, conn
     airbyte = start_fake("0.50")
     with pytest.raises(AirbyteOperationMissingError, match=r"0\.57\.2.*reset_connection"):
         submit_refresh(connect(airbyte), airbyte.add_connection(), mode="Merge", clock=clock)
+
+
+@pytest.mark.parametrize("is_stored", [True, False])
+def test_a_wait_that_takes_too_long_says_what_is_stored(start_fake, connect, clock, is_stored):
+    """Somebody else's job came first, and did not end in time."""
+    airbyte = start_fake("2.0")
+
+    def way():
+        raise AirbyteJobTimeoutError("Job 1 still runs.")
+
+    with pytest.raises(AirbyteJobTimeoutError, match="Job 1 still runs") as caught:
+        submit_refresh(
+            connect(airbyte),
+            airbyte.add_connection(),
+            mode="Merge",
+            clock=clock,
+            make_way=way,
+            after=0,
+            is_stored=is_stored,
+        )
+    assert ("has stored the refresh" in str(caught.value)) is is_stored
+
+
+def test_a_followed_reset_whose_id_is_anothers_now_is_no_reason_to_fail(start_fake, connect, clock):
+    """An Airbyte that was set up again does not have it any more."""
+    airbyte = start_fake("2.0")
+    other = airbyte.start_job(airbyte.add_connection("Other"), "reset_connection")
+    airbyte.advance(other, "failed")
+    connection_id = airbyte.add_connection()
+    submission = submit_refresh(connect(airbyte), connection_id, mode="Merge", clock=clock, followed=other)
+    assert submission.job.config_type == "refresh"
