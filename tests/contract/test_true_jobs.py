@@ -280,6 +280,17 @@ def test_a_refresh_of_a_destination_that_does_not_say_whether_it_can(start, resp
     assert kept == [True] * ("value" in response)
 
 
+def test_words_of_a_stored_refresh_in_another_status_say_nothing(start):
+    """Only Airbyte's own 500 says that it is stored."""
+    world = start("1.1.0")
+    body = json.dumps({"message": "Internal Server Error: No value present"})
+    world.server.on("connections/refresh", http("503 Service Unavailable", body))
+    kept = []
+    with pytest.raises(AirbyteJobNotStartedError):
+        world.submit("refresh", on_stored=lambda: kept.append(True))
+    assert kept == []
+
+
 # -- 3: stored resets -------------------------------------------------------------------------------
 
 

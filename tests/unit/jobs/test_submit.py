@@ -310,3 +310,27 @@ def test_a_reset_of_single_streams_names_them_and_nothing_else_is_asked(start_fa
     [request] = airbyte.calls(start)
     assert request.body == {"connectionId": connection_id, "streams": [{"streamName": "a"}]}
     assert submission.job.config_type == "reset_connection"
+
+
+def test_without_a_token_nothing_was_sent_and_nothing_is_looked_for(start_fake, connect, clock):
+    """It ended between the list and the request; no job can have been started."""
+    airbyte = start_fake(auth="client_credentials")
+    connection_id = airbyte.add_connection()
+    refusals = []
+
+    def token_ends(_newest):
+        clock.sleep(100_000)
+        airbyte.fail_next("applicationTokenRequest", Fault.status(503))
+
+    with pytest.raises(AirbyteApiError) as caught:
+        submit_sync(
+            connect(airbyte, attempts=1),
+            connection_id,
+            clock=clock,
+            before_start=token_ends,
+            on_refusal=lambda: refusals.append(1),
+        )
+    assert caught.value.operation == "applicationTokenRequest"
+    assert refusals == [1]
+    assert len(airbyte.calls("listJobsFor")) == 1
+    assert airbyte.jobs(connection_id) == []
