@@ -63,6 +63,28 @@ def others_without_end(world: Any) -> None:
     world.airbyte.on_request.update(dict.fromkeys(paths, begin))
 
 
+def first(kind: str, *losses: str) -> Callable[[Any], None]:
+    """Somebody else's job is created after the list was read, seconds before our request is sent."""
+
+    def happen(world: Any) -> None:
+        lost(*losses)(world)
+
+        def begin() -> None:
+            world.before_start = lambda: None
+            world.clock.sleep(4)
+            world.airbyte.start(kind, plan=[("pending", 20.0), ("running", 5.0), ("succeeded", 0.0)])
+            world.clock.sleep(4)
+
+        world.before_start = begin
+
+    return happen
+
+
+def busy_with_a_run_between(world: Any) -> None:
+    cooling(40.0)(world)
+    world.airbyte.after(35, world.airbyte.schedule_runs)
+
+
 def refused_by_a_proxy(world: Any) -> None:
     page = http("403 Forbidden", "<html>no</html>", "text/html")
     for path in ("sync", "reset", "clear", "refresh"):
@@ -75,6 +97,15 @@ SCENES: dict[str, tuple[Callable[[Any], None], dict[str, Any]]] = {
     "one of our kind runs": (ours_runs, {}),
     "others without end": (others_without_end, {}),
     "one was cancelled just now": (lambda world: world.airbyte.start(plan=[("cancelled", 0.0)]), {}),
+    "a sync is there first": (first("sync"), {}),
+    "a sync is there first, and the request is lost": (first("sync", "after"), {}),
+    "a reset is there first": (first("reset_connection"), {}),
+    "a reset is there first, and it is stored": (first("reset_connection"), {"after": 0, "is_stored": True}),
+    "busy, a run, and busy again": (busy_with_a_run_between, {}),
+    "a reset has ended, and the request is lost": (
+        both(lambda world: world.airbyte.start("reset_connection", plan=[("succeeded", 0.0)]), lost("before")),
+        {},
+    ),
     "refused by a proxy": (refused_by_a_proxy, {}),
     "never arrives": (lost(*["before"] * 20), {}),
     "busy for ever": (cooling(1e6), {}),
@@ -126,11 +157,12 @@ class World:
         self.release, self.client, self.server, self.airbyte, self.clock = release, client, server, airbyte, clock
         self.kept: list[str] = []
         self.kind = ""
+        self.before_start: Callable[[], None] = lambda: None
 
     def submit(self, kind: str, how: str, **known: Any) -> str:
         """Submit, and say how that ended."""
         options: dict[str, Any] = {
-            "before_start": lambda newest: self.kept.append(f"after {newest}"),
+            "before_start": self._begin,
             "on_stored": lambda: self.kept.append("stored"),
             "on_refusal": lambda: self.kept.append("refused"),
             **known,
@@ -147,6 +179,10 @@ class World:
             first = str(error).replace(CONNECTION, "X").replace(self.server.url, "URL")
             return f"{type(error).__name__} ({', '.join([*named, again])}): {first}"
         return f"job {submission.job.id} ({submission.job.config_type}{', attached to' * submission.adopted})"
+
+    def _begin(self, newest: int) -> None:
+        self.kept.append(f"after {newest}")
+        self.before_start()
 
     def _way(self, kind: str, how: str) -> Callable[[], Any]:
         def way() -> Any:
