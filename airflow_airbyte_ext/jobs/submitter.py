@@ -230,17 +230,15 @@ class Submitter:
         """Send the request until one job stands for it. Each round is one of a bounded number of its kind."""
         self._unclear, self._busy_until = 0, math.inf
         while True:
-            was_stored, sent_at = self._is_stored, self._server_time()
-            if not self._may_have_started or self._first_sent is None:
-                self._first_sent = self._listed_at, sent_at
+            was_stored, sent = self._is_stored, (self._listed_at, self._server_time())
             response = self._send(noted)
             if not isinstance(response, _NoJob):
-                step = self._take(response, noted, (self._listed_at, sent_at), was_stored=was_stored)
+                step = self._take(response, noted, sent, was_stored=was_stored)
                 self._busy_until = math.inf
             elif response.is_refusal:
                 step = self._after_refusal(response.error, noted)
             else:
-                step = self._after_unclear(response.error, noted)
+                step = self._after_unclear(response.error, noted, sent)
             if isinstance(step, Submission):
                 return step
             noted = step
@@ -266,9 +264,11 @@ class Submitter:
             log.info("It is unclear whether a job was started; looking for it. %s", error)
             return _NoJob(error)
 
-    def _after_unclear(self, error: AirbyteError | None, noted: int) -> Submission | int:
+    def _after_unclear(self, error: AirbyteError | None, noted: int, sent: Sent) -> Submission | int:
         """Return the job that may have been started, or from which job on to try again."""
         self._unclear = self._unclear + 1 if error else 1
+        if not self._may_have_started:
+            self._first_sent = sent
         self._may_have_started = True
         if found := self._look_for_lost(noted):
             return found

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).parent))
 from raw_server import RawServer
 from true_bytes import CONNECTION, http
-from true_jobs import EVENTS, TrueJobs, both, cooling, lost
+from true_jobs import EVENTS, TrueJobs, between, both, cooling, lost
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.exceptions import AirbyteError
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 FOLDER = Path(__file__).parents[1] / "data" / "submissions"
+PATHS = [f"connections/{name}" for name in ("sync", "reset", "clear", "refresh")]
 KINDS = {
     "0.36.0": ("sync", "reset"),
     "0.39.20": ("sync", "reset"),
@@ -53,14 +54,13 @@ def ours_runs(world: Any) -> None:
 
 def others_without_end(world: Any) -> None:
     """Whenever we send a request, a job of somebody else has just begun."""
-    paths = ["connections/sync", "connections/reset", "connections/clear", "connections/refresh"]
 
     def begin() -> None:
         if world.airbyte.active() is None:
             world.airbyte.start("reset_connection", plan=[("running", 8.0), ("succeeded", 0.0)])
-        world.airbyte.on_request.update(dict.fromkeys(paths, begin))
+        world.airbyte.on_request.update(dict.fromkeys(PATHS, begin))
 
-    world.airbyte.on_request.update(dict.fromkeys(paths, begin))
+    world.airbyte.on_request.update(dict.fromkeys(PATHS, begin))
 
 
 def first(kind: str, *losses: str) -> Callable[[Any], None]:
@@ -80,6 +80,29 @@ def first(kind: str, *losses: str) -> Callable[[Any], None]:
     return happen
 
 
+def held(world: Any) -> None:
+    """Airbyte gives up our first request, and creates its job after all, seconds before we send the second one."""
+    both(between("pending", 330.0), lost("", "before"))(world)
+
+    def begin() -> None:
+        world.clock.sleep(4)
+        world.airbyte.start("reset_connection", "request", plan=[("running", 40.0), ("succeeded", 0.0)])
+        world.clock.sleep(4)
+
+    begins = iter([lambda: None, begin])
+    world.before_start = lambda: next(begins, lambda: None)()
+
+
+def a_run_before_ours(world: Any) -> None:
+    """The stored refresh runs before we send our request, and then a sync."""
+
+    def begin() -> None:
+        world.airbyte.start("refresh", plan=[("succeeded", 0.0)])
+        world.airbyte.start(plan=[("pending", 20.0), ("succeeded", 0.0)])
+
+    world.before_start = begin
+
+
 def busy_with_a_run_between(world: Any) -> None:
     cooling(40.0)(world)
     world.airbyte.after(35, world.airbyte.schedule_runs)
@@ -87,8 +110,8 @@ def busy_with_a_run_between(world: Any) -> None:
 
 def refused_by_a_proxy(world: Any) -> None:
     page = http("403 Forbidden", "<html>no</html>", "text/html")
-    for path in ("sync", "reset", "clear", "refresh"):
-        world.server.on(f"connections/{path}", page)
+    for path in PATHS:
+        world.server.on(path, page)
 
 
 # What happens, and what the task knows of an earlier try.
@@ -101,6 +124,17 @@ SCENES: dict[str, tuple[Callable[[Any], None], dict[str, Any]]] = {
     "a sync is there first, and the request is lost": (first("sync", "after"), {}),
     "a reset is there first": (first("reset_connection"), {}),
     "a reset is there first, and it is stored": (first("reset_connection"), {"after": 0, "is_stored": True}),
+    "started between, and then what is stored": (
+        both(between("running", 30.0), lambda world: world.airbyte.after(36, world.airbyte.schedule_runs)),
+        {},
+    ),
+    "started between, very slow, and then what is stored": (
+        both(between("pending", 330.0), lambda world: world.airbyte.after(335.2, world.airbyte.schedule_runs)),
+        {},
+    ),
+    "the request is held": (held, {}),
+    "what is stored runs first, and then a sync": (a_run_before_ours, {"after": 0, "is_stored": True}),
+    "busy, and the clocks differ": (both(cooling(40.0), setting(date_ahead=20.0)), {}),
     "busy, a run, and busy again": (busy_with_a_run_between, {}),
     "a reset has ended, and the request is lost": (
         both(lambda world: world.airbyte.start("reset_connection", plan=[("succeeded", 0.0)]), lost("before")),
