@@ -83,6 +83,29 @@ def test_a_404_of_a_proxy_does_not_say_that_a_job_is_gone(stub, connect_to, read
         getattr(JobReader(connect_to(stub.url, attempts=1), 99), read)()
 
 
+def test_a_404_of_a_proxy_says_nothing_on_a_server_without_light_reads(stub, connect_to):
+    """The only operation left reads the job with its logs."""
+    stub.answer("/v1/instance_configuration", {"version": "0.36.0-alpha"})
+    stub.answer("/v1/jobs/get_light", {"message": "Object not found."}, status=404)
+    stub.answer("/v1/jobs/get", {"message": "Could not find configuration for JOB: 99."}, status=404)
+    with pytest.raises(AirbyteNotFoundError):
+        JobReader(connect_to(stub.url, attempts=1), 99).read()
+
+
+@pytest.mark.parametrize("is_known", [True, False])
+def test_attempts_are_listed_where_they_cannot_be_read_without_logs(start_fake, connect, is_known):
+    """Where the connection is not known the logs come with them."""
+    airbyte = start_fake("0.36")
+    connection_id = airbyte.add_connection()
+    job_id = airbyte.start_job(connection_id)
+    reader = JobReader(connect(airbyte), job_id, connection_id=connection_id if is_known else None)
+    airbyte.journal.clear()
+    job, _attempts = reader.read_with_attempts()
+    assert job.id == job_id
+    paths = [request.path.rpartition("/api/v1/")[2] for request in airbyte.journal]
+    assert ("jobs/get" in paths, "jobs/list" in paths) == (not is_known, is_known)
+
+
 def test_a_server_without_the_light_read_is_asked_for_it_once(start_fake, connect):
     """A poll is one request."""
     airbyte = start_fake("0.36")
