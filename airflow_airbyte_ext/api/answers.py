@@ -12,7 +12,6 @@ from pydantic import ValidationError
 
 from airflow_airbyte_ext.api.exact_json import EXACTLY, InexactJsonError
 from airflow_airbyte_ext.api.models.base import PartialModel, adapter_of
-from airflow_airbyte_ext.api.models.state import ConnectionState
 from airflow_airbyte_ext.api.odd import MAX_ODD, read_without_odd_parts
 from airflow_airbyte_ext.exceptions import AirbyteAnswerError
 from airflow_airbyte_ext.text import MAX_ADDRESS, one_line, shown_address
@@ -20,7 +19,7 @@ from airflow_airbyte_ext.text import MAX_ADDRESS, one_line, shown_address
 if TYPE_CHECKING:
     from pydantic import TypeAdapter
 
-    from airflow_airbyte_ext.api.operations import Answer, Operation
+    from airflow_airbyte_ext.api.operation import Operation
     from airflow_airbyte_ext.api.response import HttpResponse
 
 log = logging.getLogger(__name__)
@@ -28,7 +27,7 @@ log = logging.getLogger(__name__)
 MOST_NAMED = 10
 
 
-def read_answer(operation: Operation[Answer], response: HttpResponse) -> Answer:
+def read_answer(operation: Operation, response: HttpResponse) -> Any:
     """
     Return the model of an answer.
 
@@ -50,7 +49,7 @@ def read_answer(operation: Operation[Answer], response: HttpResponse) -> Answer:
             operation=operation.operation_id,
         )
     try:
-        exactly = EXACTLY if operation.answer is ConnectionState else {}
+        exactly = EXACTLY if getattr(operation.response, "is_exact", False) else {}
         return _validated(operation, response.json(**exactly) if response.body else None)
     except InexactJsonError as error:
         raise AirbyteAnswerError(
@@ -66,15 +65,15 @@ def read_answer(operation: Operation[Answer], response: HttpResponse) -> Answer:
         ) from None
 
 
-def _validated(operation: Operation[Answer], answer: object) -> Answer:
+def _validated(operation: Operation, answer: object) -> Any:
     """Return the model; where a part is odd, without that part, which the log names."""
     validate = _adapter(operation).validate_python
     try:
-        return validate(answer)  # type: ignore[no-any-return]
+        return validate(answer)
     except ValidationError as error:
         odd = error
     try:
-        if getattr(operation.answer, "is_strict", False):
+        if getattr(operation.response, "is_strict", False):
             raise odd
         read, left_out = read_without_odd_parts(validate, answer)
     except ValidationError as error:
@@ -87,7 +86,7 @@ def _validated(operation: Operation[Answer], answer: object) -> Answer:
     if isinstance(read, PartialModel):
         read.note(left_out)
     _warn_once(operation.operation_id, left_out.places[:MOST_NAMED], len(left_out.places) - MOST_NAMED)
-    return read  # type: ignore[no-any-return]
+    return read
 
 
 def _fields_of(error: ValidationError) -> str:
@@ -110,11 +109,11 @@ def _warn_once(operation_id: str, places: tuple[str, ...], others: int) -> None:
 
 
 @cache
-def _adapter(operation: Operation[Any]) -> TypeAdapter[Any]:
-    return adapter_of(operation.answer)
+def _adapter(operation: Operation) -> TypeAdapter[Any]:
+    return adapter_of(operation.response)
 
 
-def _redirected(operation: Operation[Any], response: HttpResponse) -> AirbyteAnswerError:
+def _redirected(operation: Operation, response: HttpResponse) -> AirbyteAnswerError:
     location = response.headers["Location"]
     try:
         address = urljoin(response.request.url or "", location) if len(location) <= MAX_ADDRESS else ""

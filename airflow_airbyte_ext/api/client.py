@@ -4,21 +4,27 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.api.methods.connections import ConnectionMethods
-from airflow_airbyte_ext.api.methods.instance import InstanceMethods
-from airflow_airbyte_ext.api.methods.jobs import JobMethods, StateMethods
-from airflow_airbyte_ext.api.methods.web_backend import WebBackendMethods
+from airflow_airbyte_ext.api.connections import ConnectionMethods
+from airflow_airbyte_ext.api.jobs import JobMethods
+from airflow_airbyte_ext.api.operation import OPERATIONS
+from airflow_airbyte_ext.api.state import StateMethods
 from airflow_airbyte_ext.api.transport import ATTEMPTS, Transport
+from airflow_airbyte_ext.api.web_backend import WebBackendMethods
+from airflow_airbyte_ext.api.workspaces import WorkspaceMethods
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
     from airflow_airbyte_ext.api.clock import Clock
+    from airflow_airbyte_ext.api.models.instance import InstanceConfigurationResponse
+    from airflow_airbyte_ext.api.releases import Release
     from airflow_airbyte_ext.api.settings import ClientSettings
 
+__all__ = ["OPERATIONS", "AirbyteClient"]
 
-class AirbyteClient(ConnectionMethods, JobMethods, StateMethods, WebBackendMethods, InstanceMethods):
+
+class AirbyteClient(ConnectionMethods, JobMethods, StateMethods, WebBackendMethods, WorkspaceMethods):
     """
     Airbyte's Config API. Usable without Airflow, from any thread, and as a context manager.
 
@@ -71,3 +77,15 @@ class AirbyteClient(ConnectionMethods, JobMethods, StateMethods, WebBackendMetho
     def settings(self) -> ClientSettings:
         """The settings that the client was made with; with other credentials where those were renewed."""
         return self._transport.settings
+
+    def release(self) -> Release:
+        """Return the server's release, read once; see `api.instance.Instance`."""
+        return self._transport.release()
+
+    def instance(self) -> InstanceConfigurationResponse | None:
+        """Return what the instance says of itself, read once with the release; None where it says nothing."""
+        return self._transport.instance()
+
+    def server_time(self) -> float | None:
+        """Return the server's clock at its last response, in epoch seconds; None where it does not say."""
+        return self._transport.server_time

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 import threading
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeAlias
 
-from airflow_airbyte_ext.api.operations import GET_INSTANCE_CONFIGURATION, GET_WEBAPP_CONFIG
+from airflow_airbyte_ext.api.operation import declared_by
 from airflow_airbyte_ext.api.releases import Release
+from airflow_airbyte_ext.api.web_backend import WebBackendMethods
+from airflow_airbyte_ext.api.workspaces import WorkspaceMethods
 from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
     AirbyteApiError,
@@ -16,9 +18,11 @@ from airflow_airbyte_ext.exceptions import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.api.models.instance import InstanceConfigurationResponse
-    from airflow_airbyte_ext.api.operations import Answer, Operation
+    from airflow_airbyte_ext.api.operation import Operation
 
 # Seconds for which a refusal is kept: a fresh instance answers 500 until somebody has set it up.
 REFUSAL_KEPT = 300.0
@@ -29,11 +33,8 @@ MAX_VERSION = 50
 _SPANS = {"json": Release.UP_TO_0_40_27, "text": Release.FROM_0_40_28}
 
 
-class Read(Protocol):
-    """Sends an anonymous operation, and returns its answer."""
-
-    def __call__(self, operation: Operation[Answer], /) -> Answer:
-        """Send it."""
+# Sends an anonymous operation, and returns its response.
+Read: TypeAlias = "Callable[[Operation], Any]"
 
 
 class _Known(NamedTuple):
@@ -81,7 +82,7 @@ class Instance:
 
     def _read(self, read: Read) -> _Known:
         try:
-            configuration = read(GET_INSTANCE_CONFIGURATION)
+            configuration = read(declared_by(WorkspaceMethods.get_instance_configuration))
         except AirbyteOperationMissingError as error:
             if error.reported_as in _SPANS:
                 return _Known(_SPANS[error.reported_as])
@@ -107,7 +108,7 @@ def _release_of_web_app(read: Read, *, is_token_check: bool = False) -> Release:
         that they lack. Where this one is, too, it is no proxy that guards the one path, but such a server.
     """
     try:
-        version = read(GET_WEBAPP_CONFIG).version
+        version = read(declared_by(WebBackendMethods.get_webapp_config)).version
     except AirbyteOperationMissingError as error:
         return Release.FROM_0_50_0 if is_token_check and error.reported_as == "empty" else Release.UNREADABLE
     except AirbyteApiError:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import ssl
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import requests
 from urllib3.exceptions import ReadTimeoutError
@@ -17,12 +17,12 @@ from airflow_airbyte_ext.exceptions import (
 )
 
 if TYPE_CHECKING:
-    from airflow_airbyte_ext.api.operations import Operation
+    from airflow_airbyte_ext.api.operation import Operation
     from airflow_airbyte_ext.api.settings import ClientSettings
 
 
 def network_error(
-    operation: Operation[Any], url: str, error: Exception, settings: ClientSettings, *, was_sent: bool
+    operation: Operation, url: str, error: Exception, settings: ClientSettings, *, was_sent: bool
 ) -> AirbyteError:
     """
     Return the error for a request that got no response, or none that could be read.

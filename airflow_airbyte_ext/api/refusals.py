@@ -36,7 +36,7 @@ from airflow_airbyte_ext.text import one_line
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from airflow_airbyte_ext.api.operations import Operation
+    from airflow_airbyte_ext.api.operation import Operation
     from airflow_airbyte_ext.api.response import HttpResponse
     from airflow_airbyte_ext.api.settings import ClientSettings
 
@@ -87,7 +87,7 @@ class Meaning(Enum):
 
 
 def meaning_of(
-    operation: Operation[Any], response: HttpResponse, release: Callable[[], Release], *, is_token_fresh: bool = False
+    operation: Operation, response: HttpResponse, release: Callable[[], Release], *, is_token_fresh: bool = False
 ) -> Meaning:
     """
     Return what a refusal means, from the response and the server's release.
@@ -115,7 +115,7 @@ def meaning_of(
     return Meaning.STATUS
 
 
-def _meaning_of_404(operation: Operation[Any], response: HttpResponse, release: Callable[[], Release]) -> Meaning:
+def _meaning_of_404(operation: Operation, response: HttpResponse, release: Callable[[], Release]) -> Meaning:
     body = response.json_or_none
     if not isinstance(body, dict):
         return Meaning.MISSING if response.text.strip() == NO_SUCH_PATH else Meaning.NOT_AIRBYTE
@@ -145,7 +145,7 @@ def _is_airbytes(body: dict[str, Any]) -> bool:
 
 
 def refusal(
-    operation: Operation[Any],
+    operation: Operation,
     response: HttpResponse,
     settings: ClientSettings,
     release: Callable[[], Release],
@@ -192,7 +192,7 @@ def is_proof(response: HttpResponse) -> bool:
 
 
 def _of_status(
-    operation: Operation[Any], response: HttpResponse, settings: ClientSettings, release: Callable[[], Release]
+    operation: Operation, response: HttpResponse, settings: ClientSettings, release: Callable[[], Release]
 ) -> tuple[type[AirbyteStatusError], str]:
     """Return the class of error for a status, and what it means here."""
     status = response.status
@@ -244,17 +244,17 @@ def _proxy_advice(settings: ClientSettings) -> str:
     )
 
 
-def _missing(operation: Operation[Any], response: HttpResponse, *, is_sure: bool) -> AirbyteApiError:
+def _missing(operation: Operation, response: HttpResponse, *, is_sure: bool) -> AirbyteApiError:
     name = operation.operation_id
-    if operation.gone is None and Release(operation.since).is_before(OLDEST_RELEASE):
+    if operation.removed_in is None and Release(operation.since).is_before(OLDEST_RELEASE):
         return AirbyteAnswerError(
             f"{name}: an Airbyte responds, but it has nothing at {response.address} (HTTP {response.status}). "
             "Check the path in the base URL: it ends with /api.",
             operation=name,
         )
-    span = f"release {operation.since} or later" if operation.gone is None else f"releases from {operation.since} on"
-    until = f" and before {operation.gone}" if operation.gone else ""
-    instead = operation.instead or "Upgrade Airbyte, or check that the base URL is Airbyte's."
+    since, removed_in = operation.since, operation.removed_in
+    span = f"releases from {since} on and before {removed_in}" if removed_in else f"release {since} or later"
+    alternative = operation.alternative or "Upgrade Airbyte, or check that the base URL is Airbyte's."
     what = (
         "is not in this Airbyte: it needs"
         if is_sure
@@ -262,7 +262,7 @@ def _missing(operation: Operation[Any], response: HttpResponse, *, is_sure: bool
         f"the same of both. It needs the role {operation.role}, and"
     )
     return AirbyteOperationMissingError(
-        f"{name} ({operation.path}) {what} {span}{until}. {instead}",
+        f"{name} ({operation.path}) {what} {span}. {alternative}",
         operation=name,
         reported_as=_form_of(response),
     )
@@ -276,7 +276,7 @@ def _form_of(response: HttpResponse) -> Literal["json", "text", "empty", "other"
     return "json" if _own_message(response.json_or_none).startswith(NO_SUCH_PATH) else "other"
 
 
-def _not_airbyte(operation: Operation[Any], response: HttpResponse) -> AirbyteAnswerError:
+def _not_airbyte(operation: Operation, response: HttpResponse) -> AirbyteAnswerError:
     page = " with a web page" if response.is_html else ""
     return AirbyteAnswerError(
         f"{operation.operation_id}: {response.address} answered HTTP {response.status}{page}, as something that "

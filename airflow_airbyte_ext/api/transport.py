@@ -6,10 +6,10 @@ import http.client
 import logging
 import platform
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import requests
-from pydantic import JsonValue
+from pydantic import Field, JsonValue
 from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_attempt, wait_random_exponential
 from urllib3.exceptions import HTTPError
 
@@ -28,7 +28,7 @@ from airflow_airbyte_ext.api.clock import Clock, SystemClock
 from airflow_airbyte_ext.api.identity import check_is_about
 from airflow_airbyte_ext.api.instance import Instance
 from airflow_airbyte_ext.api.network import network_error
-from airflow_airbyte_ext.api.operations import APPLICATION_TOKEN_REQUEST, Repeat
+from airflow_airbyte_ext.api.operation import declared_by, operation
 from airflow_airbyte_ext.api.origins import meant_for, warn_of_plain_http
 from airflow_airbyte_ext.api.refusals import NOT_ACCEPTED_STATUSES, date_of, is_proof, refusal
 from airflow_airbyte_ext.api.releases import Release
@@ -53,8 +53,9 @@ if TYPE_CHECKING:
 
     from requests.auth import AuthBase
 
+    from airflow_airbyte_ext.api.models import instance
     from airflow_airbyte_ext.api.models.instance import AccessToken, InstanceConfigurationResponse
-    from airflow_airbyte_ext.api.operations import Answer, Operation
+    from airflow_airbyte_ext.api.operation import Operation
     from airflow_airbyte_ext.api.settings import ClientSettings
 
 log = logging.getLogger(__name__)
@@ -67,7 +68,18 @@ CONNECT_TIMEOUT = 10.0
 POOLED_CONNECTIONS = 32
 CLOUD_TOKEN_URL = "https://api.airbyte.com/v1/applications/token"
 
-_TOKEN_OPERATION = APPLICATION_TOKEN_REQUEST.operation_id
+
+@operation("/v1/applications/token", since="0.50.38", holds_secrets=True)
+def application_token_request(
+    _client: object,
+    *,
+    client_id: Annotated[str, Field(alias="client_id")],
+    client_secret: Annotated[str, Field(alias="client_secret")],
+) -> instance.AccessToken:
+    """Buy a token, which changes nothing that anybody else sees."""
+
+
+TOKEN_REQUEST = declared_by(application_token_request)
 
 # Statuses that may pass by themselves. 500 is one only for reads: after a write nobody knows what it did.
 PASSING_STATUSES = {408, 425, 429, 502, 503, 504}
@@ -143,7 +155,7 @@ class Transport:
         """Close the session's sockets."""
         self._session.close()
 
-    def send(self, operation: Operation[Answer], body: Body | None = None) -> Answer:
+    def send(self, operation: Operation, body: Body | None = None) -> Any:
         """
         Send an operation, again where that is safe and may help, and return its answer.
 
@@ -155,7 +167,7 @@ class Transport:
         try:
             return self._send(operation, url, body, auth=auth)
         except (AirbyteAuthenticationError, AirbytePermissionError) as error:
-            may_repeat = operation.repeat is Repeat.READ or not error.outcome_unknown
+            may_repeat = not operation.is_write or not error.outcome_unknown
             if not may_repeat or not self.access.has_changed(auth):
                 raise
         return self._send(operation, url, body, auth=self.access.auth)
@@ -168,7 +180,7 @@ class Transport:
         """Return what the instance says of itself, read once with the release; None where it says nothing."""
         return self._instance.configuration(self._send_anonymously)
 
-    def _send_anonymously(self, operation: Operation[Answer]) -> Answer:
+    def _send_anonymously(self, operation: Operation) -> Any:
         # The release may be read while a token is being bought, so it must not want one itself.
         auth = NoAuth() if isinstance(self.access.auth, ClientCredentialsAuth) else self.access.auth
         return self._send(operation, self.settings.base_url + operation.path, None, auth=auth)
@@ -179,7 +191,7 @@ class Transport:
         except AirbyteError:
             return Release.UNREADABLE
 
-    def _send(self, operation: Operation[Answer], url: str, body: Body | None, *, auth: AuthBase) -> Answer:
+    def _send(self, operation: Operation, url: str, body: Body | None, *, auth: AuthBase) -> Any:
         retrying = Retrying(
             retry=retry_if_exception(lambda error: _worth_repeating(operation, error)),
             wait=_pause,
@@ -188,14 +200,13 @@ class Transport:
             before_sleep=_say_why,
             reraise=True,
         )
-        answer: Answer = retrying(self._send_once, operation, url, body, auth)
-        return answer
+        return retrying(self._send_once, operation, url, body, auth)
 
-    def _send_once(self, operation: Operation[Answer], url: str, body: Body | None, auth: AuthBase) -> Answer:
+    def _send_once(self, operation: Operation, url: str, body: Body | None, auth: AuthBase) -> Any:
         response = self._exchange(operation, url, body, auth)
         is_token_fresh = False
         # A proxy's 401 does not prove that Airbyte did nothing.
-        may_repeat = operation.repeat is Repeat.READ or is_proof(response)
+        may_repeat = not operation.is_write or is_proof(response)
         if response.status == 401 and isinstance(auth, ClientCredentialsAuth) and may_repeat:
             auth.discard(response.request)
             response = self._exchange(operation, url, body, auth)
@@ -214,7 +225,7 @@ class Transport:
             ) from None
         raise error
 
-    def _exchange(self, operation: Operation[Any], url: str, body: Body | None, auth: AuthBase) -> HttpResponse:
+    def _exchange(self, operation: Operation, url: str, body: Body | None, auth: AuthBase) -> HttpResponse:
         """Send one request and read its response; what goes wrong is an error of ours that knows whether it left."""
         settings = self.settings
         limit = settings.max_response_bytes
@@ -235,7 +246,7 @@ class Transport:
             how = self._session.merge_environment_settings(
                 request.url, dict(settings.proxies), stream=True, verify=settings.verify, cert=client_cert
             )
-            read_timeout = max(settings.timeout, operation.read_timeout)
+            read_timeout = max(settings.timeout, operation.response_timeout)
             timeout = (min(CONNECT_TIMEOUT, settings.timeout), read_timeout)
             response = self._session.send(request, timeout=timeout, allow_redirects=False, **how)
             with response:
@@ -265,7 +276,8 @@ class Transport:
             # The public API's twin of the operation, and OAuth servers, want the grant named too.
             grant = {} if url.startswith(settings.base_url + "/v1/") else {"grant-type": "client_credentials"}
             try:
-                return self._send(APPLICATION_TOKEN_REQUEST, url, {**credentials, **grant}, auth=NoAuth())
+                token: AccessToken = self._send(TOKEN_REQUEST, url, {**credentials, **grant}, auth=NoAuth())
+                return token
             except (AirbyteOperationMissingError, AirbyteNotFoundError, AirbyteAnswerError) as absent:
                 missing = absent
             except AirbyteProxyAuthenticationError:
@@ -277,7 +289,9 @@ class Transport:
                 AirbyteServerError,
             ) as error:
                 raise self._credentials_refused(url, error) from None
-        no_endpoint = AirbyteAuthenticationError(_no_token_endpoint(settings, missing), operation=_TOKEN_OPERATION)
+        no_endpoint = AirbyteAuthenticationError(
+            _no_token_endpoint(settings, missing), operation=TOKEN_REQUEST.operation_id
+        )
         no_endpoint.worth_retrying = isinstance(missing, AirbyteAnswerError)
         raise no_endpoint
 
@@ -288,8 +302,8 @@ class Transport:
         notes = ""
         if error.http_status >= 500:
             notes = " Some set-ups also answer 500 to wrong ones."
-        elif error.http_status == 401 and not APPLICATION_TOKEN_REQUEST.is_in(self._release_if_known()):
-            notes = f" An Airbyte before {APPLICATION_TOKEN_REQUEST.since} has no token endpoint, and answers the same."
+        elif error.http_status == 401 and not TOKEN_REQUEST.is_in(self._release_if_known()):
+            notes = f" An Airbyte before {TOKEN_REQUEST.since} has no token endpoint, and answers the same."
         refused = AirbyteAuthenticationError(
             f"Airbyte gave no token for this client id and secret (HTTP {error.http_status} from {url}). Check both; "
             f"in a community edition `abctl local credentials` shows them.{notes}",
@@ -305,7 +319,7 @@ def _no_token_endpoint(settings: ClientSettings, error: AirbyteApiError | None) 
     if isinstance(error, AirbyteOperationMissingError) and not settings.token_url:
         return (
             f"The Airbyte at {settings.base_url} has no token endpoint: its authentication is off, or it is older than "
-            f"{APPLICATION_TOKEN_REQUEST.since}. Where its tokens come from elsewhere, give that address as token_url; "
+            f"{TOKEN_REQUEST.since}. Where its tokens come from elsewhere, give that address as token_url; "
             "else choose auth none, or basic behind a proxy that wants it."
         )
     return (
@@ -319,25 +333,25 @@ def _token_urls(settings: ClientSettings) -> list[str]:
         return [settings.token_url]
     if settings.is_cloud:
         return [CLOUD_TOKEN_URL]
-    return [settings.base_url + root + APPLICATION_TOKEN_REQUEST.path for root in ("", "/public")]
+    return [settings.base_url + root + TOKEN_REQUEST.path for root in ("", "/public")]
 
 
-def _worth_repeating(operation: Operation[Any], error: BaseException) -> bool:
+def _worth_repeating(operation: Operation, error: BaseException) -> bool:
     """Whether sending the operation again is safe, and may help."""
     if isinstance(error, AirbyteApiError) and error.operation != operation.operation_id:
         return False  # it has been repeated already: the token's, or the release's
     if isinstance(error, AirbyteUnreachableError) and not error.worth_retrying:
         return False
     if isinstance(error, AirbyteUnreachableError):
-        return operation.repeat is Repeat.READ or not error.sent
+        return not operation.is_write or not error.sent
     if not isinstance(error, AirbyteStatusError) or isinstance(error, AirbyteAuthenticationError):
         return False
-    if operation.repeat is Repeat.READ:
+    if not operation.is_write:
         return error.http_status in PASSING_STATUSES or (error.http_status == 500 and _may_pass(operation, error))
     return error.http_status in NOT_ACCEPTED_STATUSES
 
 
-def _may_pass(operation: Operation[Any], error: AirbyteStatusError) -> bool:
+def _may_pass(operation: Operation, error: AirbyteStatusError) -> bool:
     """Whether a 500 may be another answer next time: an id that is unknown stays so."""
     return not operation.is_500_final and not isinstance(error, AirbyteNotFoundError)
 

@@ -7,14 +7,15 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.api.bodies import body_of
+from airflow_airbyte_ext.api.connections import ConnectionMethods
+from airflow_airbyte_ext.api.full_update import release_of
 from airflow_airbyte_ext.api.known import existing_connection
-from airflow_airbyte_ext.api.methods.whole import release_of
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
 from airflow_airbyte_ext.api.models.connections import ConnectionRead
-from airflow_airbyte_ext.api.operations import UPDATE_CONNECTION
-from airflow_airbyte_ext.api.requests.connections import ConnectionChanges
+from airflow_airbyte_ext.api.models.writes import ConnectionChanges
+from airflow_airbyte_ext.api.operation import declared_by
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
+from airflow_airbyte_ext.api.validation import body_of
 from airflow_airbyte_ext.connections.find import TAGS_SINCE, find_connections
 from airflow_airbyte_ext.connections.kept import agrees, kept_settings
 from airflow_airbyte_ext.connections.schedule import check_cron, schedule_fields
@@ -79,7 +80,7 @@ def apply_changes(
     """
     Make a connection as asked: send what differs, and check that Airbyte's answer has it.
 
-    :param changes: Settings by their names in snake case; see `requests.connections.ConnectionChanges`. `tags` may be
+    :param changes: Settings by their names in snake case; see `models.writes.ConnectionChanges`. `tags` may be
         names that connections of the workspace carry.
     :param schedule: When it syncs; see `schedule_fields`.
     :param schedule_time_zone: What a cron schedule is read in.
@@ -147,7 +148,11 @@ def _checked(connection: ConnectionRead, asked: Mapping[str, Any], release: Rele
             f"A connection has no setting {', '.join(map(repr, unknown))}. There are: {', '.join(sorted(settings))}."
         )
     known = release_of(connection, ConnectionChanges, release)
-    body = body_of(UPDATE_CONNECTION, {"connection_id": connection.connection_id, **asked}, lambda: known)
+    body = body_of(
+        declared_by(ConnectionMethods.update_connection),
+        {"connection_id": connection.connection_id, **asked},
+        lambda: known,
+    )
     sent = ConnectionRead.model_validate(body)
     if "schedule_data" in asked and sent.schedule_data and (cron := sent.schedule_data.cron):
         check_cron("schedule_data.cron.cron_expression", cron.cron_expression)

@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.jobs import JobFilters
     from airflow_airbyte_ext.api.models.jobs import JobRead, JobReadList
-    from airflow_airbyte_ext.api.requests.jobs import JobFilters
 
 log = logging.getLogger(__name__)
 

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.fields import RefreshMode
     from airflow_airbyte_ext.api.models.jobs import JobRead
-    from airflow_airbyte_ext.api.requests.base import RefreshMode
     from airflow_airbyte_ext.api.streams import StreamKey
 
 __all__ = ["submit_refresh", "submit_reset", "submit_sync"]

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias, TypedDict
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
-from airflow_airbyte_ext.api.operations import OPERATIONS, Repeat
+from airflow_airbyte_ext.api.operation import OPERATIONS
 from airflow_airbyte_ext.exceptions import (
     AirbyteAnswerError,
     AirbyteApiError,
@@ -517,7 +517,7 @@ def was_there_before(job: JobRead, sent: Sent) -> bool:
 def _is_unclear(error: AirbyteApiError) -> bool:
     """Whether a job may have been started: not where the request was not sent, for want of a connection or a token."""
     operation = OPERATIONS.get(error.operation)
-    return error.outcome_unknown and operation is not None and operation.repeat is Repeat.NEVER
+    return error.outcome_unknown and operation is not None and operation.is_write
 
 
 def _is_of_a_proxy(error: AirbyteApiError) -> bool:

@@ -13,9 +13,12 @@ from pydantic.alias_generators import to_camel, to_snake
 from pydantic.fields import FieldInfo
 from typing_extensions import get_type_hints, is_typeddict
 
-from airflow_airbyte_ext.api.bodies import released_fields
-from airflow_airbyte_ext.api.operations import OPERATIONS, Operation
+from airflow_airbyte_ext.api.client import OPERATIONS
 from airflow_airbyte_ext.api.releases import Release
+from airflow_airbyte_ext.api.validation import released_fields
+
+if typing.TYPE_CHECKING:
+    from airflow_airbyte_ext.api.operation import Operation
 
 # Not in the documents at hand, which are trimmed: nobody can judge these here.
 NOT_IN_THE_DOCUMENTS = {
@@ -32,21 +35,14 @@ MUST_BE_GIVEN = {
     # Required by the documents; the client leaves it to its caller.
     ("listJobsFor", "config_id"): "0.50.46",
     ("getConnectionLastJobPerStream", "streams"): "0.64.0",
-    # Arguments of the method that have no default.
-    ("updateConnectionWithReason", "update_reason"): None,
+    # An argument of the method that has no default.
     ("webBackendUpdateConnection", "skip_reset"): None,
 }
 
-# What the methods call differently from the request's field.
-RENAMED = {
-    ("webBackendListConnectionsForWorkspace", "source_id"): "source_ids",
-    ("webBackendListConnectionsForWorkspace", "destination_id"): "destination_ids",
-    ("updateConnectionWithReason", "update_reason"): "reason",
-}
 # What the methods spread out into arguments of their own.
-SPREAD = {"pagination", "connection_update"}
-# What the methods do not offer.
-NOT_OFFERED = {("updateConnectionWithReason", "auto_update"): "Airbyte's own mark for changes that nobody asked for"}
+SPREAD = {"pagination"}
+# A second method for an operation, for what is not to be sent again.
+VARIANTS = {"web_backend_discover_connection"}
 
 
 class Least(Pick):
@@ -73,7 +69,11 @@ def unwrapped(hint: Any) -> tuple[Any, list[Any]]:
         origin = typing.get_origin(hint)
         arguments = [each for each in typing.get_args(hint) if each is not types.NoneType]
         is_optional = origin in (typing.Union, types.UnionType) and len(arguments) == 1
-        if not is_optional and origin not in (typing.Required, list) and not hasattr(hint, "__metadata__"):
+        if (
+            not is_optional
+            and origin not in (typing.Required, typing.NotRequired, list)
+            and not hasattr(hint, "__metadata__")
+        ):
             return hint, notes
         hint = arguments[0]
 
@@ -94,7 +94,7 @@ def declared_fields(request: type, release: str) -> dict[str, tuple[str, Any]]:
     return {
         name: field
         for name, field in fields_of(request).items()
-        if not (name in marks and marks[name].lacking(Release(release)))
+        if not (name in marks and marks[name].unavailable_reason(Release(release)))
     }
 
 
@@ -115,7 +115,7 @@ def documented() -> list[tuple[str, str]]:
     return [(release, name) for name in OPERATIONS for release in RELEASES if schemas_of(release).has(name)]
 
 
-def body_like(operation: Operation[Any], release: str, *, full: bool) -> dict[str, Any] | None:
+def body_like(operation: Operation, release: str, *, full: bool) -> dict[str, Any] | None:
     """A request as the release's document has it, with the fields that we say it declares, or the required ones."""
     schemas = schemas_of(release)
     schema = schemas.request_schema(operation.operation_id)
@@ -146,16 +146,13 @@ def _body(
     return made
 
 
-def arguments_of(operation: Operation[Any], body: dict[str, Any] | None) -> dict[str, Any]:
+def arguments_of(operation: Operation, body: dict[str, Any] | None) -> dict[str, Any]:
     """The arguments of the client's method that make this body."""
     if operation.request is None or body is None:
         return {}
     found = {}
     for name, value in _fields(operation.request, body).items():
-        if name in SPREAD:
-            found.update(value)
-        elif (operation.operation_id, name) not in NOT_OFFERED:
-            found[RENAMED.get((operation.operation_id, name), name)] = value
+        found.update(value if name in SPREAD else {name: value})
     return found
 
 
@@ -177,26 +174,24 @@ def keyword_arguments(method: Any) -> set[str]:
     for name, annotation in method.__annotations__.items():
         if name == "return":
             continue
-        unpacked = re.fullmatch(r"Unpack\[(\w+)\]", str(annotation))
+        unpacked = re.fullmatch(r"Unpack\[(?:writes\.)?(\w+)\]", str(annotation))
         found |= set(fields_of(_request_named(unpacked[1]))) if unpacked else {name}
     return found
 
 
 def _request_named(name: str) -> type:
-    from airflow_airbyte_ext.api.requests import connections, jobs, web_backend
+    from airflow_airbyte_ext.api import jobs
+    from airflow_airbyte_ext.api.models import writes
 
-    (found,) = {vars(module)[name] for module in (connections, jobs, web_backend) if name in vars(module)}
+    (found,) = {vars(module)[name] for module in (jobs, writes) if name in vars(module)}
     return found
 
 
-def offered_arguments(operation: Operation[Any]) -> set[str]:
+def offered_arguments(operation: Operation) -> set[str]:
     """The arguments that the method of an operation should have, by its request."""
     found: set[str] = set()
     for name, (_, kind) in fields_of(operation.request).items() if operation.request else ():
-        if name in SPREAD:
-            found |= set(fields_of(kind))
-        elif (operation.operation_id, name) not in NOT_OFFERED:
-            found.add(RENAMED.get((operation.operation_id, name), name))
+        found |= set(fields_of(kind)) if name in SPREAD else {name}
     return found
 
 

@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
+from airflow_airbyte_ext.api.client import OPERATIONS
 from airflow_airbyte_ext.api.models import catalog, connections, jobs, operations, web_backend
-from airflow_airbyte_ext.api.operations import OPERATIONS
 from airflow_airbyte_ext.jobs.report import report_of
 from airflow_airbyte_ext.jobs.status import verdict
 
@@ -84,7 +84,7 @@ def answer_of(release: str, operation_id: str) -> tuple[Schemas, dict[str, Any] 
 
 
 def read(operation_id: str, answer: Any) -> Any:
-    return TypeAdapter(OPERATIONS[operation_id].answer).validate_python(answer)
+    return TypeAdapter(OPERATIONS[operation_id].response).validate_python(answer)
 
 
 @pytest.mark.parametrize("choice", PLAIN)
@@ -137,7 +137,7 @@ def test_every_field_that_is_read_is_documented():
     for operation in OPERATIONS.values():
         releases = [release for release in RELEASES if schemas_of(release).has(operation.operation_id)]
         answers = [answer_of(release, operation.operation_id) for release in releases]
-        for model in models_in(operation.answer):
+        for model in models_in(operation.response):
             for each, schemas in reached(model, [(all_, schema) for all_, schema in answers if schema]).items():
                 everything.setdefault(each, []).extend(schemas)
     judged = {key: schemas for key, schemas in everything.items() if schemas}

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from typing_extensions import get_type_hints, is_typeddict
 
-from airflow_airbyte_ext.api.bodies import released_fields
-from airflow_airbyte_ext.api.operations import OPERATIONS
+from airflow_airbyte_ext.api.client import OPERATIONS
 from airflow_airbyte_ext.api.releases import Release
+from airflow_airbyte_ext.api.validation import released_fields
 
 sys.path.insert(0, str(Path(__file__).parent))
 from asking import MUST_BE_GIVEN, NOT_IN_THE_DOCUMENTS, declared_fields, fields_of, is_model, required_fields, unwrapped
@@ -33,6 +33,7 @@ LEFT_OUT = {
     "updateConnection.schedule": "refused or passed over since 0.40.8",
     "updateConnectionWithReason.connectionUpdate.schedule": "refused or passed over",
     "webBackendUpdateConnection.schedule": "refused or passed over since 0.40.8",
+    "webBackendGetConnection.withRefreshedCatalog": "`web_backend_discover_connection` sends it",
     "discoverSchemaForSource.priority": "how Airbyte's own workers queue",
     "discoverSchemaForSource.notifySchemaChange": "0.50 to 1.x: the connection's own setting decides",
     "getWorkspace.includeTombstone": "deleted workspaces have nothing to move",
@@ -60,12 +61,12 @@ def every_request() -> list[tuple[str, Schemas, dict[str, Any]]]:
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
 def test_an_operation_is_in_the_documents_exactly_in_the_releases_of_the_table(operation_id):
-    """`since`, `gone`, path and method agree with every document at hand, but for what was trimmed away."""
+    """`since`, `removed_in`, path and method agree with every document at hand, but for what was trimmed away."""
     operation = OPERATIONS[operation_id]
     for release in RELEASES:
         document = load(release)
         is_expected = Release(release).is_at_least(operation.since) and not (
-            operation.gone and Release(release).is_at_least(operation.gone)
+            operation.removed_in and Release(release).is_at_least(operation.removed_in)
         )
         if operation_id in NOT_IN_THE_DOCUMENTS:
             is_expected = False
@@ -197,7 +198,7 @@ def test_a_mark_is_for_a_release_in_which_the_operation_is():
     """A mark earlier than its operation, or later than its end, could never matter."""
     for name, operation in OPERATIONS.items():
         for field, mark in (released_fields(operation.request) if operation.request else {}).items():
-            if operation.gone:
-                assert Release(mark.since).is_before(operation.gone), f"{name}.{field}"
-            if mark.gone:
-                assert Release(operation.since).is_before(mark.gone), f"{name}.{field}"
+            if operation.removed_in:
+                assert Release(mark.since).is_before(operation.removed_in), f"{name}.{field}"
+            if mark.removed_in:
+                assert Release(operation.since).is_before(mark.removed_in), f"{name}.{field}"

@@ -27,7 +27,7 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
-from airflow_airbyte_ext.api.operations import OPERATIONS
+from airflow_airbyte_ext.api.client import OPERATIONS
 from airflow_airbyte_ext.cli.main import main
 from airflow_airbyte_ext.connections.change import apply_changes
 from airflow_airbyte_ext.connections.find import connection_by_name, find_connections, list_sources

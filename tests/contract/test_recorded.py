@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from pydantic import TypeAdapter
 
-from airflow_airbyte_ext.api.operations import OPERATIONS
+from airflow_airbyte_ext.api.client import OPERATIONS
 from airflow_airbyte_ext.exceptions import AirbyteApiError
 from airflow_airbyte_ext.jobs.report import report_of
 from airflow_airbyte_ext.jobs.status import verdict
@@ -24,7 +24,7 @@ RECORDED = {
 
 
 def read(operation_id: str, answer: Any) -> Any:
-    return TypeAdapter(OPERATIONS[operation_id].answer).validate_python(answer)
+    return TypeAdapter(OPERATIONS[operation_id].response).validate_python(answer)
 
 
 def told(value: Any) -> Any:
@@ -35,7 +35,7 @@ def told(value: Any) -> Any:
 
 
 def assert_nothing_is_lost(operation_id: str, answer: Any) -> Any:
-    adapter = TypeAdapter(OPERATIONS[operation_id].answer)
+    adapter = TypeAdapter(OPERATIONS[operation_id].response)
     found = adapter.validate_python(answer)
     assert told(adapter.dump_python(found, mode="json", by_alias=True, exclude_unset=True)) == told(answer)
     return found

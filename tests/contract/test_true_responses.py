@@ -439,7 +439,7 @@ STARTS_WORK = {
     "discover": ("sources/discover_schema", lambda client: client.discover_schema_for_source(source_id=b.SOURCE)),
     "refreshed": (
         "web_backend/connections/get",
-        lambda client: client.web_backend_get_connection(connection_id=b.CONNECTION, with_refreshed_catalog=True),
+        lambda client: client.web_backend_discover_connection(connection_id=b.CONNECTION),
     ),
 }
 

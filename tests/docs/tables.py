@@ -11,24 +11,25 @@ import inspect
 import re
 import sys
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
 sys.path.insert(0, str(Path(__file__).parent))
 import capabilities
-from asking import NOT_IN_THE_DOCUMENTS, RENAMED, SPREAD, fields_of, method_of
+from asking import NOT_IN_THE_DOCUMENTS, SPREAD, fields_of, method_of
 from making import schemas_of
 from openapi import RELEASES, SPEC_DIR
 from pages import ROOT, text_of
 from typing_extensions import is_typeddict
 
-from airflow_airbyte_ext.api.bodies import Released, released_fields
-from airflow_airbyte_ext.api.methods.connections import ConnectionMethods
-from airflow_airbyte_ext.api.methods.instance import InstanceMethods
-from airflow_airbyte_ext.api.methods.jobs import JobMethods, StateMethods
-from airflow_airbyte_ext.api.methods.web_backend import WebBackendMethods
-from airflow_airbyte_ext.api.operations import OPERATIONS, Operation
+from airflow_airbyte_ext.api.client import OPERATIONS
+from airflow_airbyte_ext.api.connections import ConnectionMethods
+from airflow_airbyte_ext.api.jobs import JobMethods
 from airflow_airbyte_ext.api.releases import Release
+from airflow_airbyte_ext.api.state import StateMethods
+from airflow_airbyte_ext.api.validation import released_fields
+from airflow_airbyte_ext.api.web_backend import WebBackendMethods
+from airflow_airbyte_ext.api.workspaces import WorkspaceMethods
 from airflow_airbyte_ext.testing.behaviour import BEHAVIOUR_BY_NAME, BEHAVIOURS
 from airflow_airbyte_ext.testing.eras import ERAS
 from airflow_airbyte_ext.testing.fields import FIELDS
@@ -37,13 +38,17 @@ from airflow_airbyte_ext.testing.pieces import SETTINGS
 from airflow_airbyte_ext.testing.releases import release_key
 from airflow_airbyte_ext.testing.request_fields import PROPERTY_BY_NAME
 
+if TYPE_CHECKING:
+    from airflow_airbyte_ext.api.fields import Released
+    from airflow_airbyte_ext.api.operation import Operation
+
 OLDEST = "0.36.0"
 GROUPS = {
     "Connections": ConnectionMethods,
     "Jobs": JobMethods,
     "State": StateMethods,
     "Web backend": WebBackendMethods,
-    "The instance, and what stands around connections": InstanceMethods,
+    "The instance, and what stands around connections": WorkspaceMethods,
 }
 OF_METHOD = {method_of(name): operation for name, operation in OPERATIONS.items()}
 
@@ -63,11 +68,11 @@ def operations() -> str:
     return table(["method", "path", *RELEASES], lines)
 
 
-def mark(operation: Operation[Any], release: str) -> str:
+def mark(operation: Operation, release: str) -> str:
     """Whether a release has an operation; in brackets where no document can tell."""
     if operation.operation_id in NOT_IN_THE_DOCUMENTS:
         asked = Release(release)
-        is_gone = operation.gone is not None and asked.is_at_least(operation.gone)
+        is_gone = operation.removed_in is not None and asked.is_at_least(operation.removed_in)
         return "(yes)" if asked.is_at_least(operation.since) and not is_gone else "(no)"
     return "yes" if schemas_of(release).has(operation.operation_id) else "no"
 
@@ -76,26 +81,26 @@ def fields() -> str:
     """Which arguments not every release takes."""
     found: dict[tuple[str, Released], list[str]] = {}
     for method, operation in OF_METHOD.items():
-        for name, one in marked(operation.operation_id, operation.request):
-            if Release(operation.since).is_before(one.since) or one.gone:
+        for name, one in marked(operation.request):
+            if Release(operation.since).is_before(one.since) or one.removed_in:
                 found.setdefault((name, one), []).append(f"`{method}`")
     lines = [
-        [f"`{name}`", ", ".join(methods), since(one.since), one.gone or "", one.instead]
+        [f"`{name}`", ", ".join(methods), since(one.since), one.removed_in or "", one.alternative]
         for (name, one), methods in sorted(found.items(), key=lambda item: item[0][0])
-        if since(one.since) or one.gone
+        if since(one.since) or one.removed_in
     ]
     return table(["argument", "of", "since", "gone in", "elsewhere"], lines)
 
 
-def marked(operation_id: str, request: type | None) -> list[tuple[str, Released]]:
+def marked(request: type | None) -> list[tuple[str, Released]]:
     """The arguments of an operation that not every release takes, those within its groups too."""
     if request is None:
         return []
-    found = [(RENAMED.get((operation_id, name), name), one) for name, one in released_fields(request).items()]
+    found = list(released_fields(request).items())
     for name, (_, kind) in fields_of(request).items():
         if is_typeddict(kind):
             before = "" if name in SPREAD else f"{name}."
-            found += [(f"{before}{inner}", one) for inner, one in marked(operation_id, kind)]
+            found += [(f"{before}{inner}", one) for inner, one in marked(kind)]
     return found
 
 
@@ -109,9 +114,9 @@ def methods() -> str:
     parts = []
     for heading, group in GROUPS.items():
         lines = [
-            [f"`{name}`", summary(method), releases(OF_METHOD[name])]
+            [f"`{name}`", summary(method), releases(method.operation)]
             for name, method in vars(group).items()
-            if not name.startswith("_")
+            if hasattr(method, "operation")
         ]
         parts.append(f"### {heading}\n\n" + table(["method", "", "releases"], lines))
     return "\n\n".join(parts)
@@ -124,10 +129,10 @@ def summary(method: Any) -> str:
     return re.sub(r" \((?:(?:since|before) )?[\d.]+(?: to [\d.]+)?\)|; since [\d.]+(?=\))", "", first)
 
 
-def releases(operation: Operation[Any]) -> str:
+def releases(operation: Operation) -> str:
     first = since(operation.since)
-    if operation.gone:
-        return f"since {first}, before {operation.gone}" if first else f"before {operation.gone}"
+    if operation.removed_in:
+        return f"since {first}, before {operation.removed_in}" if first else f"before {operation.removed_in}"
     return f"since {first}" if first else "all"
 
 

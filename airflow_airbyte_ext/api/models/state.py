@@ -28,6 +28,7 @@ class ConnectionState(AnsweredModel):
     """A connection's whole state. `state_type` is `stream`, `global`, `legacy` or `not_set` (absent before 0.39.21)."""
 
     is_strict: ClassVar[bool] = True  # a part of a state is another state
+    is_exact: ClassVar[bool] = True  # and so is a number that lost a digit
 
     connection_id: str
     state_type: str | None = None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_airbyte_ext.api.operations import OPERATIONS
+from airflow_airbyte_ext.api.client import OPERATIONS
 from airflow_airbyte_ext.exceptions import (
     AirbyteBadRequestError,
     AirbyteConfigurationError,
@@ -122,7 +122,7 @@ BAD = {
     "a stream without a name": (
         "reset_connection_stream",
         {"connection_id": ID, "streams": [("public", None)]},
-        r"streams\.0\.streamName",
+        "streams must be a list of namespace and name",
     ),
     "a mode in lower case": (
         "refresh_connection_stream",
@@ -145,7 +145,7 @@ BAD = {
     "half a schedule": ("update_connection", {"connection_id": ID, "schedule": {"units": 3}}, r"schedule\.timeUnit"),
     "a change inside a change": (
         "update_connection_with_reason",
-        {"connection_id": ID, "reason": "x", "prefix": 3},
+        {"connection_update": {"connection_id": ID, "prefix": 3}, "update_reason": "x"},
         r"connection_update\.prefix",
     ),
     "an unknown field of a new connection": (
@@ -281,7 +281,7 @@ def test_a_field_that_this_release_lacks_is_refused_with_the_release_that_has_it
 
 
 MISSING = {
-    "update_connection_with_reason": ("0.63.0", {"connection_id": ID, "reason": "x"}),
+    "update_connection_with_reason": ("0.63.0", {"connection_update": {"connection_id": ID}, "update_reason": "x"}),
     "reset_connection_stream": (None, {"connection_id": ID, "streams": [(None, "a")]}),
     "clear_connection": (None, {"connection_id": ID}),
     "refresh_connection_stream": (None, {"connection_id": ID, "refresh_mode": "Merge"}),
@@ -307,9 +307,9 @@ def test_an_operation_that_a_release_lacks_or_has_no_more_is_told_with_its_equiv
     message = str(caught.value)
     assert operation.operation_id in message
     assert operation.since in message
-    assert operation.gone is None or f"before {operation.gone}" in message
-    assert operation.instead
-    assert operation.instead in message
+    assert operation.removed_in is None or f"before {operation.removed_in}" in message
+    assert operation.alternative
+    assert operation.alternative in message
     assert not caught.value.worth_retrying
 
 
@@ -322,7 +322,7 @@ def test_what_is_to_be_used_instead_is_there():
 
     for operation in OPERATIONS.values():
         for name in re.findall(
-            r"\b[a-z]+(?:_[a-z]+)+\b", operation.instead.replace("airflow_airbyte_ext.connections.find.", "")
+            r"\b[a-z]+(?:_[a-z]+)+\b", operation.alternative.replace("airflow_airbyte_ext.connections.find.", "")
         ):
             module = importlib.import_module("airflow_airbyte_ext.connections.find")
             known = hasattr(AirbyteClient, name) or hasattr(module, name) or name in ("config_id", "including_job_id")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_airbyte_ext.api.operations import OPERATIONS
+from airflow_airbyte_ext.api.client import OPERATIONS
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,

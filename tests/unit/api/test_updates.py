@@ -233,7 +233,9 @@ def test_where_the_whole_is_sent_a_wrong_change_changes_nothing(start_fake, conn
 @pytest.mark.parametrize("era", ["1.0", "2.0"])
 def test_a_change_with_a_reason_is_sent_as_one(start_fake, connect, era):
     airbyte, connection_id = planted(start_fake, era)
-    connect(airbyte).update_connection_with_reason(connection_id=connection_id, reason="cost", status="inactive")
+    connect(airbyte).update_connection_with_reason(
+        connection_update={"connection_id": connection_id, "status": "inactive"}, update_reason="cost"
+    )
     (request,) = airbyte.calls("updateConnectionWithReason")
     assert request.body == {
         "connectionUpdate": {"connectionId": connection_id, "status": "inactive"},

@@ -1,23 +1,16 @@
-"""
-From a caller's arguments to the body of a request: checked, named as Airbyte names them, and only what was given.
-
-Each operation's request is a `TypedDict` in `requests`, whose names are Airbyte's in snake case. `Released` marks the
-fields that not every release declares. Releases up to 0.40.27 refuse a request with a field that they do not declare,
-and the newest can be set to; all others pass over it in silence. So a field goes only to a server that has it.
-"""
+"""From a caller's arguments to the body of a request: checked, named as Airbyte names them, and only what was given."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
-from typing import TYPE_CHECKING, Any, Required, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, NotRequired, get_args, get_origin
 
 from pydantic import ValidationError
-from typing_extensions import is_typeddict
+from typing_extensions import get_type_hints, is_typeddict
 
+from airflow_airbyte_ext.api.fields import Released
 from airflow_airbyte_ext.api.models.base import adapter_of
-from airflow_airbyte_ext.api.releases import IGNORES_UNKNOWN_FIELDS_SINCE
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
 if TYPE_CHECKING:
@@ -25,42 +18,14 @@ if TYPE_CHECKING:
 
     from pydantic import TypeAdapter
 
-    from airflow_airbyte_ext.api.operations import Operation
+    from airflow_airbyte_ext.api.operation import Operation
     from airflow_airbyte_ext.api.releases import Release
 
-LONGEST = 100
-
-
-@dataclass(frozen=True)
-class Released:
-    """
-    Which releases declare a field.
-
-    :param since: The first one.
-    :param gone: The first one that does not any more.
-    :param instead: What to use where it is not declared.
-    """
-
-    since: str = "0.1.0"
-    gone: str | None = None
-    instead: str = ""
-
-    def lacking(self, release: Release) -> str | None:
-        """
-        Say why this release does not declare the field, or None.
-
-        Where the release is not known exactly, the field must be sure where a server may refuse it: up to 0.40.27.
-        """
-        may_refuse = release.is_before(IGNORES_UNKNOWN_FIELDS_SINCE) and not release.is_at_least(self.since)
-        if release.is_before(self.since) or may_refuse:
-            return f"came with Airbyte {self.since}"
-        if self.gone and release.is_at_least(self.gone):
-            return f"is gone since Airbyte {self.gone}"
-        return None
+MAX_SHOWN = 100
 
 
 def body_of(
-    operation: Operation[Any], arguments: Mapping[str, Any], release: Callable[[], Release]
+    operation: Operation, arguments: Mapping[str, Any], release: Callable[[], Release]
 ) -> dict[str, Any] | None:
     """
     Return the JSON body of a request.
@@ -97,7 +62,7 @@ def released_fields(request: type) -> dict[str, Released]:
 
 
 def _mark(hint: Any) -> Released | None:
-    """Return the mark of a field, which stands within `Required` and `Annotated`."""
+    """Return the mark of a field, which stands within `NotRequired` and `Annotated`."""
     for inner in (*getattr(hint, "__metadata__", ()), *get_args(hint)[:1]):
         found = inner if isinstance(inner, Released) else _mark(inner)
         if found:
@@ -105,14 +70,14 @@ def _mark(hint: Any) -> Released | None:
     return None
 
 
-def _check_release(operation: Operation[Any], request: Mapping[str, Any], release: Callable[[], Release]) -> None:
+def _check_release(operation: Operation, request: Mapping[str, Any], release: Callable[[], Release]) -> None:
     for name, mark in released_fields(operation.request).items() if operation.request else ():
         if name not in request:
             continue
-        if lacking := mark.lacking(release()):
-            instead = f" {mark.instead}" if mark.instead else " Leave it out."
+        if reason := mark.unavailable_reason(release()):
+            alternative = f" {mark.alternative}" if mark.alternative else " Leave it out."
             raise AirbyteConfigurationError(
-                f"{operation.operation_id}: {name} {lacking}, and this Airbyte is {release().words}.{instead}"
+                f"{operation.operation_id}: {name} {reason}, and this Airbyte is {release().words}.{alternative}"
             )
 
 
@@ -141,7 +106,7 @@ def _complaint(detail: Any, request: type) -> str:
 
 
 def _no_list(where: str, text: str) -> str:
-    return f"{where} is the text {text[:LONGEST]!r}; give a list, such as [{text[:LONGEST]!r}]"
+    return f"{where} is the text {text[:MAX_SHOWN]!r}; give a list, such as [{text[:MAX_SHOWN]!r}]"
 
 
 def _names(request: Any, path: Sequence[Any]) -> list[str]:
@@ -154,4 +119,4 @@ def _names(request: Any, path: Sequence[Any]) -> list[str]:
 
 def _is_required(request: Any, path: Sequence[Any]) -> bool:
     hint = get_type_hints(request, include_extras=True).get(path[0])
-    return len(path) > 1 or get_origin(hint) is Required or path[0] in request.__required_keys__
+    return len(path) > 1 or get_origin(hint) is not NotRequired
