@@ -9,11 +9,12 @@ MAX_ADDRESS = 4_096
 MAX_MESSAGE = 8_000
 MASK = "***"
 
-_URL = re.compile(r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<rest>[^\s\"'<>|]+)")
+# Compiled when they are first used, since every DAG file imports them.
+_URL = r"(?P<scheme>[A-Za-z][A-Za-z0-9+.-]*://)(?P<rest>[^\s\"'<>|]+)"
 # A password may hold any character, also a slash that nobody has quoted; a port may not.
-_WITH_PASSWORD = re.compile(r"[^/@]*?:(?!\d{1,5}(?:[/?#]|$)).*@", re.DOTALL)
-_USER = re.compile(r"[^/?#@]*@")
-_SENTENCE_END = re.compile(r"[.,;:!?)\]}]*$")
+_WITH_PASSWORD = r"(?s)[^/@]*?:(?!\d{1,5}(?:[/?#]|$)).*@"
+_USER = r"[^/?#@]*@"
+_SENTENCE_END = r"[.,;:!?)\]}]*$"
 
 
 def one_line(text: object, limit: int = MAX_NAME) -> str:
@@ -35,7 +36,7 @@ def fit_message(message: object) -> str:
 
 def without_secrets(text: str) -> str:
     """Return a text whose URLs have lost their credentials, the values of their queries, and their fragments."""
-    return _URL.sub(_masked_in_text, text) if "://" in text else text
+    return re.sub(_URL, _masked_in_text, text) if "://" in text else text
 
 
 def shown_address(address: object) -> str:
@@ -62,14 +63,14 @@ def _fit(char: str) -> str:
 
 def _masked_in_text(found: re.Match[str]) -> str:
     rest = found["rest"]
-    end = _SENTENCE_END.search(rest)
+    end = re.search(_SENTENCE_END, rest)
     length = end.start() if end else len(rest)
     return found["scheme"] + _masked(found["scheme"].removesuffix("://"), rest[:length]) + rest[length:]
 
 
 def _user_of(scheme: str, rest: str) -> re.Match[str] | None:
     # A name alone is a token over HTTP; elsewhere it is the id of an Airflow Connection, or a container.
-    return _WITH_PASSWORD.match(rest) or (_USER.match(rest) if scheme.lower() in ("http", "https") else None)
+    return re.match(_WITH_PASSWORD, rest) or (re.match(_USER, rest) if scheme.lower() in ("http", "https") else None)
 
 
 def _masked(scheme: str, rest: str) -> str:

@@ -35,7 +35,7 @@ PARTIAL_SUCCESS_CHOICES = ("fail", "warn", "skip")
 READ_LOG_EVERY = 30.0
 LINES_ON_FAILURE = 100
 MAX_LOG_LINE = 10_000
-_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
+_COLOUR = r"\x1b\[[0-9;]*m"
 
 
 @dataclass(frozen=True)
@@ -166,4 +166,4 @@ def _tell_tail(client: AirbyteClient, report: JobReport) -> None:
 def _log_line(level: str, message: str) -> None:
     levels = {"error": logging.ERROR, "warn": logging.WARNING, "debug": logging.DEBUG}
     for line in message.splitlines() or [""]:
-        log.log(levels.get(level, logging.INFO), "airbyte | %s", one_line(_COLOUR.sub("", line), MAX_LOG_LINE))
+        log.log(levels.get(level, logging.INFO), "airbyte | %s", one_line(re.sub(_COLOUR, "", line), MAX_LOG_LINE))
