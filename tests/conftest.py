@@ -44,6 +44,9 @@ class ManualClock:
     def time(self) -> float:
         return self.now
 
+    def run(self, call: Any) -> Any:
+        return call()
+
     def monotonic(self) -> float:
         return self.now
 

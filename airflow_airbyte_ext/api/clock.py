@@ -1,13 +1,18 @@
-"""Time as something to hand over: tests hand over their own, and a worker one that a kill interrupts."""
+"""Time, and what blocks: tests pass their own clock, and a worker one that a kill interrupts."""
 
 from __future__ import annotations
 
 import time
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+Result = TypeVar("Result")
 
 
 class Clock(Protocol):
-    """What everything here that waits asks for the time."""
+    """What everything here that waits or blocks goes through."""
 
     def time(self) -> float:
         """Return the epoch seconds."""
@@ -17,6 +22,9 @@ class Clock(Protocol):
 
     def sleep(self, seconds: float) -> None:
         """Wait."""
+
+    def run(self, call: Callable[[], Result]) -> Result:
+        """Run a call that may block for minutes, and return what it returns."""
 
 
 class SystemClock:
@@ -33,6 +41,10 @@ class SystemClock:
     def sleep(self, seconds: float) -> None:
         """Wait."""
         time.sleep(seconds)
+
+    def run(self, call: Callable[[], Result]) -> Result:
+        """Run a call that may block for minutes, and return what it returns."""
+        return call()
 
 
 SYSTEM_CLOCK = SystemClock()

@@ -203,13 +203,16 @@ class Transport:
         return retrying(self._send_once, operation, url, body, auth)
 
     def _send_once(self, operation: Operation, url: str, body: Body | None, auth: AuthBase) -> Any:
-        response = self._exchange(operation, url, body, auth)
+        def exchange() -> HttpResponse:
+            return self._exchange(operation, url, body, auth)
+
+        response = self._clock.run(exchange)
         is_token_fresh = False
         # A proxy's 401 does not prove that Airbyte did nothing.
         may_repeat = not operation.is_write or is_proof(response)
         if response.status == 401 and isinstance(auth, ClientCredentialsAuth) and may_repeat:
             auth.discard(response.request)
-            response = self._exchange(operation, url, body, auth)
+            response = self._clock.run(exchange)
             is_token_fresh = True
         try:
             if response.status < 400:

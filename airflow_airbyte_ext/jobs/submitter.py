@@ -36,7 +36,7 @@ from airflow_airbyte_ext.exceptions import (
 from airflow_airbyte_ext.jobs.find import REFRESH, RESET, STANDS_FOR, SYNC, JobReader, first_job_after, newest_job
 from airflow_airbyte_ext.jobs.status import Verdict, verdict
 from airflow_airbyte_ext.jobs.usable import connection_problem
-from airflow_airbyte_ext.jobs.wait import Runner, run_here, wait_for_job
+from airflow_airbyte_ext.jobs.wait import wait_for_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -109,7 +109,6 @@ class SubmitOptions(TypedDict, total=False):
     :param before_start: Called with the newest job's id (0 for none) before anything is started.
     :param on_stored: Called when Airbyte has stored a refresh, whether it started it or not.
     :param on_refusal: Called when it is sure that nothing was started after `before_start`.
-    :param run: Runs the request that starts the job, which Airbyte may hold for minutes.
     """
 
     after: int | None
@@ -120,7 +119,6 @@ class SubmitOptions(TypedDict, total=False):
     before_start: Callable[[int], None]
     on_stored: Callable[[], None]
     on_refusal: Callable[[], None]
-    run: Runner
 
 
 class Submitter:
@@ -165,7 +163,6 @@ class Submitter:
         before_start: Callable[[int], None] = lambda _newest: None,
         on_stored: Callable[[], None] = lambda: None,
         on_refusal: Callable[[], None] = lambda: None,
-        run: Runner = run_here,
     ) -> Submission:
         """
         Find or start the job; see `SubmitOptions` for the other arguments.
@@ -177,7 +174,7 @@ class Submitter:
         :raises AirbyteJobNotStartedError: Airbyte started nothing, and does not say why.
         :raises AirbyteApiError: Airbyte could not be reached.
         """
-        self._attach, self._make_way, self._wait, self._run = attach, make_way, wait, run
+        self._attach, self._make_way, self._wait = attach, make_way, wait
         self._before_start, self._on_stored, self._on_refusal = before_start, on_stored, on_refusal
         self._is_stored = self._may_have_started = is_stored
         self._jobs_in_the_way = 0
@@ -246,7 +243,7 @@ class Submitter:
     def _send(self, noted: int) -> JobRead | _NoJob:
         """Send the request, and return the job of its response, or why it has none."""
         try:
-            job = self._run(self._start)
+            job = self._start()
             # All jobs up to the one noted had ended before: such a response is an old one, as of a cache.
             return _NoJob() if job is None else job if job.id > noted else _NoJob(self._outdated(job))
         except AirbyteJobRunningError as error:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import (
@@ -34,15 +34,6 @@ POLL_INTERVAL = 10.0
 UNREADABLE_TIMEOUT = 600.0
 LONGEST_RETRY_AFTER = 120.0
 WARNING_INTERVAL = 60.0
-
-
-# Runs a request, and returns the job that it returns.
-Runner: TypeAlias = "Callable[[Callable[[], JobRead | None]], JobRead | None]"
-
-
-def run_here(request: Callable[[], JobRead | None]) -> JobRead | None:
-    """Run a request in this thread."""
-    return request()
 
 
 class JobWatch:
@@ -228,7 +219,6 @@ def wait_for_job(
     seen: bool = True,
     on_change: Callable[[JobRead], None] = lambda _job: None,
     on_look: Callable[[JobRead], None] = lambda _job: None,
-    run: Runner = run_here,
 ) -> JobRead:
     """
     Wait until the job has ended, and return it as it ended: succeeded, failed or cancelled.
@@ -239,7 +229,6 @@ def wait_for_job(
     :param seen: Whether this server is known to have the job; one that it never had is told soon.
     :param on_change: Called with the job when its status has changed.
     :param on_look: Called with the job whenever it was read and still runs.
-    :param run: Runs a poll, which may take as long as a request does.
     :raises AirbyteJobTimeoutError: The deadline has passed; the job goes on.
     :raises AirbyteJobUnreadableError: Polls have failed for too long.
     :raises AirbyteJobVanishedError: This server does not know the job.
@@ -249,7 +238,7 @@ def wait_for_job(
     )
     status: str | None = None
     while True:
-        job = run(watch.poll)
+        job = watch.poll()
         if job and job.status != status:
             status = job.status
             on_change(job)

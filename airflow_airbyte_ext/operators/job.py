@@ -298,9 +298,7 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
 
         def submit(**how: Any) -> Submission:
             wait = partial(self._wait_for_another, client, clock)
-            return self.submit(
-                client, clock=clock, memory=memory, run=clock.run, wait=wait, followed=self._followed, **how
-            )
+            return self.submit(client, clock=clock, memory=memory, wait=wait, followed=self._followed, **how)
 
         try:
             with memory.before_submission():
@@ -340,7 +338,7 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
             if latest and verdict(latest.status).is_final:
                 return True
             self._clock.sleep(LOOK_EVERY)
-            latest = self._clock.run(watch.poll)
+            latest = watch.poll()
         return latest is not None and verdict(latest.status).is_final
 
     def _defer(self, submission: Submission) -> None:
@@ -391,7 +389,6 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
             poll_interval=self._seconds("poll_interval"),
             deadline=self._deadline,
             unreadable_timeout=self._seconds("unreadable_timeout"),
-            run=clock.run,
         )
 
     def _trigger(self, job: JobRead, *, cancel_on_kill: bool) -> AirbyteJobTrigger:
@@ -422,7 +419,7 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         from airflow_airbyte_ext.jobs.wait import wait_for_job
 
         job_id, adopted = submission.job.id, submission.adopted
-        teller = LogTeller(client, job_id, connection_id=self._id, clock=clock, run=clock.run)
+        teller = LogTeller(client, job_id, connection_id=self._id, clock=clock)
         always = self.log_attempts == "always"
         try:
             wait_for_job(
@@ -435,10 +432,9 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
                 unreadable_timeout=self._seconds("unreadable_timeout"),
                 on_change=lambda job: self.log.info("Job %s: %s", job.id, job.status),
                 on_look=teller.while_running if always else lambda _job: None,
-                run=clock.run,
             )
             if always:
-                clock.run(teller.tell)
+                teller.tell()
         except TaskKilledError:
             ending.after_kill(job_id, context, adopted=adopted)
             raise TaskKilledError(f"The task was killed while it waited for job {job_id}.") from None

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from concurrent.futures import Future, wait
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import SystemClock
 from airflow_airbyte_ext.hooks.task_state import task_state
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-log = logging.getLogger(__name__)
+    from airflow_airbyte_ext.api.clock import Result
 
-Result = TypeVar("Result")
+log = logging.getLogger(__name__)
 
 # How soon a kill is noticed, in seconds.
 KILL_CHECK = 0.1

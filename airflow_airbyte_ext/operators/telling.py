@@ -18,8 +18,6 @@ from airflow_airbyte_ext.exceptions import (
 from airflow_airbyte_ext.text import one_line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.api.models.jobs import JobRead
@@ -114,7 +112,6 @@ class LogTeller:
     :param job_id: The job.
     :param connection_id: Its connection.
     :param clock: Says when it is time to read again.
-    :param run: Runs a reading, which may take minutes.
     """
 
     def __init__(
@@ -124,19 +121,17 @@ class LogTeller:
         *,
         connection_id: str,
         clock: Clock,
-        run: Callable[[Callable[[], None]], None] = lambda read: read(),
     ) -> None:
         from airflow_airbyte_ext.jobs.logs import LogFollower
 
         self._follower = LogFollower(client, job_id, connection_id=connection_id)
         self._clock = clock
-        self._run = run
         self._read_at = clock.time()
 
     def while_running(self, _job: JobRead) -> None:
         """Tell what is new, now and then."""
         if self._clock.time() - self._read_at >= READ_LOG_EVERY:
-            self._run(self.tell)
+            self.tell()
 
     def tell(self) -> None:
         """Tell what is new. A log that cannot be read is no reason for anything."""

@@ -179,6 +179,9 @@ class Clock:
     def time(self) -> float:
         return self.now
 
+    def run(self, call: Any) -> Any:
+        return call()
+
     def monotonic(self) -> float:
         return self.now
 

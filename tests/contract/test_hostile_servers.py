@@ -77,6 +77,9 @@ class BoundedClock:
     def time(self) -> float:
         return self.now
 
+    def run(self, call: Any) -> Any:
+        return call()
+
     def monotonic(self) -> float:
         return self.now
 

@@ -29,6 +29,9 @@ class Clock:
 
     now = 0.0
 
+    def run(self, call: Any) -> Any:
+        return call()
+
     def monotonic(self) -> float:
         self.now += 10
         return self.now

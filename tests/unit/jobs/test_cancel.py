@@ -79,7 +79,7 @@ def test_another_job_that_took_its_place_meanwhile_is_left_alone(airbyte, clock,
     class Meddler:
         """Acts while the client waits to look at the list again."""
 
-        time, monotonic = clock.time, clock.monotonic
+        time, monotonic, run = clock.time, clock.monotonic, clock.run
 
         def sleep(self, seconds: float) -> None:
             clock.sleep(seconds)
