@@ -13,8 +13,9 @@ from airflow_airbyte_ext.cli.guarded import check_confirmable, is_wanted, restor
 from airflow_airbyte_ext.cli.names import stream_named
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteRestoreRefusedError
 from airflow_airbyte_ext.jobs.find import newest_job
+from airflow_airbyte_ext.jobs.kinds import ResetSubmitter
 from airflow_airbyte_ext.jobs.report import read_report
-from airflow_airbyte_ext.jobs.submit import submit_reset
+from airflow_airbyte_ext.jobs.submit import Prepare, Submission
 from airflow_airbyte_ext.jobs.usable import check_usable
 from airflow_airbyte_ext.jobs.wait import wait_for_job
 from airflow_airbyte_ext.snapshots.restore import settled_job
@@ -103,8 +104,11 @@ class _Reset:
         :raises AirbyteError: Nothing was started.
         """
         context, client, clock = self._context, self._context.client, self._context.clock
-        submission = submit_reset(client, self.connection_id, clock=clock, streams=streams, make_way=self._make_way)
-        self.job, error = submission.job, None
+        steps = ResetSubmitter(client, self.connection_id, streams=streams, clock=clock).steps()
+        step = next(steps)
+        while not isinstance(step, Submission):
+            step = steps.send(self._make_way() if isinstance(step, Prepare) else None)
+        self.job, error = step.job, None
         context.output.note(f"Job {self.job.id} of Airbyte resets the connection")
         context.way_back = f"Job {self.job.id} goes on in Airbyte. {self._back}"
         try:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import math
+from collections import deque
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import (
@@ -23,7 +24,7 @@ from airflow_airbyte_ext.jobs.find import REFRESH, RESET, SYNC, JobReader
 from airflow_airbyte_ext.jobs.status import verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.jobs import JobRead
@@ -207,7 +208,7 @@ class JobWatch:
         return error
 
 
-def wait_for_job(
+def poll_job(
     client: AirbyteClient,
     job_id: int,
     *,
@@ -217,18 +218,14 @@ def wait_for_job(
     deadline: float | None = None,
     unreadable_timeout: float = UNREADABLE_TIMEOUT,
     seen: bool = True,
-    on_change: Callable[[JobRead], None] = lambda _job: None,
-    on_look: Callable[[JobRead], None] = lambda _job: None,
-) -> JobRead:
+) -> Iterator[JobRead]:
     """
-    Wait until the job has ended, and return it as it ended: succeeded, failed or cancelled.
+    Yield the job after each poll that could read it, until it has ended: succeeded, failed or cancelled.
 
     :param poll_interval: Seconds between two polls.
     :param deadline: Epoch seconds at which to stop waiting.
     :param unreadable_timeout: Seconds for which polls may fail.
     :param seen: Whether this server is known to have the job; one that it never had is told soon.
-    :param on_change: Called with the job when its status has changed.
-    :param on_look: Called with the job whenever it was read and still runs.
     :raises AirbyteJobTimeoutError: The deadline has passed; the job goes on.
     :raises AirbyteJobUnreadableError: Polls have failed for too long.
     :raises AirbyteJobVanishedError: This server does not know the job.
@@ -236,14 +233,14 @@ def wait_for_job(
     watch = JobWatch(
         client, job_id, connection_id=connection_id, unreadable_timeout=unreadable_timeout, clock=clock, seen=seen
     )
-    status: str | None = None
     while True:
-        job = watch.poll()
-        if job and job.status != status:
-            status = job.status
-            on_change(job)
-        if job and verdict(job.status).is_final:
-            return job
-        if job:
-            on_look(job)
+        if job := watch.poll():
+            yield job
+            if verdict(job.status).is_final:
+                return
         clock.sleep(watch.pause(poll_interval, deadline))
+
+
+def wait_for_job(client: AirbyteClient, job_id: int, **how: Any) -> JobRead:
+    """Wait until the job has ended, and return it as it ended; see `poll_job`."""
+    return deque(poll_job(client, job_id, **how), maxlen=1)[0]

@@ -9,20 +9,19 @@ from airflow_airbyte_ext.api.arguments import one_of, optional
 from airflow_airbyte_ext.api.streams import streams_argument
 from airflow_airbyte_ext.operators.job import AirbyteJobOperator
 from airflow_airbyte_ext.operators.store import key_argument, store_argument
-from airflow_airbyte_ext.operators.telling import PARTIAL_SUCCESS_CHOICES, ZERO_RECORDS_CHOICES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.clock import Clock
-    from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.api.streams import StreamKey
-    from airflow_airbyte_ext.hooks.memory import TaskMemory
-    from airflow_airbyte_ext.jobs.submitter import Submission
-    from airflow_airbyte_ext.operators.telling import Telling
+    from airflow_airbyte_ext.jobs.submit import JobSubmitter
+    from airflow_airbyte_ext.operators.job_run import JobRun
+    from airflow_airbyte_ext.operators.outcome import OutcomePolicy
 
 __all__ = ["AirbyteRefreshConnectionOperator", "AirbyteResetConnectionOperator", "AirbyteSyncConnectionOperator"]
+
+ZERO_RECORDS_CHOICES = ("ignore", "warn", "skip", "fail")
+PARTIAL_SUCCESS_CHOICES = ("fail", "warn", "skip")
 
 
 class AirbyteSyncConnectionOperator(AirbyteJobOperator):
@@ -75,25 +74,17 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
         self.on_partial_success = on_partial_success
         self.check_parsed()
 
-    def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:  # noqa: ARG002
-        """Find or start the sync."""
-        from airflow_airbyte_ext.jobs.find import SYNC
-        from airflow_airbyte_ext.jobs.submit import submit_sync
+    def submitter(self, run: JobRun) -> JobSubmitter:
+        """Return what finds or starts the sync."""
+        from airflow_airbyte_ext.jobs.kinds import SyncSubmitter
 
-        attach = self.if_running == "attach"
-        return submit_sync(
-            client,
-            self._id,
-            clock=clock,
-            attach=attach,
-            make_way=lambda: self.make_way(client, clock, spare=SYNC if attach else None),
-            **how,
-        )
+        return SyncSubmitter(run.client, run.connection_id, attach=self.if_running == "attach", clock=run.clock)
 
     @property
-    def _telling(self) -> Telling:
+    def outcome_policy(self) -> OutcomePolicy:
+        """What the task makes of the end of its job."""
         return replace(
-            super()._telling, on_zero_records=self.on_zero_records, on_partial_success=self.on_partial_success
+            super().outcome_policy, on_zero_records=self.on_zero_records, on_partial_success=self.on_partial_success
         )
 
 
@@ -133,7 +124,6 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         "encryption_key": optional(key_argument),
     }
     job_kind = "reset_connection"
-    deletes_state = True
 
     def __init__(
         self,
@@ -150,47 +140,30 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         self.encryption_key = encryption_key
         self.check_parsed()
 
-    def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:
-        """Start the reset, after a snapshot of the state where one is asked for."""
-        from airflow_airbyte_ext.jobs.find import newest_job
-        from airflow_airbyte_ext.jobs.submit import submit_reset
+    def submitter(self, run: JobRun) -> JobSubmitter:
+        """Return what starts the reset."""
+        from airflow_airbyte_ext.jobs.kinds import ResetSubmitter
 
-        def make_way_and_back_up() -> JobRead | None:
-            newest = self.make_way(client, clock)
-            if self.backup_to is None:
-                return newest
-            self._back_up(client, clock, memory, store=self.backup_to)
-            # A job that has started while the state was being kept is seen here, and is an error then.
-            return newest_job(client, self._id)
-
-        return submit_reset(
-            client,
-            self._id,
-            clock=clock,
-            streams=_chosen_streams(client, self._id, self.streams),
-            make_way=make_way_and_back_up,
-            **how,
+        return ResetSubmitter(
+            run.client, run.connection_id, streams=_chosen_streams(run, self.streams), clock=run.clock
         )
 
-    def _chosen_streams(self, client: AirbyteClient) -> list[StreamKey] | None:
-        from airflow_airbyte_ext.api.known import known_connection
-        from airflow_airbyte_ext.api.streams import resolve_streams
-
-        if self.streams is None:
-            return None
-        return resolve_streams(self.streams, known_connection(client, self._id).streams())
-
-    def _back_up(self, client: AirbyteClient, clock: Clock, memory: TaskMemory, *, store: str) -> None:
+    def before_submission(self, run: JobRun) -> bool:
+        """Take a snapshot of the state, where one is asked for."""
+        if self.backup_to is None:
+            return False
         from airflow_airbyte_ext.operators.store import open_store
         from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 
-        if kept := memory.record.get("backup"):
+        if kept := run.memory.record.get("backup"):
             # After a reset that failed midway, the newest snapshot must not be of what that reset has left.
             self.log.info("An earlier try has kept the state from before the reset, as snapshot %s", kept)
-            return
-        ref = open_store(store, encryption_key=self.encryption_key).write(take_snapshot(client, self._id, clock=clock))
+            return True
+        snapshot = take_snapshot(run.client, run.connection_id, clock=run.clock)
+        ref = open_store(self.backup_to, encryption_key=self.encryption_key).write(snapshot)
         self.log.info("The state before the reset is kept as snapshot %s at %s", ref.id, ref.path)
-        memory.remember(backup=ref.id, connection_id=self._id)
+        run.memory.remember(backup=ref.id, connection_id=run.connection_id)
+        return True
 
 
 class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
@@ -228,7 +201,6 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
         "streams": optional(streams_argument),
     }
     job_kind = "refresh"
-    deletes_state = True
 
     def __init__(
         self,
@@ -243,25 +215,23 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
         self.streams = streams
         self.check_parsed()
 
-    def submit(self, client: AirbyteClient, *, clock: Clock, memory: TaskMemory, **how: Any) -> Submission:  # noqa: ARG002
-        """Start the refresh."""
-        from airflow_airbyte_ext.jobs.submit import submit_refresh
+    def submitter(self, run: JobRun) -> JobSubmitter:
+        """Return what starts the refresh."""
+        from airflow_airbyte_ext.jobs.kinds import RefreshSubmitter
 
-        return submit_refresh(
-            client,
-            self._id,
+        return RefreshSubmitter(
+            run.client,
+            run.connection_id,
             mode="Truncate" if self.mode == "truncate" else "Merge",
-            clock=clock,
-            streams=_chosen_streams(client, self._id, self.streams),
-            make_way=lambda: self.make_way(client, clock),
-            **how,
+            streams=_chosen_streams(run, self.streams),
+            clock=run.clock,
         )
 
 
-def _chosen_streams(
-    client: AirbyteClient, connection_id: str, streams: Sequence[str | Mapping[str, Any]] | None
-) -> list[StreamKey] | None:
+def _chosen_streams(run: JobRun, streams: Sequence[str | Mapping[str, Any]] | None) -> list[StreamKey] | None:
     from airflow_airbyte_ext.api.known import known_connection
     from airflow_airbyte_ext.api.streams import resolve_streams
 
-    return None if streams is None else resolve_streams(streams, known_connection(client, connection_id).streams())
+    return (
+        None if streams is None else resolve_streams(streams, known_connection(run.client, run.connection_id).streams())
+    )

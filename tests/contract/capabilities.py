@@ -11,6 +11,8 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from submitting import submit_refresh, submit_reset, submit_sync
+
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.connections.change import apply_changes
 from airflow_airbyte_ext.connections.find import connection_by_name, find_connections
@@ -26,7 +28,6 @@ from airflow_airbyte_ext.jobs.logs import attempt_log_tail
 from airflow_airbyte_ext.jobs.pace import JobWait
 from airflow_airbyte_ext.jobs.page import job_page, workspace_of
 from airflow_airbyte_ext.jobs.report import JobReport, read_report
-from airflow_airbyte_ext.jobs.submit import submit_refresh, submit_reset, submit_sync
 from airflow_airbyte_ext.jobs.wait import JobWatch, wait_for_job
 from airflow_airbyte_ext.jobs.watcher import JobWatcher
 from airflow_airbyte_ext.snapshots.content import content_of

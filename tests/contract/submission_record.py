@@ -12,15 +12,16 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from raw_server import RawServer
+from submitting import submit_refresh, submit_reset, submit_sync
 from true_bytes import CONNECTION, http
 from true_jobs import EVENTS, TrueJobs, between, both, cooling, lost
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.exceptions import AirbyteError
 from airflow_airbyte_ext.jobs.running import make_way, settled
-from airflow_airbyte_ext.jobs.submit import submit_refresh, submit_reset, submit_sync
 from airflow_airbyte_ext.jobs.wait import wait_for_job
 
 if TYPE_CHECKING:

@@ -14,6 +14,7 @@ import tracemalloc
 import pytest
 from hostile import BROKEN, bomb, chunked, hostile_proxy, response
 from restoring import CONNECTION, Scene
+from submitting import submit_sync
 
 from airflow_airbyte_ext.cli.main import main
 from airflow_airbyte_ext.connections.find import find_connections
@@ -28,7 +29,6 @@ from airflow_airbyte_ext.exceptions import (
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.jobs.running import make_way
-from airflow_airbyte_ext.jobs.submit import submit_sync
 from airflow_airbyte_ext.jobs.wait import JobWatch
 from airflow_airbyte_ext.testing import Step
 

@@ -6,11 +6,10 @@ A row says how the call ends, and how often the operation was asked. Every fault
 from __future__ import annotations
 
 import pytest
+from submitting import PlainReset, submit_sync
 
 from airflow_airbyte_ext import exceptions as e
 from airflow_airbyte_ext.jobs.cancel import cancel_job
-from airflow_airbyte_ext.jobs.submit import submit_sync
-from airflow_airbyte_ext.jobs.submitter import Submitter
 from airflow_airbyte_ext.jobs.wait import JobWatch
 from airflow_airbyte_ext.testing import Fault, Step
 
@@ -121,10 +120,7 @@ class Scene:
         return lambda: submit_sync(self.client, self.connection_id, clock=self.clock)
 
     def submit_a_reset(self):
-        def start():
-            return self.client.reset_connection(connection_id=self.connection_id).job
-
-        return Submitter(self.client, self.connection_id, start=start, clock=self.clock, kind="reset_connection").submit
+        return PlainReset(self.client, self.connection_id, clock=self.clock).submit
 
     def cancel_for_sure(self):
         job_id = self.airbyte.start_job(self.connection_id)

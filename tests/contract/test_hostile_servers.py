@@ -25,6 +25,7 @@ import pytest
 from hostile import BROKEN, Exchange, HostileProxy, Parts, chunked, hostile_proxy, response
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from submitting import submit_refresh, submit_reset, submit_sync
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.api.client import OPERATIONS
@@ -42,7 +43,6 @@ from airflow_airbyte_ext.jobs.recent import RecentJobs
 from airflow_airbyte_ext.jobs.report import read_report
 from airflow_airbyte_ext.jobs.running import make_way
 from airflow_airbyte_ext.jobs.story import story_of
-from airflow_airbyte_ext.jobs.submit import submit_refresh, submit_reset, submit_sync
 from airflow_airbyte_ext.jobs.wait import wait_for_job
 from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.restore import Restorer

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from pydantic.alias_generators import to_camel
+from submitting import submit_sync
 
 from airflow_airbyte_ext.api import AirbyteClient
 from airflow_airbyte_ext.api.client import OPERATIONS
@@ -19,7 +20,6 @@ from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.logs import attempt_log_tail
 from airflow_airbyte_ext.jobs.page import job_page
 from airflow_airbyte_ext.jobs.report import read_report
-from airflow_airbyte_ext.jobs.submit import submit_sync
 from airflow_airbyte_ext.jobs.wait import wait_for_job
 from airflow_airbyte_ext.testing import Fault, Step
 

@@ -21,13 +21,13 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteNoRecordsError,
 )
 from airflow_airbyte_ext.jobs.wait import wait_for_job
-from airflow_airbyte_ext.operators import job as job_module
+from airflow_airbyte_ext.operators import job_run as job_module
 from airflow_airbyte_ext.operators.airbyte import (
     AirbyteRefreshConnectionOperator,
     AirbyteResetConnectionOperator,
     AirbyteSyncConnectionOperator,
 )
-from airflow_airbyte_ext.operators.kill import KillableClock, TaskKilledError
+from airflow_airbyte_ext.operators.interrupt import KillableClock, TaskKilledError
 
 OPERATORS = {
     "sync": AirbyteSyncConnectionOperator,
@@ -101,7 +101,9 @@ class Task:
 @pytest.fixture
 def start(connect_to, clock, monkeypatch):
     monkeypatch.setattr(job_module, "KillableClock", lambda: ClockOfTask(clock))
-    monkeypatch.setattr("airflow_airbyte_ext.operators.kill.task_state", lambda _ti: None)  # somebody ended the task
+    monkeypatch.setattr(
+        "airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: None
+    )  # somebody ended the task
     running = []
 
     def start(release, *, has_store=True, **options):

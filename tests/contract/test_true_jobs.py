@@ -6,6 +6,7 @@ import json
 
 import pytest
 from raw_server import RawServer
+from submitting import submit_refresh, submit_reset, submit_sync
 from true_bytes import CONNECTION, http
 from true_jobs import EVENTS, TrueJobs, between, cooling, lost
 
@@ -18,7 +19,6 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.running import make_way, settled
-from airflow_airbyte_ext.jobs.submit import submit_refresh, submit_reset, submit_sync
 
 RELEASES = ("0.36.0", "0.39.20", "0.39.40", "0.40.32", "0.50.8", "0.50.31", "0.57.4", "0.63.0", "0.64.7", "1.2.0")
 RELEASES += ("1.3.0", "1.4.0", "1.8.0", "2.0.0", "2.4.0")

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 from raw_server import RawServer
+from submitting import submit_refresh, submit_reset, submit_sync
 from true_airbyte import DECLARED, JOB, LOG, REASON, TOKEN, Job, TrueAirbyte, number
 from true_bytes import CONNECTION, JSONERROR_413, NGINX_413, UNKNOWN_JOB, WORKSPACE
 
@@ -23,7 +24,6 @@ from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.logs import attempt_log_tail
 from airflow_airbyte_ext.jobs.page import job_page, workspace_of
 from airflow_airbyte_ext.jobs.report import read_report
-from airflow_airbyte_ext.jobs.submit import submit_refresh, submit_reset, submit_sync
 from airflow_airbyte_ext.jobs.wait import wait_for_job
 from airflow_airbyte_ext.snapshots.restore import Restorer, StateContent
 from airflow_airbyte_ext.snapshots.store import SnapshotStore

@@ -34,11 +34,11 @@ from airflow_airbyte_ext import __version__, exceptions
 from airflow_airbyte_ext.api.clock import SystemClock
 from airflow_airbyte_ext.api.settings import ClientSettings, normalise_base_url
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
+from airflow_airbyte_ext.jobs.kinds import SyncSubmitter
 from airflow_airbyte_ext.jobs.page import job_page
 from airflow_airbyte_ext.jobs.report import JobReport, read_report, report_of
 from airflow_airbyte_ext.jobs.story import story_of
-from airflow_airbyte_ext.jobs.submit import submit_sync
-from airflow_airbyte_ext.jobs.wait import wait_for_job
+from airflow_airbyte_ext.jobs.wait import poll_job, wait_for_job
 from airflow_airbyte_ext.operators.airbyte import AirbyteResetConnectionOperator, AirbyteSyncConnectionOperator
 from airflow_airbyte_ext.operators.connections import (
     AirbyteCheckSchemaOperator,
@@ -370,17 +370,16 @@ def timeless(text: str) -> str:
 def test_the_readmes_log_and_xcom_of_a_success_are_what_a_job_gives(demo: FakeAirbyte) -> None:
     name, connection_id = next(iter(DEMO_CONNECTIONS.items()))
     log = timeless(block_with("README.md", f"log of {name}"))
-    seen = []
     with demo_client(demo) as client:
-        submission = submit_sync(client, connection_id, clock=SystemClock())
+        submission = SyncSubmitter(client, connection_id).submit()
         page = job_page(client, connection_id=connection_id, job_id=submission.job.id)
-        wait_for_job(client, submission.job.id, clock=SystemClock(), poll_interval=0.01, on_change=seen.append)
+        polls = list(poll_job(client, submission.job.id, poll_interval=0.01))
         report = read_report(client, submission.job.id, adopted=submission.adopted)
     lines = [
         f"Airbyte 2.0.0 at {ADDRESS}/api for connection {connection_id}",
         "Submitted job 1 (sync).",
         f"See it at {str(page).replace(demo.url, ADDRESS)}",
-        *(f"Job 1: {job.status}" for job in seen),
+        *(f"Job 1: {status}" for status in dict.fromkeys(job.status for job in polls)),
         *story_of(report),
     ]
     assert log.splitlines() == [timeless(line) for line in lines]
@@ -391,7 +390,7 @@ def test_the_readmes_log_and_xcom_of_a_success_are_what_a_job_gives(demo: FakeAi
 def test_the_readmes_log_of_a_failure_is_what_a_job_gives(demo: FakeAirbyte) -> None:
     log = timeless(block_with("README.md", "log of Broken API → Warehouse"))
     with demo_client(demo) as client:
-        job = submit_sync(client, BROKEN_API_ID, clock=SystemClock()).job
+        job = SyncSubmitter(client, BROKEN_API_ID).submit().job
         wait_for_job(client, job.id, clock=SystemClock(), poll_interval=0.01)
         report = read_report(client, job.id, adopted=False)
     error = report.error()
@@ -481,6 +480,6 @@ def test_every_link_to_another_page_leads_somewhere(page: Path) -> None:
 def test_what_an_unwaited_job_returns_is_as_documented(demo: FakeAirbyte) -> None:
     """With `wait_for_completion=False`: no attempts, no end, no streams."""
     with demo_client(demo) as client:
-        job = submit_sync(client, next(iter(DEMO_CONNECTIONS.values())), clock=SystemClock()).job
+        job = SyncSubmitter(client, next(iter(DEMO_CONNECTIONS.values()))).submit().job
     report = report_of(job, [], adopted=False).as_dict()
     assert (report["attempts"], report["ended_at"], report["streams"], report["records_synced"]) == (0, None, [], None)

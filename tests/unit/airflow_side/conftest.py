@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from airflow_airbyte_ext.operators import job
-from airflow_airbyte_ext.operators.kill import KillableClock
+from airflow_airbyte_ext.operators import job_run
+from airflow_airbyte_ext.operators.interrupt import KillableClock
 from airflow_airbyte_ext.testing import FakeAirbyte
 from airflow_airbyte_ext.triggers import watching
 
@@ -72,7 +72,7 @@ class HurriedClock(KillableClock):
 @pytest.fixture
 def long_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Let the waits of tasks be short, and return how long each wanted to be."""
-    monkeypatch.setattr(job, "KillableClock", HurriedClock)
+    monkeypatch.setattr(job_run, "KillableClock", HurriedClock)
     monkeypatch.setattr(HurriedClock, "waits", [])
     return HurriedClock.waits
 
@@ -80,7 +80,7 @@ def long_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 @pytest.fixture(autouse=True)
 def defers_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """No test waits for what a job may do in the moment before a deferral, but those of that moment."""
-    monkeypatch.setattr(job, "LOOKS_BEFORE_DEFERRAL", 0)
+    monkeypatch.setattr(job_run, "POLLS_BEFORE_DEFERRAL", 0)
 
 
 @pytest.fixture

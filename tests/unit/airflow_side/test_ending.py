@@ -11,9 +11,8 @@ import pytest
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.hooks.memory import KEY, TaskMemory
-from airflow_airbyte_ext.operators import ending
-from airflow_airbyte_ext.operators.ending import JobEnding
-from airflow_airbyte_ext.operators.kill import KillableClock, TaskKilledError, kill_is_meant
+from airflow_airbyte_ext.operators import interrupt
+from airflow_airbyte_ext.operators.interrupt import JobEnding, KillableClock, TaskKilledError, kill_is_meant
 from airflow_airbyte_ext.testing import Fault, Step
 
 LONG = [Step("running", polls=10_000)]
@@ -31,8 +30,8 @@ def scene(airbyte, connection_id, monkeypatch, caplog):
     """A task that has submitted a job which runs; `says` is what Airflow says of the task."""
     caplog.set_level("INFO")
     airbyte.script(connection_id, LONG, repeat=True)
-    monkeypatch.setattr(ending, "LOOK_EVERY", 0.2)
-    monkeypatch.setattr("airflow_airbyte_ext.operators.kill.task_state", lambda ti: ti.says)
+    monkeypatch.setattr(interrupt, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda ti: ti.says)
     return Scene(airbyte, connection_id, caplog)
 
 
@@ -119,10 +118,10 @@ def test_a_job_id_that_belongs_to_another_connection_by_now_is_left(scene):
 @pytest.mark.parametrize("adopted", [True, False])
 def test_a_submission_whose_job_is_known_ends_it_at_once(scene, error, adopted, monkeypatch):
     """By what the record says of whose it is; Airflow gives five seconds."""
-    monkeypatch.setattr(ending, "LOOK_EVERY", 5.0)
+    monkeypatch.setattr(interrupt, "LOOK_EVERY", 5.0)
     job_id = scene.airbyte.start_job(scene.connection_id)
     began = time.monotonic()
-    scene.ending(record={"job_id": job_id, "after": 0, "adopted": adopted}).of_submission(context(), error)
+    scene.ending(record={"job_id": job_id, "after": 0, "adopted": adopted}).interrupted(context(), error)
     assert time.monotonic() - began < 3
     assert scene.statuses == ["running" if adopted else "cancelled"]
 
@@ -131,29 +130,29 @@ def test_a_submission_whose_job_is_known_ends_it_at_once(scene, error, adopted, 
 def test_a_submission_whose_response_is_out_is_looked_for(scene, error):
     """The job appears some time after the request."""
     threading.Timer(0.3, scene.airbyte.start_job, [scene.connection_id]).start()
-    scene.ending(record={"job_id": None, "after": 0}).of_submission(context(), error)
+    scene.ending(record={"job_id": None, "after": 0}).interrupted(context(), error)
     assert scene.statuses == ["cancelled"]
 
 
 @pytest.mark.parametrize("error", [KILLED, OUT_OF_TIME], ids=["kill", "timeout"])
 def test_the_job_that_was_there_before_the_request_is_left(scene, error, monkeypatch):
     """Airbyte gives a job that is pending to everybody."""
-    monkeypatch.setattr(ending, "LOOK_EVERY", 5.0)
+    monkeypatch.setattr(interrupt, "LOOK_EVERY", 5.0)
     began = time.monotonic()
     scene.airbyte.start_job(scene.connection_id)
     created = scene.airbyte.jobs(scene.connection_id)[0]["created_at"]
     record = {"job_id": None, "after": 0, "sent": [created - 20, created + 20]}
-    scene.ending(record=record).of_submission(context(), error)
+    scene.ending(record=record).interrupted(context(), error)
     assert scene.statuses == ["running"]
     assert time.monotonic() - began < 4
 
 
 def test_a_submission_that_never_began_is_not_looked_for(scene, monkeypatch):
     """Nothing was noted, so nothing was sent."""
-    monkeypatch.setattr(ending, "LOOK_EVERY", 5.0)
+    monkeypatch.setattr(interrupt, "LOOK_EVERY", 5.0)
     began = time.monotonic()
     scene.airbyte.start_job(scene.connection_id)
-    scene.ending(record={"job_id": None}).of_submission(context(), KILLED)
+    scene.ending(record={"job_id": None}).interrupted(context(), KILLED)
     assert scene.airbyte.journal == []
     assert scene.statuses == ["running"]
     assert "No job was started." in scene.caplog.text
@@ -161,7 +160,7 @@ def test_a_submission_that_never_began_is_not_looked_for(scene, monkeypatch):
 
 
 def test_a_submission_without_a_job_is_looked_for_four_times(scene):
-    scene.ending(record={"job_id": None, "after": 0}).of_submission(context(), KILLED)
+    scene.ending(record={"job_id": None, "after": 0}).interrupted(context(), KILLED)
     assert len(scene.airbyte.calls("listJobsFor")) == 4
     assert "No job was started." in scene.caplog.text
 
@@ -169,21 +168,21 @@ def test_a_submission_without_a_job_is_looked_for_four_times(scene):
 @pytest.mark.parametrize("is_stored", [True, False])
 def test_a_request_that_is_stored_is_told(scene, is_stored):
     """It runs one day, and nobody can take it back."""
-    scene.ending(record={"job_id": None, "after": 0, "is_stored": is_stored}).of_submission(context(), KILLED)
+    scene.ending(record={"job_id": None, "after": 0, "is_stored": is_stored}).interrupted(context(), KILLED)
     assert ("has stored the refresh" in scene.caplog.text) is is_stored
     assert ("No job was started." in scene.caplog.text) is not is_stored
 
 
 def test_a_stored_request_whose_job_runs_is_that_job(scene):
     job_id = scene.airbyte.start_job(scene.connection_id)
-    scene.ending(record={"job_id": job_id, "is_stored": True}).of_submission(context(), KILLED)
+    scene.ending(record={"job_id": job_id, "is_stored": True}).interrupted(context(), KILLED)
     assert scene.statuses == ["cancelled"]
 
 
 def test_where_airbyte_cannot_be_asked_the_log_says_so(scene):
     """What ended the task stays the error."""
     scene.airbyte.fail_next("listJobsFor", Fault.status(503), times=10)
-    scene.ending(record={"job_id": None, "after": 0}).of_submission(context(), KILLED)
+    scene.ending(record={"job_id": None, "after": 0}).interrupted(context(), KILLED)
     assert "It is unknown whether a job was started" in scene.caplog.text
     assert "No job was started" not in scene.caplog.text
 
@@ -206,7 +205,7 @@ def test_a_job_that_cannot_be_cancelled_is_told(scene, monkeypatch):
     """Airbyte took the request, and the job runs on."""
     job_id = scene.airbyte.start_job(scene.connection_id)
     left = SimpleNamespace(status="running")
-    monkeypatch.setattr("airflow_airbyte_ext.jobs.cancel.cancel_job", lambda *_args, **_more: left)
+    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.cancel_job", lambda *_args, **_more: left)
     scene.ending(record={"job_id": job_id}).after_timeout(job_id, adopted=False)
     assert f"Job {job_id} is running, and was not cancelled" in scene.caplog.text
     left.status = "cancelled"
@@ -233,7 +232,7 @@ def test_airflow_2_does_not_say_and_one_that_is_away_cannot(monkeypatch, error, 
     def raises(_ti: object) -> str:
         raise error
 
-    monkeypatch.setattr("airflow_airbyte_ext.operators.kill.task_state", raises)
+    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", raises)
     assert kill_is_meant(context()) is is_meant
 
 

@@ -19,9 +19,9 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobTimeoutError,
     AirbyteJobVanishedError,
 )
-from airflow_airbyte_ext.operators import job
+from airflow_airbyte_ext.operators import job_run
 from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
-from airflow_airbyte_ext.operators.kill import TaskKilledError
+from airflow_airbyte_ext.operators.interrupt import TaskKilledError
 from airflow_airbyte_ext.testing import Failure, Fault, Step
 
 LONG = [Step("running", seconds=3600)]
@@ -235,7 +235,7 @@ def test_a_cleared_task_does_not_wait_for_a_job_that_it_had_attached_to(airbyte,
 
 def test_a_cleared_task_waits_two_minutes_at_most(airbyte, connection_id, context, monkeypatch) -> None:
     """Where the cancellation never comes, `if_running` says what to do."""
-    monkeypatch.setattr("airflow_airbyte_ext.operators.tries.CANCELLATION_TIME", 1.5)
+    monkeypatch.setattr("airflow_airbyte_ext.operators.earlier_try.CANCELLATION_TIME", 1.5)
     airbyte.script(connection_id, LONG)
     sync(connection_id, wait_for_completion=False).execute(context)
     context["ti"].max_tries += 2
@@ -321,8 +321,8 @@ def test_a_deferred_task_hands_over_json_without_secrets(airbyte, connection_id,
 
 @pytest.fixture
 def looks_before_deferral(monkeypatch) -> None:
-    monkeypatch.setattr(job, "LOOKS_BEFORE_DEFERRAL", 2)
-    monkeypatch.setattr(job, "LOOK_EVERY", 0.02)
+    monkeypatch.setattr(job_run, "POLLS_BEFORE_DEFERRAL", 2)
+    monkeypatch.setattr(job_run, "POLL_BEFORE_DEFERRAL_INTERVAL", 0.02)
 
 
 def test_a_job_that_ends_at_once_is_not_deferred(airbyte, connection_id, context, looks_before_deferral) -> None:
@@ -350,8 +350,8 @@ def test_an_outage_before_a_deferral_is_the_triggerers_to_bear(
 
 
 def test_a_kill_before_a_deferral_ends_the_task_at_once(airbyte, connection_id, context, monkeypatch) -> None:
-    monkeypatch.setattr(job, "LOOKS_BEFORE_DEFERRAL", 1)
-    monkeypatch.setattr(job, "LOOK_EVERY", 3600.0)
+    monkeypatch.setattr(job_run, "POLLS_BEFORE_DEFERRAL", 1)
+    monkeypatch.setattr(job_run, "POLL_BEFORE_DEFERRAL_INTERVAL", 3600.0)
     airbyte.script(connection_id, LONG)
     task = sync(connection_id, deferrable=True)
     killer = threading.Timer(0.5, task.on_kill)
@@ -416,7 +416,7 @@ def test_a_kill_while_the_job_is_being_submitted_ends_it_only_when_it_is_meant(
     airbyte, connection_id, context, monkeypatch, arguments, state, status
 ) -> None:
     """Airbyte may hold the request for minutes. What Airflow says of the task is put in its place here."""
-    monkeypatch.setattr("airflow_airbyte_ext.operators.kill.task_state", lambda _ti: state)
+    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: state)
     airbyte.script(connection_id, LONG)
     airbyte.fail_next("syncConnection", Fault.delay(0.5))
     task = sync(connection_id, **arguments)
@@ -450,7 +450,7 @@ def test_a_task_that_a_user_ended_while_it_ran_begins_anew_when_it_is_cleared(
     airbyte, connection_id, context, monkeypatch
 ) -> None:
     """Airflow does not raise max_tries when a running task is cleared."""
-    monkeypatch.setattr("airflow_airbyte_ext.operators.kill.task_state", lambda _ti: "restarting")
+    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: "restarting")
     airbyte.script(connection_id, LONG)
     task = sync(connection_id, poll_interval=3600)
     killer = threading.Timer(0.3, task.on_kill)

@@ -10,8 +10,13 @@ import pytest
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.api.models.jobs import JobRead
 from airflow_airbyte_ext.hooks.memory import KEY, TaskMemory
-from airflow_airbyte_ext.jobs.submitter import Submission
-from airflow_airbyte_ext.operators.tries import find_or_start, job_of_earlier_try, submitted_after, submitted_job
+from airflow_airbyte_ext.jobs.submit import Baseline, Refused, Stored, Submission
+from airflow_airbyte_ext.operators.earlier_try import (
+    SubmissionRecord,
+    job_of_earlier_try,
+    submitted_after,
+    submitted_job,
+)
 from airflow_airbyte_ext.testing import Fault, Step
 
 OTHER = "22222222-2222-4222-8222-222222222222"
@@ -113,24 +118,21 @@ def test_a_job_whose_response_is_out_is_looked_for(airbyte, client, connection_i
 
 
 class Submits:
-    """Stands for `jobs.submit`: takes what it is given, and calls back in its order."""
+    """A submission with these steps, each of which is kept."""
 
-    def __init__(self, *steps: str, attached: bool = False) -> None:
+    def __init__(self, *steps: Any, attached: bool = False) -> None:
         self.steps, self.attached = steps, attached
-        self.given: dict[str, Any] = {}
         self.records: list[dict[str, Any]] = []
+        self.record: SubmissionRecord | None = None
         self.memory: TaskMemory | None = None
-
-    def __call__(self, **given: Any) -> Submission:
-        self.given = given
-        for step in self.steps:
-            given[step](*([4] if step == "before_start" else []))
-            self.records.append(kept(self.memory))
-        return Submission(JobRead(id=5, config_type="sync"), adopted=self.attached)
 
     def run(self, client, memory: TaskMemory) -> dict[str, Any]:
         self.memory = memory
-        find_or_start(client, OTHER, memory, submit=self, clock=Clock(), ends_cleared_job=False)
+        self.record = SubmissionRecord(client, OTHER, memory, clock=Clock())
+        for step in self.steps:
+            self.record.keep(step)
+            self.records.append(kept(memory))
+        self.record.keep(Submission(JobRead(id=5, config_type="sync"), adopted=self.attached))
         return kept(memory)
 
 
@@ -147,13 +149,13 @@ class Server:
 @pytest.mark.parametrize("time", [None, T0])
 def test_the_newest_job_is_kept_before_the_request_and_ours_after_it(time):
     """With the server's times of the list and of the request, for a kill while the response is out."""
-    submits = Submits("before_start")
+    submits = Submits(Baseline(4))
     record = submits.run(Server(time), memory_of())
     before = {"after": 4, "connection_id": OTHER, "job_id": None, "adopted": False}
     assert submits.records == [before]
     assert submits.memory.record["sent"] == [time, None if time is None else T0 + 10]
     assert (record["job_id"], record["adopted"], record["is_stored"]) == (5, False, False)
-    assert (submits.given["after"], submits.given["is_stored"]) == (None, False)
+    assert (submits.record.after, submits.record.is_stored) == (None, False)
 
 
 def test_a_job_that_is_attached_to_is_kept_as_such():
@@ -164,17 +166,17 @@ def test_a_job_that_is_attached_to_is_kept_as_such():
 def test_after_a_refusal_the_record_is_as_it_was(after):
     """Or the next try would take a job of somebody else for its own."""
     memory = memory_of(after=after, job_id=None, connection_id=OTHER)
-    submits = Submits("before_start", "on_refusal")
+    submits = Submits(Baseline(4), Refused())
     submits.run(Server(None), memory)
     assert [record["after"] for record in submits.records] == [4, after]
-    assert submits.given["after"] == after
+    assert submits.record.after == after
 
 
 @pytest.mark.parametrize(("after", "is_stored"), [(3, True), (3, False), (None, True)])
 def test_a_stored_request_is_told_to_the_next_try(after, is_stored):
     """That of a try whose job is not known yet."""
-    submits = Submits("on_stored")
+    submits = Submits(Stored())
     record = submits.run(Server(None), memory_of(after=after, job_id=None, connection_id=OTHER, is_stored=is_stored))
-    assert submits.given["is_stored"] is (after is not None and is_stored)
+    assert submits.record.is_stored is (after is not None and is_stored)
     assert [each["is_stored"] for each in submits.records] == [True]
     assert record["is_stored"] is False

@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout, TaskDeferred
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteJobFailedError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.operators.airbyte import AirbyteResetConnectionOperator, AirbyteSyncConnectionOperator
-from airflow_airbyte_ext.operators.kill import TaskKilledError
+from airflow_airbyte_ext.operators.interrupt import TaskKilledError
 from airflow_airbyte_ext.testing import Fault, Step
 
 LONG = [Step("running", seconds=3600)]
@@ -47,7 +47,7 @@ def airflow_says(monkeypatch):
     """What Airflow says of the task when it is killed."""
 
     def say(state: str) -> None:
-        monkeypatch.setattr("airflow_airbyte_ext.operators.kill.task_state", lambda _ti: state)
+        monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: state)
 
     return say
 
@@ -172,7 +172,7 @@ def test_a_kill_is_noticed_while_a_read_takes_long(
 ) -> None:
     """Airflow kills for good five seconds after it asked; a log may take longer than that to read."""
     airflow_says("failed")
-    monkeypatch.setattr("airflow_airbyte_ext.operators.telling.READ_LOG_EVERY", 0.2)
+    monkeypatch.setattr("airflow_airbyte_ext.operators.outcome.READ_LOG_INTERVAL", 0.2)
     airbyte.script(connection_id, LONG)
     airbyte.fail_next(slow, Fault.delay(6))
     task = sync(connection_id, **{"poll_interval": 0.1, **arguments})

@@ -18,7 +18,7 @@ FILES = [
     *(PACKAGE / "api").glob("*.py"),
     *(PACKAGE / "snapshots").glob("*.py"),
     *(PACKAGE / "jobs" / f"{name}.py" for name in ("cancel", "find", "late_state", "report", "running", "submit")),
-    *(PACKAGE / "jobs" / f"{name}.py" for name in ("submitter", "usable", "wait")),
+    *(PACKAGE / "jobs" / f"{name}.py" for name in ("submit", "usable", "wait")),
     PACKAGE / "connections" / "find.py",
 ]
 FOREIGN = re.compile(

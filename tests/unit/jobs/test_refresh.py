@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from submitting import submit_refresh
 
 from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionDeletedError,
@@ -11,7 +12,6 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteOperationMissingError,
     AirbyteRefreshUnsupportedError,
 )
-from airflow_airbyte_ext.jobs.submit import submit_refresh
 from airflow_airbyte_ext.testing import Fault, Step
 
 # 1.0 answers only whether it will refresh; since 1.2 the answer names the job.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from submitting import PlainReset, submit_sync
 
 from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionDeletedError,
@@ -11,8 +12,6 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionUnusableError,
     AirbyteJobRunningError,
 )
-from airflow_airbyte_ext.jobs.submit import submit_sync
-from airflow_airbyte_ext.jobs.submitter import Submitter
 from airflow_airbyte_ext.testing import Fault, Step
 
 ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
@@ -122,23 +121,13 @@ def test_a_reason_that_cannot_be_read_does_not_hide_the_job(airbyte, client, clo
     assert submit_sync(client, connection_id, clock=clock).job.id == 1
 
 
-def resetter(client, connection_id, clock) -> Submitter:
-    return Submitter(
-        client,
-        connection_id,
-        start=lambda: client.reset_connection(connection_id=connection_id).job,
-        clock=clock,
-        kind="reset_connection",
-    )
-
-
 @pytest.mark.parametrize("fault", [None, Fault.drop_after(), Fault.drop_before(), Fault.status(504, effect=True)])
 def test_a_reset_is_submitted_once_too(airbyte, client, clock, fault):
     """The same rules hold for every kind of job."""
     connection_id = airbyte.add_connection()
     if fault:
         airbyte.fail_next("resetConnection", fault)
-    submission = resetter(client, connection_id, clock).submit()
+    submission = PlainReset(client, connection_id, clock=clock).submit()
     assert [(job["id"], job["kind"]) for job in airbyte.jobs()] == [(submission.job.id, "reset_connection")]
     assert not submission.adopted
 
@@ -151,5 +140,5 @@ def test_a_running_sync_is_never_taken_for_our_reset(start_fake, connect, clock,
     airbyte.script(connection_id, LONG)
     airbyte.start_job(connection_id)
     with pytest.raises(AirbyteJobRunningError, match="sync"):
-        resetter(connect(airbyte), connection_id, clock).submit()
+        PlainReset(connect(airbyte), connection_id, clock=clock).submit()
     assert [job["status"] for job in airbyte.jobs()] == ["running"]

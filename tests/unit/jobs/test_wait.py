@@ -11,7 +11,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobUnreadableError,
     AirbyteJobVanishedError,
 )
-from airflow_airbyte_ext.jobs.wait import JobWatch, wait_for_job
+from airflow_airbyte_ext.jobs.wait import JobWatch, poll_job, wait_for_job
 from airflow_airbyte_ext.testing import Fault, Step
 
 ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
@@ -44,17 +44,10 @@ def test_the_job_is_returned_as_it_ended(start_fake, connect, clock, era, end):
     connection_id = airbyte.add_connection()
     words = ["pending", "running", "incomplete", "floating", "running", end]
     airbyte.script(connection_id, [Step(word) for word in words])
-    seen = []
-    job = wait_for_job(
-        connect(airbyte),
-        airbyte.start_job(connection_id),
-        connection_id=connection_id,
-        clock=clock,
-        poll_interval=7,
-        on_change=lambda job: seen.append(job.status),
+    polls = poll_job(
+        connect(airbyte), airbyte.start_job(connection_id), connection_id=connection_id, clock=clock, poll_interval=7
     )
-    assert job.status == end
-    assert seen == words
+    assert [job.status for job in polls] == words
     assert clock.sleeps == [7] * 5
 
 

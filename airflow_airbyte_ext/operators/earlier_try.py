@@ -10,14 +10,16 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobVanishedError,
     AirbyteServerError,
 )
+from airflow_airbyte_ext.jobs.find import JobReader, first_job_after, running_job
+from airflow_airbyte_ext.jobs.status import Verdict, verdict
+from airflow_airbyte_ext.jobs.submit import Baseline, Refused, Stored, Submission, was_there_before
+from airflow_airbyte_ext.jobs.wait import wait_for_job
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
     from airflow_airbyte_ext.hooks.memory import TaskMemory
-    from airflow_airbyte_ext.jobs.submitter import Submission
+    from airflow_airbyte_ext.jobs.submit import Step
 
 log = logging.getLogger(__name__)
 
@@ -25,68 +27,59 @@ log = logging.getLogger(__name__)
 CANCELLATION_TIME = 120.0
 
 
-def find_or_start(
-    client: AirbyteClient,
-    connection_id: str,
-    memory: TaskMemory,
-    *,
-    submit: Callable[..., Submission],
-    clock: Clock,
-    ends_cleared_job: bool,
-) -> Submission:
+class SubmissionRecord:
     """
-    Go on with the job of an earlier try, or submit one; what a retry needs is kept before each step.
+    What a submission keeps for the next try of its task, before each step.
 
-    :param submit: Submits; takes `after`, `is_stored`, `before_start`, `on_stored` and `on_refusal` of `jobs.submit`.
-    :param ends_cleared_job: Whether a job of the task's life before a Clear is being cancelled.
+    :param client: Says what time it is at the server.
+    :param connection_id: The connection.
+    :param memory: Where it is kept.
+    :param clock: Says how long ago the server said its time.
     """
-    if submission := job_of_earlier_try(client, connection_id, memory):
-        log.info("Job %s was submitted by an earlier try of this task: going on with it.", submission.job.id)
-        return submission
-    if ends_cleared_job:
-        let_cleared_job_end(client, connection_id, memory, clock=clock)
-    after = submitted_after(connection_id, memory)
 
-    def before_start(newest: int) -> None:
-        listed_at, began = client.server_time(), clock.monotonic()
-        memory.remember(after=newest, connection_id=connection_id, job_id=None, adopted=False)
-        # For a kill while the response is out; see `submitted_job`.
-        memory.record["sent"] = [listed_at, None if listed_at is None else listed_at + clock.monotonic() - began]
+    def __init__(self, client: AirbyteClient, connection_id: str, memory: TaskMemory, *, clock: Clock) -> None:
+        self._client = client
+        self._connection_id = connection_id
+        self._memory = memory
+        self._clock = clock
+        self.after = submitted_after(connection_id, memory)
+        """The baseline of an earlier try whose job is not known."""
+        self.is_stored = self.after is not None and bool(memory.record.get("is_stored"))
+        """Whether the refresh of that try is stored in Airbyte."""
 
-    def on_refusal() -> None:
-        # Or the next try would take a job of somebody else for its own; that of an earlier try is still looked for.
-        memory.remember(after=after)
-
-    def on_stored() -> None:
-        # Or the next try would store it once more, perhaps after a run has taken it.
-        memory.remember(is_stored=True)
-
-    submission = submit(
-        after=after,
-        is_stored=after is not None and bool(memory.record.get("is_stored")),
-        before_start=before_start,
-        on_stored=on_stored,
-        on_refusal=on_refusal,
-    )
-    # Told before it is kept: where Airflow cannot keep it, the log has it.
-    if submission.adopted:
-        log.info("Attached to job %s, which somebody else started and which still runs.", submission.job.id)
-    else:
-        log.info("Submitted job %s (%s).", submission.job.id, submission.job.config_type)
-    memory.remember(job_id=submission.job.id, adopted=submission.adopted, connection_id=connection_id, is_stored=False)
-    return submission
+    def keep(self, step: Step) -> None:
+        """Keep what a step says."""
+        match step:
+            case Baseline(newest):
+                listed_at, began = self._client.server_time(), self._clock.monotonic()
+                self._memory.remember(after=newest, connection_id=self._connection_id, job_id=None, adopted=False)
+                # For a kill while the response is out; see `submitted_job`.
+                sent_at = None if listed_at is None else listed_at + self._clock.monotonic() - began
+                self._memory.record["sent"] = [listed_at, sent_at]
+            case Refused():
+                # Or the next try would take a job of somebody else for its own; that of an earlier try is still
+                # looked for.
+                self._memory.remember(after=self.after)
+            case Stored():
+                # Or the next try would store it once more, perhaps after a run has taken it.
+                self._memory.remember(is_stored=True)
+            case Submission(job, adopted):
+                # Told before it is kept: where Airflow cannot keep it, the log has it.
+                if adopted:
+                    log.info("Attached to job %s, which somebody else started and which still runs.", job.id)
+                else:
+                    log.info("Submitted job %s (%s).", job.id, job.config_type)
+                self._memory.remember(
+                    job_id=job.id, adopted=adopted, connection_id=self._connection_id, is_stored=False
+                )
 
 
 def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskMemory) -> Submission | None:
     """Return the job that an earlier try submitted, if it runs or has succeeded; a retry wants a new one otherwise."""
-    from airflow_airbyte_ext.jobs.find import JobReader
-    from airflow_airbyte_ext.jobs.status import Verdict, verdict
-    from airflow_airbyte_ext.jobs.submitter import Submission
-
     job_id = memory.record.get("job_id")
     if job_id is None or memory.record.get("connection_id") != connection_id:
         return None
-    log.info("An earlier try of this task submitted job %s: looking how it is.", job_id)
+    log.info("An earlier try of this task submitted job %s: reading its status.", job_id)
     reader = JobReader(client, job_id, connection_id=connection_id)
     try:
         job = reader.read()
@@ -99,6 +92,7 @@ def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskMe
         job = listed[0] if listed else None
     if job is None or verdict(job.status) in (Verdict.FAILED, Verdict.CANCELLED):
         return None
+    log.info("Job %s was submitted by an earlier try of this task: going on with it.", job.id)
     return Submission(job, adopted=bool(memory.record.get("adopted")))
 
 
@@ -117,9 +111,6 @@ def submitted_job(
     The job is None where there is none. One that was there before the request is another's: Airbyte gives a job that
     is pending to everybody.
     """
-    from airflow_airbyte_ext.jobs.find import first_job_after
-    from airflow_airbyte_ext.jobs.submitter import was_there_before
-
     after = submitted_after(connection_id, memory)
     if after is None:
         return memory.record.get("job_id"), bool(memory.record.get("adopted"))
@@ -132,9 +123,6 @@ def submitted_job(
 
 def let_cleared_job_end(client: AirbyteClient, connection_id: str, memory: TaskMemory, *, clock: Clock) -> None:
     """Wait for the job of the task's life before a Clear: its cancellation goes on while this try begins."""
-    from airflow_airbyte_ext.jobs.find import running_job
-    from airflow_airbyte_ext.jobs.wait import wait_for_job
-
     job_id = memory.before_clear.get("job_id")
     if job_id is None or memory.before_clear.get("adopted"):
         return

@@ -1,13 +1,18 @@
-"""What becomes of a job when its task is killed or runs out of time."""
+"""What a task does when it is killed or runs out of time: it leaves what waits, and ends its job or leaves it."""
 
 from __future__ import annotations
 
 import logging
+import threading
+from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, SystemClock
 from airflow_airbyte_ext.exceptions import AirbyteError
-from airflow_airbyte_ext.operators.kill import TaskKilledError, kill_is_meant
+from airflow_airbyte_ext.hooks.task_state import task_state
+from airflow_airbyte_ext.jobs.cancel import cancel_job, why_not_cancelled
+from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.operators.earlier_try import submitted_after, submitted_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,13 +20,87 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.api.clock import Result
     from airflow_airbyte_ext.hooks.memory import TaskMemory
 
 log = logging.getLogger(__name__)
 
+# How soon a kill is noticed, in seconds.
+KILL_CHECK = 0.1
+
+# Airflow itself wants this try to go on, or another one after a worker that it had lost sight of.
+WANTED_STATES = ("running", "up_for_retry", "scheduled", "queued")
 # A job appears some time after the request that starts it; Airflow kills for good five seconds after it asked.
 LOOKS_FOR_A_STARTING_JOB = 4
 LOOK_EVERY = 0.7
+
+
+class TaskKilledError(Exception):
+    """The task is being killed: leave whatever waits."""
+
+
+class KillableClock(SystemClock):
+    """
+    The system's time, whose waiting ends when the task is killed.
+
+    Python goes on sleeping after a signal, and Airflow kills for good five seconds after it asked.
+    """
+
+    def __init__(self) -> None:
+        self._is_killed = False
+
+    def kill(self) -> None:
+        """End all waiting. A signal handler may call this: there is no lock that it could interrupt somebody with."""
+        self._is_killed = True
+
+    def sleep(self, seconds: float) -> None:
+        """
+        Wait.
+
+        :raises TaskKilledError: The task is being killed.
+        """
+        until = self.monotonic() + seconds
+        while not self._is_killed:
+            left = until - self.monotonic()
+            if left <= 0:
+                return
+            super().sleep(min(left, KILL_CHECK))
+        raise TaskKilledError("The task was killed while it waited.")
+
+    def run(self, call: Callable[[], Result]) -> Result:
+        """
+        Run a call that may take minutes, in a thread, and return what it returns.
+
+        :raises TaskKilledError: The task is being killed; the call goes on by itself.
+        """
+        outcome: Future[Result] = Future()
+
+        def run_in_thread() -> None:
+            try:
+                outcome.set_result(call())
+            except BaseException as error:  # for whoever waits
+                outcome.set_exception(error)
+
+        threading.Thread(target=run_in_thread, name="airbyte-request", daemon=True).start()
+        while not wait([outcome], timeout=KILL_CHECK).done:
+            self.sleep(0)
+        return outcome.result()
+
+
+def kill_is_meant(context: Context) -> bool:
+    """
+    Whether somebody wanted the task to end, and so its job with it.
+
+    A worker that shuts down, one that Airflow had lost sight of, and an API server that is away look just the same
+    from inside. But then Airflow still wants the task, or cannot be asked; and a retry will look for the job.
+    """
+    try:
+        return task_state(context["ti"]) not in WANTED_STATES
+    except ImportError:
+        return True  # Airflow 2 does not say; there a kill nearly always is a user's
+    except Exception as error:  # best effort: whatever fails here, the job is better left running
+        log.info("Airflow does not say whether it still wants this task (%s).", type(error).__name__)
+        return False
 
 
 class JobEnding:
@@ -55,10 +134,8 @@ class JobEnding:
         self._cancel_on_kill = cancel_on_kill
         self._cancel_on_timeout = cancel_on_timeout
 
-    def of_submission(self, context: Context, error: BaseException) -> None:
-        """End the job of a task that ends before it began to wait: the answer may still be out."""
-        from airflow_airbyte_ext.operators.tries import submitted_after, submitted_job
-
+    def interrupted(self, context: Context, error: BaseException) -> None:
+        """End the job of a task that is killed or out of time; the response that names the job may still be out."""
         job_id, adopted = None, False
         try:
             with self._connect() as client:
@@ -99,9 +176,6 @@ class JobEnding:
             self._cancel(job_id)
 
     def _cancel(self, job_id: int) -> None:
-        from airflow_airbyte_ext.jobs.cancel import cancel_job, why_not_cancelled
-        from airflow_airbyte_ext.jobs.status import verdict
-
         log.info("Cancelling job %s.", job_id)
         try:
             with self._connect() as client:

@@ -1,4 +1,4 @@
-"""How a job's end is told: in the task log, in the XCom, and by success, skip or failure."""
+"""What a job's end means for its task: success, skip or failure, its XCom, and what goes into the task log."""
 
 from __future__ import annotations
 
@@ -20,26 +20,21 @@ from airflow_airbyte_ext.text import one_line
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
-    from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.jobs.report import JobReport
 
 log = logging.getLogger(__name__)
 
-LOG_CHOICES = ("never", "on_failure", "always")
-ZERO_RECORDS_CHOICES = ("ignore", "warn", "skip", "fail")
-PARTIAL_SUCCESS_CHOICES = ("fail", "warn", "skip")
-
-# Each reading of a log is a whole attempt's log, so a long one is not read at every look at the job.
-READ_LOG_EVERY = 30.0
+# Each reading of a log is a whole attempt's log, so a long one is not read at every poll.
+READ_LOG_INTERVAL = 30.0
 LINES_ON_FAILURE = 100
 MAX_LOG_LINE = 10_000
 _COLOUR = r"\x1b\[[0-9;]*m"
 
 
 @dataclass(frozen=True)
-class Telling:
+class OutcomePolicy:
     """
-    What a task wants to be told of its job.
+    What a task makes of the end of its job.
 
     :param log_attempts: When Airbyte's own log goes into the task log: "never", "on_failure" or "always".
     :param on_zero_records: What to make of a success that moved no record: "ignore", "warn", "skip" or "fail".
@@ -54,7 +49,7 @@ class Telling:
 
     def finish(self, client: AirbyteClient, job_id: int, *, connection_id: str, adopted: bool) -> dict[str, Any]:
         """
-        Tell how the job ended, and return its XCom.
+        Log how the job ended, and return its XCom.
 
         :raises AirbyteError: It is no success.
         :raises AirflowSkipException: It is one that the task wants to be skipped for.
@@ -70,7 +65,7 @@ class Telling:
             if isinstance(error, AirbyteJobCancelledError):
                 error = AirbyteJobCancelledError(f"{error} {reason}", job_id=job_id, connection_id=connection_id)
         if error and self.log_attempts == "on_failure":
-            _tell_tail(client, report)
+            _log_tail(client, report)
         for line in story_of(report):
             log.info("%s", line)
         if error:
@@ -104,7 +99,7 @@ class Telling:
                 )
 
 
-class LogTeller:
+class LogForwarder:
     """
     Puts a job's log into the task log while the job runs, and at its end what is left.
 
@@ -114,27 +109,20 @@ class LogTeller:
     :param clock: Says when it is time to read again.
     """
 
-    def __init__(
-        self,
-        client: AirbyteClient,
-        job_id: int,
-        *,
-        connection_id: str,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, client: AirbyteClient, job_id: int, *, connection_id: str, clock: Clock) -> None:
         from airflow_airbyte_ext.jobs.logs import LogFollower
 
         self._follower = LogFollower(client, job_id, connection_id=connection_id)
         self._clock = clock
         self._read_at = clock.time()
 
-    def while_running(self, _job: JobRead) -> None:
-        """Tell what is new, now and then."""
-        if self._clock.time() - self._read_at >= READ_LOG_EVERY:
-            self.tell()
+    def forward_if_due(self) -> None:
+        """Forward what is new, now and then."""
+        if self._clock.time() - self._read_at >= READ_LOG_INTERVAL:
+            self.forward()
 
-    def tell(self) -> None:
-        """Tell what is new. A log that cannot be read is no reason for anything."""
+    def forward(self) -> None:
+        """Forward what is new. A log that cannot be read is no reason for anything."""
         try:
             for level, message in self._follower.new_lines():
                 _log_line(level, message)
@@ -143,7 +131,7 @@ class LogTeller:
         self._read_at = self._clock.time()
 
 
-def _tell_tail(client: AirbyteClient, report: JobReport) -> None:
+def _log_tail(client: AirbyteClient, report: JobReport) -> None:
     from airflow_airbyte_ext.jobs.logs import attempt_log_tail
 
     if not report.attempts:

@@ -1,0 +1,332 @@
+"""One run of a task that runs a job: it resumes or submits the job, publishes it, then waits or defers."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, NoReturn, Self
+
+from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
+
+from airflow_airbyte_ext.connections.target import resolve_connection
+from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteJobRunningError, AirbyteJobTimeoutError
+from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
+from airflow_airbyte_ext.hooks.memory import TaskMemory
+from airflow_airbyte_ext.jobs.find import newest_job, running_job
+from airflow_airbyte_ext.jobs.page import job_page, workspace_of
+from airflow_airbyte_ext.jobs.report import report_of
+from airflow_airbyte_ext.jobs.running import MAX_WAITED_FOR, make_way, settled
+from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.submit import Preceded, Prepare, Step, Submission
+from airflow_airbyte_ext.jobs.wait import JobWatch, poll_job, wait_for_job
+from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM
+from airflow_airbyte_ext.operators.earlier_try import (
+    SubmissionRecord,
+    job_of_earlier_try,
+    let_cleared_job_end,
+    submitted_after,
+)
+from airflow_airbyte_ext.operators.interrupt import JobEnding, KillableClock, TaskKilledError
+from airflow_airbyte_ext.operators.outcome import LogForwarder
+from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger, raise_for_event
+from airflow_airbyte_ext.triggers.resume import earliest_resume
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from airflow.providers.common.compat.sdk import Context
+
+    from airflow_airbyte_ext.api.models.jobs import JobRead
+    from airflow_airbyte_ext.jobs.submit import JobSubmitter
+    from airflow_airbyte_ext.operators.job import AirbyteJobOperator
+
+# A job that ends within these seconds needs no triggerer.
+POLLS_BEFORE_DEFERRAL = 2
+POLL_BEFORE_DEFERRAL_INTERVAL = 1.0
+
+
+class JobRun:
+    """
+    One run of a task: what it knows of its job, from the submission to the end.
+
+    As a context manager it decides what becomes of the job when the task is killed or out of time.
+
+    :param operator: Whose arguments say what to do.
+    :param context: The task's context.
+    :param deadline: Epoch seconds at which to stop waiting, where the task was deferred before it submitted.
+    :param connection_id: The connection that its name meant then.
+    :param record: What the task remembered then.
+    :param followed: The job of a stored reset that it waited for then.
+    :param deferrals: How often it has waited for jobs of others.
+    """
+
+    def __init__(
+        self,
+        operator: AirbyteJobOperator,
+        context: Context,
+        *,
+        deadline: float | None = None,
+        connection_id: str | None = None,
+        record: dict[str, Any] | None = None,
+        followed: int | None = None,
+        deferrals: int = 0,
+    ) -> None:
+        self.operator = operator
+        self.context = context
+        self.clock = KillableClock()
+        self.client = AirbyteConfigHook(operator.airbyte_conn_id, clock=self.clock).client
+        self.memory = TaskMemory(context)
+        self.memory.record = self.memory.record or dict(record or {})
+        self.connection_id = connection_id or ""
+        self.page = ""
+        self._deadline = deadline or self._time_limit()
+        self._followed = followed
+        self._deferrals = deferrals
+        self._workspace_id: str | None = None
+        self._submission: Submission | None = None
+
+    def __enter__(self) -> Self:
+        with self.memory.before_submission():
+            self.connection_id = self.connection_id or self._connection_of_this_task()
+            where = self.client.settings.base_url
+            words = "Airbyte %s at %s for connection %s"
+            self.operator.log.info(words, self.client.release(), where, self.connection_id)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        submission = self._submission
+        if isinstance(error, TaskKilledError | AirflowTaskTimeout):
+            self.kill()  # or a request that is sent again goes on in its thread
+            self._ending().interrupted(self.context, error)
+            if isinstance(error, TaskKilledError) and submission:
+                raise TaskKilledError(f"The task was killed while it waited for job {submission.job.id}.") from None
+        elif isinstance(error, AirbyteJobTimeoutError) and submission:
+            self._ending().after_timeout(submission.job.id, adopted=submission.adopted)
+
+    def kill(self) -> None:
+        """End all waiting; a signal handler may call this."""
+        self.clock.kill()
+
+    # -- the job ----------------------------------------------------------------------------------------
+
+    def resume_or_submit(self) -> None:
+        """Go on with the job of an earlier try, or submit one; what a retry needs is kept before each step."""
+        try:
+            with self.memory.before_submission():
+                self._submission = job_of_earlier_try(self.client, self.connection_id, self.memory) or self._submit()
+        except AirbyteJobRunningError as error:
+            if self.operator.if_running == "skip":
+                raise AirflowSkipException(f'Skipped, as if_running="skip" asks. {error}') from error
+            raise
+
+    @property
+    def submission(self) -> Submission:
+        """The job of this task, once there is one."""
+        assert self._submission is not None
+        return self._submission
+
+    def _submit(self) -> Submission:
+        if self.operator.cancel_on_kill:
+            let_cleared_job_end(self.client, self.connection_id, self.memory, clock=self.clock)
+        record = SubmissionRecord(self.client, self.connection_id, self.memory, clock=self.clock)
+        submitter = self.operator.submitter(self)
+        steps = submitter.steps(after=record.after, is_stored=record.is_stored, followed=self._followed)
+        step = next(steps)
+        while not isinstance(step, Submission):
+            record.keep(step)
+            step = steps.send(self._act_on(step, submitter))
+        record.keep(step)
+        return step
+
+    def _act_on(self, step: Step, submitter: JobSubmitter) -> JobRead | None:
+        match step:
+            case Prepare():
+                return self._prepare(submitter)
+            case Preceded(job):
+                return self._wait_for_preceding(job)
+            case _:
+                return None
+
+    def _prepare(self, submitter: JobSubmitter) -> JobRead | None:
+        """See to it that no job runs, and nothing is in the way of ours; return the newest job."""
+        try:
+            if submitter.deletes_state:
+                newest = settled(
+                    self.client, self.connection_id, self._make_way, clock=self.clock, deadline=self._deadline
+                )
+            else:
+                newest = self._make_way()
+        except (AirbyteJobRunningError, AirbyteJobTimeoutError) as error:
+            explained = submitter.explain(error)
+            if explained is error:
+                raise
+            raise explained from error
+        # A job that has started while something was done first is seen here, and is an error then.
+        return newest_job(self.client, self.connection_id) if self.operator.before_submission(self) else newest
+
+    def _make_way(self) -> JobRead | None:
+        spare = self.operator.job_kind if self.operator.if_running == "attach" else None
+        if submitted_after(self.connection_id, self.memory) is not None:
+            spare = self.operator.job_kind  # ours, whose response has not come
+        how = {"attach": "wait", "skip": "fail"}.get(self.operator.if_running, self.operator.if_running)
+        if how == "wait" and self.operator.deferrable:
+            job = running_job(self.client, self.connection_id)
+            if job is not None and job.config_type != spare:
+                words = "Job %s (%s) runs on this connection: waiting for its end."
+                self.operator.log.info(words, job.id, job.config_type)
+                self._defer_until_it_ends(job)
+        return make_way(self.client, self.connection_id, how=how, clock=self.clock, spare=spare, **self._polling())
+
+    def _wait_for_preceding(self, job: JobRead) -> JobRead:
+        """Wait for a stored reset that Airbyte runs before our job; a kill of the task leaves it alone."""
+        if self.operator.deferrable:
+            self._defer_until_it_ends(job, followed=job.id)
+        return wait_for_job(self.client, job.id, clock=self.clock, connection_id=self.connection_id, **self._polling())
+
+    def publish(self) -> None:
+        """Push the job's id and address, so that both are there while the job runs."""
+        job_id, ti = self.submission.job.id, self.context["ti"]
+        ti.xcom_push(key="job_id", value=job_id)
+        with suppress(AirbyteApiError):
+            self._workspace_id = workspace_of(self.client, self.connection_id)
+        self.page = (
+            job_page(self.client, connection_id=self.connection_id, job_id=job_id, workspace_id=self._workspace_id)
+            or ""
+        )
+        if self.page:
+            ti.xcom_push(key=JOB_LINK_XCOM, value=self.page)
+            self.operator.log.info("See it at %s", self.page)
+        self.clock.sleep(0)  # a kill during a request is noticed here
+
+    # -- its end ----------------------------------------------------------------------------------------
+
+    def summary(self) -> dict[str, Any]:
+        """Return the XCom of a job that is not waited for."""
+        return report_of(self.submission.job, [], adopted=self.submission.adopted).as_dict()
+
+    def ends_soon(self) -> bool:
+        """Poll for a moment whether the job ends; a deferral takes Airflow longer."""
+        job: JobRead | None = self.submission.job
+        watch = JobWatch(
+            self.client,
+            self.submission.job.id,
+            clock=self.clock,
+            connection_id=self.connection_id,
+            unreadable_timeout=self.operator.seconds("unreadable_timeout"),
+            seen=True,
+        )
+        for _ in range(POLLS_BEFORE_DEFERRAL):
+            if job and verdict(job.status).is_final:
+                return True
+            self.clock.sleep(POLL_BEFORE_DEFERRAL_INTERVAL)
+            job = watch.poll()
+        return job is not None and verdict(job.status).is_final
+
+    def defer(self) -> NoReturn:
+        """Wait in the triggerer, and go on with `execute_complete`."""
+        job, adopted = self.submission.job, self.submission.adopted
+        self.operator.defer(
+            trigger=self._trigger(job, cancel_on_kill=self.operator.cancel_on_kill and not adopted),
+            method_name="execute_complete",
+            kwargs={"adopted": adopted, "connection_id": self.connection_id},
+        )
+
+    def wait(self) -> dict[str, Any]:
+        """Wait for the job's end, and return the XCom."""
+        job_id, status = self.submission.job.id, None
+        forwards = self.operator.log_attempts == "always"
+        forwarder = LogForwarder(self.client, job_id, connection_id=self.connection_id, clock=self.clock)
+        for job in poll_job(self.client, job_id, clock=self.clock, connection_id=self.connection_id, **self._polling()):
+            if job.status != status:
+                status = job.status
+                self.operator.log.info("Job %s: %s", job.id, status)
+            if forwards and not verdict(status).is_final:
+                forwarder.forward_if_due()
+        if forwards:
+            forwarder.forward()
+        return self.operator.outcome_policy.finish(
+            self.client, job_id, connection_id=self.connection_id, adopted=self.submission.adopted
+        )
+
+    def complete(self, event: dict[str, Any] | None, *, adopted: bool) -> dict[str, Any]:
+        """Go on after the triggerer's wait for our job, and return the XCom."""
+        try:
+            raise_for_event(event)
+        except AirbyteJobTimeoutError as error:
+            self._ending().after_timeout(error.job_id, adopted=adopted)
+            self.operator.raise_timeout(error)
+        job_id = int((event or {})["job_id"])
+        if self.operator.log_attempts == "always":
+            LogForwarder(self.client, job_id, connection_id=self.connection_id, clock=self.clock).forward()
+        return self.operator.outcome_policy.finish(
+            self.client, job_id, connection_id=self.connection_id, adopted=adopted
+        )
+
+    # -- what these stand on ----------------------------------------------------------------------------
+
+    def _time_limit(self) -> float | None:
+        """Return the epoch seconds at which to stop waiting; Airflow leaves deferred time out of execution_timeout."""
+        operator = self.operator
+        limits = [] if operator.wait_timeout is None else [operator.seconds("wait_timeout")]
+        if operator.deferrable and operator.execution_timeout is not None:
+            limits.append(operator.execution_timeout.total_seconds())
+        return self.clock.time() + min(limits) if limits else None
+
+    def _connection_of_this_task(self) -> str:
+        """Return the connection's id; a name means what it meant in an earlier try, whatever was renamed since."""
+        operator = self.operator
+        if operator.connection_id is None and (earlier := self.memory.record.get("connection_id")):
+            return str(earlier)
+        found = resolve_connection(self.client, operator.connection_id, operator.connection_name, operator.workspace_id)
+        if operator.connection_id is None:
+            operator.log.info("%r is connection %s.", operator.connection_name, found)
+        return found
+
+    def _polling(self) -> dict[str, Any]:
+        return {
+            "poll_interval": self.operator.seconds("poll_interval"),
+            "deadline": self._deadline,
+            "unreadable_timeout": self.operator.seconds("unreadable_timeout"),
+        }
+
+    def _defer_until_it_ends(self, job: JobRead, *, followed: int | None = None) -> NoReturn:
+        """Wait in the triggerer for a job that comes before ours, and go on with `execute_after_another`."""
+        if self._deferrals >= MAX_WAITED_FOR:
+            raise AirbyteJobRunningError(
+                f"Job {job.id} ({job.config_type}) runs on connection {self.connection_id}, after {self._deferrals} "
+                "others that were waited for, one after the other.",
+                connection_id=self.connection_id,
+                job_id=job.id,
+            )
+        known = {
+            "deadline": self._deadline,
+            "connection_id": self.connection_id,
+            "record": self.memory.record,
+            "followed": followed or self._followed,
+            "deferrals": self._deferrals + 1,
+        }
+        trigger = self._trigger(job, cancel_on_kill=False)
+        self.operator.defer(trigger=trigger, method_name="execute_after_another", kwargs=known)
+
+    def _trigger(self, job: JobRead, *, cancel_on_kill: bool) -> AirbyteJobTrigger:
+        return AirbyteJobTrigger(
+            job_id=job.id,
+            airbyte_conn_id=self.operator.airbyte_conn_id,
+            connection_id=self.connection_id,
+            cancel_on_kill=cancel_on_kill,
+            workspace_id=self._workspace_id,
+            updated_at=job.updated_at,
+            not_before=earliest_resume(),
+            **self._polling(),
+        )
+
+    def _ending(self) -> JobEnding:
+        return JobEnding(
+            self.client.another,
+            self.connection_id,
+            self.memory,
+            kind=self.operator.job_kind,
+            cancel_on_kill=self.operator.cancel_on_kill,
+            cancel_on_timeout=self.operator.cancel_on_timeout,
+        )
