@@ -14,9 +14,8 @@ from __future__ import annotations
 import logging
 import math
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, ClassVar, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.api.operation import OPERATIONS
@@ -75,8 +74,7 @@ CHECKS_CONNECTION_SINCE = "0.43.2"
 Sent: TypeAlias = "tuple[float | None, float | None]"
 
 
-@dataclass(frozen=True)
-class Submission:
+class Submission(NamedTuple):
     """
     The last step: a job that stands for the request.
 
@@ -88,30 +86,25 @@ class Submission:
     adopted: bool
 
 
-@dataclass(frozen=True)
-class Prepare:
+class Prepare(NamedTuple):
     """A job may run on the connection: see to it that none does, and send its newest job."""
 
 
-@dataclass(frozen=True)
-class Baseline:
+class Baseline(NamedTuple):
     """The newest job (0 for none) before anything is started: keep its id before going on."""
 
     job_id: int
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(NamedTuple):
     """It is sure that nothing was started after the baseline."""
 
 
-@dataclass(frozen=True)
-class Stored:
+class Stored(NamedTuple):
     """Airbyte has stored the refresh, whether it started it or not: keep that before going on."""
 
 
-@dataclass(frozen=True)
-class Preceded:
+class Preceded(NamedTuple):
     """A stored reset runs first: wait for its end, and send the job as it ended, or None where the server lost it."""
 
     job: JobRead
@@ -122,8 +115,7 @@ Step: TypeAlias = "Submission | Prepare | Baseline | Refused | Stored | Preceded
 Steps: TypeAlias = "Generator[Step, JobRead | None, T]"
 
 
-@dataclass(frozen=True)
-class _NoJob:
+class _NoJob(NamedTuple):
     """A response without a job: unclear, unless it is a refusal."""
 
     error: AirbyteError | None = None

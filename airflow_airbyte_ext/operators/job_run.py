@@ -13,7 +13,6 @@ from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
 from airflow_airbyte_ext.hooks.memory import TaskMemory
 from airflow_airbyte_ext.jobs.find import newest_job, running_job
 from airflow_airbyte_ext.jobs.page import job_page, workspace_of
-from airflow_airbyte_ext.jobs.report import report_of
 from airflow_airbyte_ext.jobs.running import MAX_WAITED_FOR, make_way, settled
 from airflow_airbyte_ext.jobs.status import verdict
 from airflow_airbyte_ext.jobs.submit import Preceded, Prepare, Step, Submission
@@ -26,9 +25,6 @@ from airflow_airbyte_ext.operators.earlier_try import (
     submitted_after,
 )
 from airflow_airbyte_ext.operators.interrupt import JobEnding, KillableClock, TaskKilledError
-from airflow_airbyte_ext.operators.outcome import LogForwarder
-from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger, raise_for_event
-from airflow_airbyte_ext.triggers.resume import earliest_resume
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -38,6 +34,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.jobs.submit import JobSubmitter
     from airflow_airbyte_ext.operators.job import AirbyteJobOperator
+    from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
 
 # A job that ends within these seconds needs no triggerer.
 POLLS_BEFORE_DEFERRAL = 2
@@ -203,6 +200,8 @@ class JobRun:
 
     def summary(self) -> dict[str, Any]:
         """Return the XCom of a job that is not waited for."""
+        from airflow_airbyte_ext.jobs.report import report_of
+
         return report_of(self.submission.job, [], adopted=self.submission.adopted).as_dict()
 
     def ends_soon(self) -> bool:
@@ -234,6 +233,8 @@ class JobRun:
 
     def wait(self) -> dict[str, Any]:
         """Wait for the job's end, and return the XCom."""
+        from airflow_airbyte_ext.operators.outcome import LogForwarder
+
         job_id, status = self.submission.job.id, None
         forwards = self.operator.log_attempts == "always"
         forwarder = LogForwarder(self.client, job_id, connection_id=self.connection_id, clock=self.clock)
@@ -251,6 +252,9 @@ class JobRun:
 
     def complete(self, event: dict[str, Any] | None, *, adopted: bool) -> dict[str, Any]:
         """Go on after the triggerer's wait for our job, and return the XCom."""
+        from airflow_airbyte_ext.operators.outcome import LogForwarder
+        from airflow_airbyte_ext.triggers.airbyte import raise_for_event
+
         try:
             raise_for_event(event)
         except AirbyteJobTimeoutError as error:
@@ -310,6 +314,9 @@ class JobRun:
         self.operator.defer(trigger=trigger, method_name="execute_after_another", kwargs=known)
 
     def _trigger(self, job: JobRead, *, cancel_on_kill: bool) -> AirbyteJobTrigger:
+        from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
+        from airflow_airbyte_ext.triggers.resume import earliest_resume
+
         return AirbyteJobTrigger(
             job_id=job.id,
             airbyte_conn_id=self.operator.airbyte_conn_id,
