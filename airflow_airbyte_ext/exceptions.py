@@ -6,7 +6,7 @@ Every error that this package raises.
   + AirbyteApiError                      an operation was sent, or tried
     + AirbyteUnreachableError            the network gave no answer
       + AirbyteRequestTimeoutError       ... in time; the outcome is unknown
-    + AirbyteAnswerError                 there was an answer, but not one of Airbyte's
+    + AirbyteResponseError                 there was an answer, but not one of Airbyte's
     + AirbyteOperationMissingError       this Airbyte release does not have the operation
     + AirbyteStatusError                 Airbyte said no
       + AirbyteBadRequestError           400, 422
@@ -34,8 +34,8 @@ Every error that this package raises.
     + AirbyteJobCancelledError           Airbyte said: cancelled
     + AirbyteNoRecordsError              it succeeded, and moved nothing, which the task was not to accept
     + AirbyteJobTimeoutError             it still ran when the wait was over
-    + AirbyteJobUnreadableError          its status could not be read for too long
-    + AirbyteJobVanishedError            this server does not know it (any more)
+    + AirbyteJobStatusUnavailableError          its status could not be read for too long
+    + AirbyteJobNotFoundError            this server does not know it (any more)
     + AirbyteJobNotStartedError          Airbyte accepted no job, and does not say why
   + AirbyteSnapshotError                 a saved state cannot be used, found, read or kept
     + AirbyteSnapshotNotFoundError       there is none like that in the store
@@ -62,7 +62,7 @@ from airflow_airbyte_ext.text import fit_message
 class AirbyteError(Exception):
     """The root of the tree: catch this to catch everything."""
 
-    worth_retrying = True
+    retryable = True
     """Whether the same call may succeed later without anybody changing anything."""
 
     def __init__(self, message: str = "") -> None:
@@ -72,7 +72,7 @@ class AirbyteError(Exception):
 class AirbyteConfigurationError(AirbyteError):
     """A setting or an argument is wrong; nothing was sent."""
 
-    worth_retrying = False
+    retryable = False
 
 
 class AirbyteApiError(AirbyteError):
@@ -87,18 +87,18 @@ class AirbyteApiError(AirbyteError):
 
 
 class AirbyteUnreachableError(AirbyteApiError):
-    """The network gave no answer: whether the operation took effect is unknown unless `sent` is False."""
+    """The network gave no answer: whether the operation took effect is unknown unless `was_sent` is False."""
 
-    def __init__(self, message: str, *, operation: str = "", sent: bool = True) -> None:
+    def __init__(self, message: str, *, operation: str = "", was_sent: bool = True) -> None:
         super().__init__(message, operation=operation)
-        self.sent = self.outcome_unknown = sent
+        self.was_sent = self.outcome_unknown = was_sent
 
 
 class AirbyteRequestTimeoutError(AirbyteUnreachableError):
     """The answer did not come in time: the outcome is unknown."""
 
 
-class AirbyteAnswerError(AirbyteApiError):
+class AirbyteResponseError(AirbyteApiError):
     """There was an answer, but not one that Airbyte's Config API gives."""
 
 
@@ -110,7 +110,7 @@ class AirbyteOperationMissingError(AirbyteApiError):
         tokens with an `empty` body up to 0.51, and in an `other` way since.
     """
 
-    worth_retrying = False
+    retryable = False
     outcome_unknown = False
 
     def __init__(
@@ -148,13 +148,13 @@ class AirbyteStatusError(AirbyteApiError):
 class AirbyteBadRequestError(AirbyteStatusError):
     """Airbyte could not read the request (400, 422)."""
 
-    worth_retrying = False
+    retryable = False
 
 
 class AirbyteAuthenticationError(AirbyteStatusError):
     """The credentials are missing or wrong."""
 
-    worth_retrying = False
+    retryable = False
 
 
 class AirbyteProxyAuthenticationError(AirbyteAuthenticationError):
@@ -164,13 +164,13 @@ class AirbyteProxyAuthenticationError(AirbyteAuthenticationError):
 class AirbytePermissionError(AirbyteStatusError):
     """The credentials are right, but their role may not do this (403)."""
 
-    worth_retrying = False
+    retryable = False
 
 
 class AirbyteNotFoundError(AirbyteStatusError):
     """Airbyte does not know the id (404)."""
 
-    worth_retrying = False
+    retryable = False
 
 
 class AirbyteConflictError(AirbyteStatusError):
@@ -180,7 +180,7 @@ class AirbyteConflictError(AirbyteStatusError):
 class AirbyteRequestTooLargeError(AirbyteStatusError):
     """The request is larger than Airbyte, or a proxy before it, takes (413)."""
 
-    worth_retrying = False
+    retryable = False
 
 
 class AirbyteBusyError(AirbyteStatusError):
@@ -198,7 +198,7 @@ class AirbyteServerError(AirbyteStatusError):
 class AirbyteConnectionUnusableError(AirbyteError):
     """The Airbyte connection cannot be used as it is."""
 
-    worth_retrying = False
+    retryable = False
 
     def __init__(self, message: str, *, connection_id: str = "") -> None:
         super().__init__(message)
@@ -228,7 +228,7 @@ class AirbyteRefreshUnsupportedError(AirbyteConnectionUnusableError):
 class AirbyteJobRunningError(AirbyteConnectionUnusableError):
     """Another job runs on the connection."""
 
-    worth_retrying = True
+    retryable = True
 
     def __init__(self, message: str, *, connection_id: str = "", job_id: int | None = None) -> None:
         super().__init__(message, connection_id=connection_id)
@@ -246,7 +246,7 @@ class AirbyteDiscoveryError(AirbyteError):
 class AirbyteSchemaChangedError(AirbyteError):
     """A source does not have any more what the connection moves."""
 
-    worth_retrying = False
+    retryable = False
 
     def __init__(self, message: str, *, connection_id: str = "") -> None:
         super().__init__(message)
@@ -256,7 +256,7 @@ class AirbyteSchemaChangedError(AirbyteError):
 class AirbyteUpdateUnverifiedError(AirbyteError):
     """Airbyte took a change of a connection, and the connection is not as was asked."""
 
-    worth_retrying = False
+    retryable = False
 
     def __init__(self, message: str, *, connection_id: str = "") -> None:
         super().__init__(message)
@@ -288,14 +288,14 @@ class AirbyteJobTimeoutError(AirbyteJobError):
     """The job still ran when the wait was over."""
 
 
-class AirbyteJobUnreadableError(AirbyteJobError):
+class AirbyteJobStatusUnavailableError(AirbyteJobError):
     """The job's status could not be read for too long; the job itself may be fine."""
 
 
-class AirbyteJobVanishedError(AirbyteJobError):
+class AirbyteJobNotFoundError(AirbyteJobError):
     """This server does not know the job."""
 
-    worth_retrying = False
+    retryable = False
 
 
 class AirbyteJobNotStartedError(AirbyteJobError):
@@ -305,7 +305,7 @@ class AirbyteJobNotStartedError(AirbyteJobError):
 class AirbyteSnapshotError(AirbyteError):
     """A saved state cannot be used, found, read or kept."""
 
-    worth_retrying = False
+    retryable = False
 
 
 class AirbyteSnapshotNotFoundError(AirbyteSnapshotError):
@@ -327,7 +327,7 @@ class AirbyteSnapshotKeyError(AirbyteSnapshotError):
 class AirbyteSnapshotStoreError(AirbyteSnapshotError):
     """The store cannot be read or written."""
 
-    worth_retrying = True
+    retryable = True
 
 
 class AirbyteRestoreError(AirbyteError):
@@ -342,7 +342,7 @@ class AirbyteRestoreError(AirbyteError):
 class AirbyteRestoreRefusedError(AirbyteRestoreError):
     """The restore does not fit; nothing was written."""
 
-    worth_retrying = False
+    retryable = False
 
 
 class AirbyteRestoreUnverifiedError(AirbyteRestoreError):

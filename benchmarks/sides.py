@@ -50,7 +50,7 @@ class Side:
             "airbyte_conn_id": CONN_ID,
             "connection_id": connection_id,
             "poll_interval": poll_interval,
-            "unreadable_timeout": 600.0,
+            "poll_error_timeout": 600.0,
             "cancel_on_kill": True,
             "workspace_id": workspace_id(connection_number(connection_id)),
             "updated_at": int(time.time()),

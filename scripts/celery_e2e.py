@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 E2E = ROOT / "tests" / "e2e"
 sys.path.insert(0, str(E2E))
 
-from harsh import HarshAirflow, OwnAirbyte, Scene  # noqa: E402
+from process_chaos import HarshAirflow, OwnAirbyte, Scene  # noqa: E402
 from real_airflow import free_port, until  # noqa: E402
 from rich.console import Console  # noqa: E402
 from rich.table import Table  # noqa: E402

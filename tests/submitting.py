@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.exceptions import AirbyteJobRunningError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.jobs.kinds import RefreshSubmitter, ResetSubmitter, SyncSubmitter
+from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.submit import Baseline, JobSubmitter, Preceded, Prepare, Refused, Stored, Submission
-from airflow_airbyte_ext.jobs.wait import wait_for_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DRIVING = ("make_way", "wait", "before_start", "on_stored", "on_refusal", "after", "is_stored", "followed")
+DRIVING = ("resolve_running_job", "wait", "before_start", "on_stored", "on_refusal", "after", "is_stored", "followed")
 
 
 def drive(
     submitter: JobSubmitter,
     *,
-    make_way: Callable[[], Any] | None = None,
+    resolve_running_job: Callable[[], Any] | None = None,
     wait: Callable[[Any], Any] | None = None,
     before_start: Callable[[int], Any] = lambda _newest: None,
     on_stored: Callable[[], Any] = lambda: None,
@@ -32,7 +32,7 @@ def drive(
 
     def prepared() -> Any:
         try:
-            return (make_way or submitter.prepare)()
+            return (resolve_running_job or submitter.prepare)()
         except (AirbyteJobRunningError, AirbyteJobTimeoutError) as error:
             raise submitter.explain(error) from error
 

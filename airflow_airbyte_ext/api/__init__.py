@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 __all__ = ["AirbyteClient", "ClientSettings"]
 
-_ROOMS = {"AirbyteClient": "client", "ClientSettings": "settings"}
+_MODULES = {"AirbyteClient": "client", "ClientSettings": "settings"}
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _ROOMS:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_ROOMS[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

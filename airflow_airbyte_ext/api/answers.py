@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from airflow_airbyte_ext.api.exact_json import EXACTLY, InexactJsonError
 from airflow_airbyte_ext.api.models.base import PartialModel, adapter_of
 from airflow_airbyte_ext.api.odd import MAX_ODD, read_without_odd_parts
-from airflow_airbyte_ext.exceptions import AirbyteAnswerError
+from airflow_airbyte_ext.exceptions import AirbyteResponseError
 from airflow_airbyte_ext.text import MAX_ADDRESS, one_line, shown_address
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-MOST_NAMED = 10
+MAX_NAMED = 10
 
 
 def read_answer(operation: Operation, response: HttpResponse) -> Any:
@@ -32,18 +32,18 @@ def read_answer(operation: Operation, response: HttpResponse) -> Any:
     Return the model of an answer.
 
     :param response: Of a status below 400; `refusals` has the others.
-    :raises AirbyteAnswerError: The answer is not JSON, or not of the operation's shape.
+    :raises AirbyteResponseError: The answer is not JSON, or not of the operation's shape.
     """
     if 300 <= response.status < 400 and "Location" in response.headers:
         raise _redirected(operation, response)
     if not 200 <= response.status < 300:
-        raise AirbyteAnswerError(
+        raise AirbyteResponseError(
             f"{operation.operation_id}: {response.address} answered HTTP {response.status}, which is no response to "
             "this request. Check any proxy before Airbyte.",
             operation=operation.operation_id,
         )
     if response.is_html:
-        raise AirbyteAnswerError(
+        raise AirbyteResponseError(
             f"{operation.operation_id}: {response.address} answered with a web page: this is the web app or a "
             "login page, not the API. Give the address at which the API answers, such as https://airbyte.example.com/api.",
             operation=operation.operation_id,
@@ -52,13 +52,13 @@ def read_answer(operation: Operation, response: HttpResponse) -> Any:
         exactly = EXACTLY if getattr(operation.response, "is_exact", False) else {}
         return _validated(operation, response.json(**exactly) if response.body else None)
     except InexactJsonError as error:
-        raise AirbyteAnswerError(
+        raise AirbyteResponseError(
             f"{operation.operation_id}: the state that {response.address} answered holds {error}, and so could not "
             "be kept as it is. No real Airbyte answers such a one: look at what stands between.",
             operation=operation.operation_id,
         ) from None
     except (ValueError, RecursionError):
-        raise AirbyteAnswerError(
+        raise AirbyteResponseError(
             f"{operation.operation_id}: {response.address} answered HTTP {response.status} without JSON "
             f"({response.content_type or 'no content type'}). Check the base URL, and any proxy before Airbyte.",
             operation=operation.operation_id,
@@ -78,14 +78,14 @@ def _validated(operation: Operation, answer: object) -> Any:
         read, left_out = read_without_odd_parts(validate, answer)
     except ValidationError as error:
         fields = _fields_of(error)
-        raise AirbyteAnswerError(
+        raise AirbyteResponseError(
             f"{operation.operation_id}: Airbyte's answer does not have the expected shape ({fields}). "
             "Is this the Config API of an Airbyte from 0.36 on?",
             operation=operation.operation_id,
         ) from None
     if isinstance(read, PartialModel):
         read.note(left_out)
-    _warn_once(operation.operation_id, left_out.places[:MOST_NAMED], len(left_out.places) - MOST_NAMED)
+    _warn_once(operation.operation_id, left_out.places[:MAX_NAMED], len(left_out.places) - MAX_NAMED)
     return read
 
 
@@ -113,7 +113,7 @@ def _adapter(operation: Operation) -> TypeAdapter[Any]:
     return adapter_of(operation.response)
 
 
-def _redirected(operation: Operation, response: HttpResponse) -> AirbyteAnswerError:
+def _redirected(operation: Operation, response: HttpResponse) -> AirbyteResponseError:
     location = response.headers["Location"]
     try:
         address = urljoin(response.request.url or "", location) if len(location) <= MAX_ADDRESS else ""
@@ -123,7 +123,7 @@ def _redirected(operation: Operation, response: HttpResponse) -> AirbyteAnswerEr
     # What a browser would make of any other is not known, nor where its password ends.
     if not re.fullmatch(r"https?://(\*\*\*@)?[^/@\\]+(/[^@\\]*)?", target):
         target = "no address"
-    return AirbyteAnswerError(
+    return AirbyteResponseError(
         f"{operation.operation_id}: {response.address} redirects to {target}. Redirects are not followed, so that "
         "credentials go nowhere else: give the final address as the base URL, or sign in where a login page is shown.",
         operation=operation.operation_id,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from requests.auth import AuthBase, HTTPBasicAuth
 
-from airflow_airbyte_ext.exceptions import AirbyteAnswerError
+from airflow_airbyte_ext.exceptions import AirbyteResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,7 @@ class ClientCredentialsAuth(AuthBase):
                 bought = self._buy_token()
                 token = bought.access_token.get_secret_value()
                 if not re.fullmatch(r"[!-~]+", token):
-                    raise AirbyteAnswerError(
+                    raise AirbyteResponseError(
                         "The token endpoint gave a token that no header can carry. Check token_url."
                     )
                 lifetime = lifetime_of(token, bought.expires_in, now=self._clock.time())

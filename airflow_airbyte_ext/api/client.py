@@ -47,7 +47,7 @@ class AirbyteClient(ConnectionMethods, JobMethods, StateMethods, WebBackendMetho
         renew: Callable[[], ClientSettings] | None = None,
     ) -> None:
         self._transport = Transport(settings, clock=clock, attempts=attempts, renew=renew)
-        self._single: AirbyteClient | None = None
+        self._without_retries: AirbyteClient | None = None
 
     def __enter__(self) -> AirbyteClient:
         return self
@@ -61,13 +61,13 @@ class AirbyteClient(ConnectionMethods, JobMethods, StateMethods, WebBackendMetho
         """Close the client's sockets."""
         self._transport.close()
 
-    def single(self) -> AirbyteClient:
+    def without_retries(self) -> AirbyteClient:
         """Return a client with the same session that tries everything once: for callers who repeat by themselves."""
-        if self._single is None:
-            self._single = object.__new__(AirbyteClient)
-            self._single._transport = self._transport.single()
-            self._single._single = self._single
-        return self._single
+        if self._without_retries is None:
+            self._without_retries = object.__new__(AirbyteClient)
+            self._without_retries._transport = self._transport.without_retries()
+            self._without_retries._without_retries = self._without_retries
+        return self._without_retries
 
     def another(self) -> AirbyteClient:
         """Return a client of the same Airbyte with sockets of its own, for whom this one's are in use."""

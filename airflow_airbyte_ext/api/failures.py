@@ -9,7 +9,7 @@ from airflow_airbyte_ext.text import one_line, without_secrets
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.models.jobs import FailureReason
 
-LONGEST_REASON = 500
+MAX_REASON = 500
 # What Airbyte and its connectors tell users of a failure that they do not know; the internal message knows it.
 GENERIC = "Something went wrong"
 
@@ -32,4 +32,4 @@ def _first_line(text: str | None) -> str:
     """Return the line that says what happened; a traceback of Python ends with it."""
     lines = [line.strip() for line in (text or "").splitlines() if line.strip()] or [""]
     line = lines[-1 if lines[0].startswith("Traceback ") else 0]
-    return one_line(without_secrets(line), LONGEST_REASON)
+    return one_line(without_secrets(line), MAX_REASON)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.exceptions import AirbyteAnswerError
+from airflow_airbyte_ext.exceptions import AirbyteResponseError
 from airflow_airbyte_ext.text import one_line
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ def check_is_about(operation: Operation, request: Mapping[str, Any], response: o
     Check that a response is about what its request asked for.
 
     :param request: The body, as Airbyte names it.
-    :raises AirbyteAnswerError: It is about something else; whether Airbyte did what it was asked for is not known.
+    :raises AirbyteResponseError: It is about something else; whether Airbyte did what it was asked for is not known.
     """
     for kinds, field, ids in _IDS:
         if type(response).__name__ not in kinds or field not in request:
@@ -54,7 +54,7 @@ def check_is_about(operation: Operation, request: Mapping[str, Any], response: o
         wanted = str(request[field])
         for found in ids(response):
             if found is not None and str(found).lower() != wanted.lower():
-                raise AirbyteAnswerError(
+                raise AirbyteResponseError(
                     f"{operation.operation_id}: the response is about {_WORDS.get(field, field.removesuffix('Id'))} "
                     f"{one_line(found)}, and not about {one_line(wanted)}. Check any proxy or cache before Airbyte.",
                     operation=operation.operation_id,

@@ -11,9 +11,9 @@ from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.api.web_backend import WebBackendMethods
 from airflow_airbyte_ext.api.workspaces import WorkspaceMethods
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteApiError,
     AirbyteOperationMissingError,
+    AirbyteResponseError,
     AirbyteStatusError,
 )
 
@@ -90,8 +90,8 @@ class Instance:
         except AirbyteStatusError as error:
             if error.http_status == 500:  # of an instance that nobody has set up
                 return self._refused(_release_of_web_app(read))
-            return _Known(Release.UNREADABLE, until=-math.inf) if error.worth_retrying else self._refused()
-        except AirbyteAnswerError:
+            return _Known(Release.UNREADABLE, until=-math.inf) if error.retryable else self._refused()
+        except AirbyteResponseError:
             return self._refused()
         version = configuration.version
         return _Known(Release(version[:MAX_VERSION]) if version else Release.FROM_0_50_9, configuration)

@@ -63,7 +63,7 @@ class JobMethods:
         Return a connection's newest sync, reset or refresh that was not cancelled (since 0.40.29).
 
         So it is not always the newest job: after a cancellation it is the one before. The job has no sums, and an
-        unknown connection has none. `jobs.find.newest_job` returns the newest one, however it ended.
+        unknown connection has none. `jobs.reader.newest_job` returns the newest one, however it ended.
         """
 
     @operation("/v1/jobs/list", since="0.1.0")
@@ -78,7 +78,7 @@ class JobMethods:
         **filters: Unpack[JobFilters],
     ) -> jobs.JobReadList:
         """
-        Return a page of jobs, newest first. Prefer `jobs.find.jobs_of`, which walks the pages of every release.
+        Return a page of jobs, newest first. Prefer `jobs.reader.jobs_of`, which walks the pages of every release.
 
         At 0.57.3 to 0.57.4, and from 0.64.2 to 1.2, a page counts attempts and not jobs: it may hold fewer jobs than
         requested though more follow, its last job may lack attempts, and comes again on the next page.

@@ -39,13 +39,15 @@ def network_error(
         return AirbyteUnreachableError(
             f"{name}: the proxy did not give an answer of {url}. Check `proxies`, and the proxy.",
             operation=name,
-            sent=was_sent,
+            was_sent=was_sent,
         )
     if isinstance(error, requests.exceptions.SSLError):
         return _tls_failed(name, url, cause, was_sent)
     if not was_sent:
         return AirbyteUnreachableError(
-            f"{name}: cannot connect to {url}. Is the address right, and Airbyte running?", operation=name, sent=False
+            f"{name}: cannot connect to {url}. Is the address right, and Airbyte running?",
+            operation=name,
+            was_sent=False,
         )
     if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError):
         return AirbyteRequestTimeoutError(f"{name}: no answer from {url} in time.", operation=name)
@@ -63,9 +65,9 @@ def _tls_failed(name: str, url: str, cause: BaseException, was_sent: bool) -> Ai
             "Give the CA of its certificate as a bundle in `verify`, or set `verify` to false where that is acceptable."
         )
     failed = AirbyteUnreachableError(
-        f"{name}: the TLS connection to {url} failed ({_in_short(cause)}). {advice}", operation=name, sent=was_sent
+        f"{name}: the TLS connection to {url} failed ({_in_short(cause)}). {advice}", operation=name, was_sent=was_sent
     )
-    failed.worth_retrying = not (is_plain or isinstance(cause, ssl.SSLCertVerificationError))
+    failed.retryable = not (is_plain or isinstance(cause, ssl.SSLCertVerificationError))
     return failed
 
 

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_airbyte_ext.api.releases import OLDEST_RELEASE, Release
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteApiError,
     AirbyteAuthenticationError,
     AirbyteBadRequestError,
@@ -28,6 +27,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteProxyAuthenticationError,
     AirbyteRateLimitError,
     AirbyteRequestTooLargeError,
+    AirbyteResponseError,
     AirbyteServerError,
     AirbyteStatusError,
 )
@@ -247,7 +247,7 @@ def _proxy_advice(settings: ClientSettings) -> str:
 def _missing(operation: Operation, response: HttpResponse, *, is_sure: bool) -> AirbyteApiError:
     name = operation.operation_id
     if operation.removed_in is None and Release(operation.since).is_before(OLDEST_RELEASE):
-        return AirbyteAnswerError(
+        return AirbyteResponseError(
             f"{name}: an Airbyte responds, but it has nothing at {response.address} (HTTP {response.status}). "
             "Check the path in the base URL: it ends with /api.",
             operation=name,
@@ -276,9 +276,9 @@ def _form_of(response: HttpResponse) -> Literal["json", "text", "empty", "other"
     return "json" if _own_message(response.json_or_none).startswith(NO_SUCH_PATH) else "other"
 
 
-def _not_airbyte(operation: Operation, response: HttpResponse) -> AirbyteAnswerError:
+def _not_airbyte(operation: Operation, response: HttpResponse) -> AirbyteResponseError:
     page = " with a web page" if response.is_html else ""
-    return AirbyteAnswerError(
+    return AirbyteResponseError(
         f"{operation.operation_id}: {response.address} answered HTTP {response.status}{page}, as something that "
         "is not Airbyte's API does. Check host, port and path of the base URL, and any proxy before Airbyte.",
         operation=operation.operation_id,

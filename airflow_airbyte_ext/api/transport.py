@@ -34,7 +34,6 @@ from airflow_airbyte_ext.api.refusals import NOT_ACCEPTED_STATUSES, date_of, is_
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.api.response import HttpResponse
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteApiError,
     AirbyteAuthenticationError,
     AirbyteBadRequestError,
@@ -43,6 +42,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteOperationMissingError,
     AirbytePermissionError,
     AirbyteProxyAuthenticationError,
+    AirbyteResponseError,
     AirbyteServerError,
     AirbyteStatusError,
     AirbyteUnreachableError,
@@ -63,7 +63,7 @@ log = logging.getLogger(__name__)
 Body = Mapping[str, JsonValue]
 
 ATTEMPTS = 5
-LONGEST_PAUSE = 30.0
+MAX_PAUSE = 30.0
 CONNECT_TIMEOUT = 10.0
 POOLED_CONNECTIONS = 32
 CLOUD_TOKEN_URL = "https://api.airbyte.com/v1/applications/token"
@@ -145,7 +145,7 @@ class Transport:
         """The settings as they are now."""
         return self.access.settings
 
-    def single(self) -> Transport:
+    def without_retries(self) -> Transport:
         """Return a transport with the same session and credentials that tries everything only once."""
         twin = object.__new__(Transport)
         twin.__dict__.update(self.__dict__, _attempts=1)
@@ -221,7 +221,7 @@ class Transport:
                 return answer
             error = refusal(operation, response, self.settings, self._release_if_known, is_token_fresh=is_token_fresh)
         except _UNFORESEEN as unforeseen:
-            raise AirbyteAnswerError(
+            raise AirbyteResponseError(
                 f"{operation.operation_id}: the response of {response.address} cannot be understood "
                 f"({type(unforeseen).__name__}). Check any proxy before Airbyte.",
                 operation=operation.operation_id,
@@ -261,7 +261,7 @@ class Transport:
         except AirbyteError:
             raise
         except ResponseTooLargeError:
-            raise AirbyteAnswerError(
+            raise AirbyteResponseError(
                 f"{operation.operation_id}: the response of {url} is larger than {limit} bytes, in itself or "
                 "decompressed, or has too many values for that size. Raise max_response_bytes where Airbyte has so "
                 "much to say, or check any proxy before.",
@@ -281,7 +281,7 @@ class Transport:
             try:
                 token: AccessToken = self._send(TOKEN_REQUEST, url, {**credentials, **grant}, auth=NoAuth())
                 return token
-            except (AirbyteOperationMissingError, AirbyteNotFoundError, AirbyteAnswerError) as absent:
+            except (AirbyteOperationMissingError, AirbyteNotFoundError, AirbyteResponseError) as absent:
                 missing = absent
             except AirbyteProxyAuthenticationError:
                 raise
@@ -295,7 +295,7 @@ class Transport:
         no_endpoint = AirbyteAuthenticationError(
             _no_token_endpoint(settings, missing), operation=TOKEN_REQUEST.operation_id
         )
-        no_endpoint.worth_retrying = isinstance(missing, AirbyteAnswerError)
+        no_endpoint.retryable = isinstance(missing, AirbyteResponseError)
         raise no_endpoint
 
     def _credentials_refused(self, url: str, error: AirbyteStatusError) -> AirbyteApiError:
@@ -314,7 +314,7 @@ class Transport:
             http_status=error.http_status,
             error_id=error.error_id,
         )
-        refused.worth_retrying = error.http_status >= 500
+        refused.retryable = error.http_status >= 500
         return refused
 
 
@@ -343,10 +343,10 @@ def _worth_repeating(operation: Operation, error: BaseException) -> bool:
     """Whether sending the operation again is safe, and may help."""
     if isinstance(error, AirbyteApiError) and error.operation != operation.operation_id:
         return False  # it has been repeated already: the token's, or the release's
-    if isinstance(error, AirbyteUnreachableError) and not error.worth_retrying:
+    if isinstance(error, AirbyteUnreachableError) and not error.retryable:
         return False
     if isinstance(error, AirbyteUnreachableError):
-        return not operation.is_write or not error.sent
+        return not operation.is_write or not error.was_sent
     if not isinstance(error, AirbyteStatusError) or isinstance(error, AirbyteAuthenticationError):
         return False
     if not operation.is_write:
@@ -359,14 +359,14 @@ def _may_pass(operation: Operation, error: AirbyteStatusError) -> bool:
     return not operation.is_500_final and not isinstance(error, AirbyteNotFoundError)
 
 
-_back_off = wait_random_exponential(multiplier=0.5, max=LONGEST_PAUSE)
+_back_off = wait_random_exponential(multiplier=0.5, max=MAX_PAUSE)
 
 
 def _pause(state: RetryCallState) -> float:
     """Wait as long as the server asks for, within a bound, else ever longer."""
     error = state.outcome.exception() if state.outcome else None
     asked = error.retry_after if isinstance(error, AirbyteStatusError) else None
-    return _back_off(state) if asked is None else min(asked, LONGEST_PAUSE)
+    return _back_off(state) if asked is None else min(asked, MAX_PAUSE)
 
 
 def _say_why(state: RetryCallState) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.cli.choose import in_airbyte
-from airflow_airbyte_ext.cli.codes import Exit, explain, overall
 from airflow_airbyte_ext.cli.describe import failure_document, ref_document
+from airflow_airbyte_ext.cli.exit_codes import Exit, explain, overall
 from airflow_airbyte_ext.cli.parallel import run_all
+from airflow_airbyte_ext.cli.selection import in_airbyte
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 from airflow_airbyte_ext.text import without_password
 

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.streams import stream_name
-from airflow_airbyte_ext.cli.codes import code_of, explain
+from airflow_airbyte_ext.cli.exit_codes import code_of, explain
 from airflow_airbyte_ext.snapshots.diff import odd_rows
 from airflow_airbyte_ext.text import without_password
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.cli.choose import in_store
-from airflow_airbyte_ext.cli.codes import Exit, explain, overall
 from airflow_airbyte_ext.cli.describe import counted, failure_document, ref_document
+from airflow_airbyte_ext.cli.exit_codes import Exit, explain, overall
 from airflow_airbyte_ext.cli.parallel import run_all
+from airflow_airbyte_ext.cli.selection import in_store
 from airflow_airbyte_ext.snapshots.retention import Decision, Retention, forget
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import Clock, SystemClock
-from airflow_airbyte_ext.cli.codes import Exit, code_of, explain
+from airflow_airbyte_ext.cli.exit_codes import Exit, code_of, explain
 from airflow_airbyte_ext.cli.parser import PROGRAM, parse
 
 if TYPE_CHECKING:

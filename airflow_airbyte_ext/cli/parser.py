@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_airbyte_ext import __version__
 from airflow_airbyte_ext.api.arguments import uuid_argument
-from airflow_airbyte_ext.cli.codes import EXPLAINED
+from airflow_airbyte_ext.cli.exit_codes import EXPLAINED
 from airflow_airbyte_ext.cli.names import splits
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 
@@ -157,18 +157,18 @@ def _add_parallel(command: argparse.ArgumentParser) -> None:
 
 
 def _add_looking(commands: Any) -> None:
-    listing = _command(commands, "list", "Show which snapshots there are", module="look", function="list_snapshots")
+    listing = _command(commands, "list", "Show which snapshots there are", module="inspect", function="list_snapshots")
     _add_choice(listing)
     listing.add_argument(
         "--missing", action="store_true", help="show the connections of the workspace that have no snapshot instead"
     )
     _add_parallel(listing)
-    show = _command(commands, "show", "Show one snapshot", module="look", function="show")
+    show = _command(commands, "show", "Show one snapshot", module="inspect", function="show")
     _add_one(show)
     show.add_argument("--snapshot", default="latest", help='or "current" (default: %(default)s)')
     show.add_argument("--values", action="store_true", help="show state values, which may be secret")
     compare = _command(
-        commands, "diff", "Compare two states; exits with 1 if they differ", module="look", function="compare"
+        commands, "diff", "Compare two states; exits with 1 if they differ", module="inspect", function="compare"
     )
     _add_one(compare)
     compare.add_argument("--snapshot", default="latest", help="the state before (default: %(default)s)")

@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.known import known_connection
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
-from airflow_airbyte_ext.cli.choose import one_connection
-from airflow_airbyte_ext.cli.codes import Exit, explain
+from airflow_airbyte_ext.cli.apply import check_confirmable, is_wanted, restore_command
 from airflow_airbyte_ext.cli.describe import counted, failure_document, keys_text, ref_document
-from airflow_airbyte_ext.cli.guarded import check_confirmable, is_wanted, restore_command
+from airflow_airbyte_ext.cli.exit_codes import Exit, explain
 from airflow_airbyte_ext.cli.names import stream_named
+from airflow_airbyte_ext.cli.selection import one_connection
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteRestoreRefusedError
-from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.jobs.kinds import ResetSubmitter
+from airflow_airbyte_ext.jobs.poll import wait_for_job
+from airflow_airbyte_ext.jobs.reader import newest_job
 from airflow_airbyte_ext.jobs.report import read_report
 from airflow_airbyte_ext.jobs.submit import Prepare, Submission
 from airflow_airbyte_ext.jobs.usable import check_usable
-from airflow_airbyte_ext.jobs.wait import wait_for_job
 from airflow_airbyte_ext.snapshots.restore import settled_job
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 from airflow_airbyte_ext.text import without_password
@@ -107,13 +107,13 @@ class _Reset:
         steps = ResetSubmitter(client, self.connection_id, streams=streams, clock=clock).steps()
         step = next(steps)
         while not isinstance(step, Submission):
-            step = steps.send(self._make_way() if isinstance(step, Prepare) else None)
+            step = steps.send(self._resolve_running_job() if isinstance(step, Prepare) else None)
         self.job, error = step.job, None
         context.output.note(f"Job {self.job.id} of Airbyte resets the connection")
         context.way_back = f"Job {self.job.id} goes on in Airbyte. {self._back}"
         try:
             self.job = wait_for_job(client, self.job.id, clock=clock, connection_id=self.connection_id)
-            error = read_report(client, self.job.id, connection_id=self.connection_id, adopted=False).error()
+            error = read_report(client, self.job.id, connection_id=self.connection_id, attached=False).error()
         except AirbyteError as failure:
             error = failure
         context.way_back = ""
@@ -127,7 +127,7 @@ class _Reset:
             context.output.line(self._back)
         return error
 
-    def _make_way(self) -> JobRead | None:
+    def _resolve_running_job(self) -> JobRead | None:
         """Keep the state as it is when nothing can change it any more; once, since it may be gone a second time."""
         context = self._context
         self.settle()

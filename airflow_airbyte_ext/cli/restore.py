@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.streams import StreamKey, stream_name
-from airflow_airbyte_ext.cli.choose import connection_named, in_airbyte, names_in_store
+from airflow_airbyte_ext.cli.apply import Change, carry_out, check_confirmable
 from airflow_airbyte_ext.cli.describe import moment, ref_document
-from airflow_airbyte_ext.cli.guarded import Change, carry_out, check_confirmable
 from airflow_airbyte_ext.cli.names import exact_key, is_stream, pair_named, stream_named
+from airflow_airbyte_ext.cli.selection import connection_named, in_airbyte, names_in_store
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteRestoreRefusedError
 from airflow_airbyte_ext.snapshots.plan import target_of
 from airflow_airbyte_ext.snapshots.restore import check_origin
@@ -16,8 +16,8 @@ from airflow_airbyte_ext.snapshots.restore import check_origin
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection
 
-    from airflow_airbyte_ext.cli.codes import Exit
     from airflow_airbyte_ext.cli.context import Context
+    from airflow_airbyte_ext.cli.exit_codes import Exit
     from airflow_airbyte_ext.snapshots.content import StateContent
     from airflow_airbyte_ext.snapshots.snapshot import Snapshot
     from airflow_airbyte_ext.snapshots.store import SnapshotRef

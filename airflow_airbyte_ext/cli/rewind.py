@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.cli.choose import one_connection
-from airflow_airbyte_ext.cli.guarded import Change, carry_out, check_confirmable
+from airflow_airbyte_ext.cli.apply import Change, carry_out, check_confirmable
 from airflow_airbyte_ext.cli.names import stream_named
+from airflow_airbyte_ext.cli.selection import one_connection
 from airflow_airbyte_ext.snapshots.rewind import rewound, rewound_legacy
 
 if TYPE_CHECKING:
-    from airflow_airbyte_ext.cli.codes import Exit
     from airflow_airbyte_ext.cli.context import Context
+    from airflow_airbyte_ext.cli.exit_codes import Exit
     from airflow_airbyte_ext.snapshots.content import StateContent
 
 log = logging.getLogger(__name__)

@@ -7,11 +7,11 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteApiError,
     AirbyteConfigurationError,
     AirbyteNotFoundError,
     AirbytePermissionError,
+    AirbyteResponseError,
 )
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ PAGES_SINCE = "1.8.0"
 PAGE_SIZE = 100
 # Servers may make the pages smaller than they are asked to.
 MAX_PAGES = 2000
-MOST_NAMES = 10
+MAX_NAMES = 10
 # Of an installation that is not Airbyte's Cloud.
 DEFAULT_ORGANIZATION = "00000000-0000-0000-0000-000000000000"
 
@@ -96,7 +96,7 @@ def connection_by_name(client: AirbyteClient, *, workspace_id: str, name: str) -
         raise AirbyteConfigurationError(
             f"{len(found)} connections of workspace {workspace_id} are called {name!r}. Give the id of one: {lines}."
         )
-    near = get_close_matches(name, sorted({row.name or "" for row in rows}), n=MOST_NAMES, cutoff=0.0)
+    near = get_close_matches(name, sorted({row.name or "" for row in rows}), n=MAX_NAMES, cutoff=0.0)
     hint = f"The names nearest to it: {', '.join(map(repr, near))}." if near else "It has no connections at all."
     raise AirbyteConfigurationError(f"Workspace {workspace_id} has no connection that is called {name!r}. {hint}")
 
@@ -130,7 +130,7 @@ def walk(
     :param read: Reads a page; takes `cursor`, the id of the last row of the page before, and `page_size`.
     :param rows: The rows of a page.
     :param key: The id of a row.
-    :raises AirbyteAnswerError: There is always another page.
+    :raises AirbyteResponseError: There is always another page.
     """
     found: dict[str, Row] = {}
     asked: dict[str, Any] = {"page_size": PAGE_SIZE} if client.release().is_at_least(PAGES_SINCE) else {}
@@ -144,7 +144,7 @@ def walk(
         if is_last:
             return list(found.values())
         asked["cursor"] = list(news)[-1]
-    raise AirbyteAnswerError(
+    raise AirbyteResponseError(
         f"A list of Airbyte does not end: after {MAX_PAGES} pages with {len(found)} rows there is still another one. "
         "Check any proxy before Airbyte."
     )
@@ -183,8 +183,8 @@ def workspace_problem(client: AirbyteClient, workspace_id: str) -> AirbyteConfig
     except AirbyteApiError:
         return None
     found = _workspaces(client)
-    told = ", ".join(f"{each.name!r} ({each.workspace_id})" for each in found[:MOST_NAMES])
-    more = f", and {len(found) - MOST_NAMES} more" if len(found) > MOST_NAMES else ""
+    told = ", ".join(f"{each.name!r} ({each.workspace_id})" for each in found[:MAX_NAMES])
+    more = f", and {len(found) - MAX_NAMES} more" if len(found) > MAX_NAMES else ""
     return AirbyteConfigurationError(
         f"{client.settings.base_url} has no workspace {workspace_id} that these credentials may see. "
         + (f"There are: {told}{more}." if found else "Its id stands in the address of Airbyte's web app.")

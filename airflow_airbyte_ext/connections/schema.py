@@ -11,7 +11,7 @@ from airflow_airbyte_ext.api.failures import reason_of
 from airflow_airbyte_ext.api.known import existing_connection
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog, AirbyteStream, AirbyteStreamConfiguration
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
-from airflow_airbyte_ext.exceptions import AirbyteAnswerError, AirbyteApiError, AirbyteDiscoveryError
+from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteDiscoveryError, AirbyteResponseError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -71,7 +71,7 @@ def discover_changes(client: AirbyteClient, connection_id: str) -> list[SchemaCh
     """
     connection = existing_connection(client, connection_id)
     if connection.sync_catalog is None or "syncCatalog.streams" in connection.left_out.places:
-        raise AirbyteAnswerError(
+        raise AirbyteResponseError(
             f"getConnection: Airbyte gives no catalog of connection {connection.name!r} ({connection_id}) that can be "
             "read, so nothing can be compared. Look at its schema in Airbyte.",
             operation="getConnection",

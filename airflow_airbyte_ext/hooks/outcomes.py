@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def failing_at_once_where_retries_are_pointless() -> Iterator[None]:
+def no_retry_for_permanent_errors() -> Iterator[None]:
     """
     Turn an error that no retry can mend into Airflow's own "fail without retries"; let the others through.
 
@@ -23,6 +23,6 @@ def failing_at_once_where_retries_are_pointless() -> Iterator[None]:
     try:
         yield
     except AirbyteError as error:
-        if error.worth_retrying:
+        if error.retryable:
             raise
         raise AirflowFailException(str(error)) from error

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError
-from airflow_airbyte_ext.jobs.find import JobReader, running_job
+from airflow_airbyte_ext.jobs.reader import JobReader, running_job
 from airflow_airbyte_ext.jobs.status import JobStatus, verdict
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def _cancel_and_read(client: AirbyteClient, reader: JobReader) -> JobRead | None
     try:
         job = client.cancel_job(id=reader.job_id).job
     except AirbyteApiError as error:
-        if not (error.worth_retrying or error.outcome_unknown):
+        if not (error.retryable or error.outcome_unknown):
             raise
         # Lost, or refused because the job has just ended: only reading tells.
         log.warning("It is unclear whether job %s was cancelled; reading it. %s", reader.job_id, error)

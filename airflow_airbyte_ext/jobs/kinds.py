@@ -11,7 +11,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRefreshUnsupportedError,
     AirbyteServerError,
 )
-from airflow_airbyte_ext.jobs.find import REFRESH, RESET, SYNC
+from airflow_airbyte_ext.jobs.reader import REFRESH, RESET, SYNC
 from airflow_airbyte_ext.jobs.submit import JobSubmitter
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError
-from airflow_airbyte_ext.jobs.find import jobs_of, replication_kinds
+from airflow_airbyte_ext.jobs.reader import jobs_of, replication_kinds
 from airflow_airbyte_ext.jobs.status import Verdict, verdict
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_airbyte_ext.exceptions import AirbyteOperationMissingError
-from airflow_airbyte_ext.jobs.find import JobReader
+from airflow_airbyte_ext.jobs.reader import JobReader
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.jobs import AttemptLogs
 
-MOST_LINES = 1000
+MAX_LINES = 1000
 
 
 class LogLine(NamedTuple):
@@ -47,7 +47,7 @@ class LogFollower:
     """
 
     def __init__(
-        self, client: AirbyteClient, job_id: int, *, connection_id: str | None, most_lines: int = MOST_LINES
+        self, client: AirbyteClient, job_id: int, *, connection_id: str | None, most_lines: int = MAX_LINES
     ) -> None:
         self._client = client
         self._reader = JobReader(client, job_id, connection_id=connection_id)

@@ -17,10 +17,10 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobCancelledError,
     AirbyteJobError,
     AirbyteJobFailedError,
-    AirbyteJobVanishedError,
+    AirbyteJobNotFoundError,
 )
 from airflow_airbyte_ext.jobs.figures import figures_of, needs_namespaces, needs_sync_modes
-from airflow_airbyte_ext.jobs.find import JobReader
+from airflow_airbyte_ext.jobs.reader import JobReader
 from airflow_airbyte_ext.jobs.status import Verdict, verdict
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class JobReport:
     bytes_synced: int | None
     started_at: str | None
     ended_at: str | None
-    adopted: bool
+    attached: bool
     streams: list[StreamReport] = field(default_factory=list)
     failure: str | None = None
     is_partial: bool = False
@@ -95,7 +95,7 @@ def read_report(
     job_id: int,
     *,
     connection_id: str | None = None,
-    adopted: bool,
+    attached: bool,
     patience: float = 0.0,
     clock: Clock = SYSTEM_CLOCK,
 ) -> JobReport:
@@ -104,13 +104,13 @@ def read_report(
 
     :param patience: Seconds for which the job may be unreadable: a job that has ended well must not fail its task
         because Airbyte is away for a moment.
-    :raises AirbyteJobVanishedError: The server does not have the job.
+    :raises AirbyteJobNotFoundError: The server does not have the job.
     :raises AirbyteApiError: Airbyte could not be asked.
     """
     reader = JobReader(client, job_id, connection_id=connection_id)
     until = clock.time() + patience
     retrying = Retrying(
-        retry=retry_if_exception(lambda error: isinstance(error, AirbyteApiError) and error.worth_retrying),
+        retry=retry_if_exception(lambda error: isinstance(error, AirbyteApiError) and error.retryable),
         stop=lambda _state: clock.time() >= until,
         wait=wait_random_exponential(multiplier=1, max=30),
         sleep=clock.sleep,
@@ -124,13 +124,13 @@ def read_report(
         job = reader.read()
         found = (job, []) if job else None
     if found is None:
-        raise AirbyteJobVanishedError(f"Airbyte does not list job {job_id} any more.", job_id=job_id)
+        raise AirbyteJobNotFoundError(f"Airbyte does not list job {job_id} any more.", job_id=job_id)
     job, attempts = found
     reader.connection_id = reader.connection_id or job.config_id
     if needs_namespaces(job, attempts):
         attempts = _attempts_with_namespaces(reader) or attempts
     modes = _sync_modes(client, job.config_id) if needs_sync_modes(job, attempts) else None
-    return report_of(job, attempts, adopted=adopted, modes=modes)
+    return report_of(job, attempts, attached=attached, modes=modes)
 
 
 def _attempts_with_namespaces(reader: JobReader) -> list[AttemptRead] | None:
@@ -158,7 +158,7 @@ def _say_why(state: RetryCallState) -> None:
 
 
 def report_of(
-    job: JobRead, attempts: Sequence[AttemptRead], *, adopted: bool, modes: SyncModes | None = None
+    job: JobRead, attempts: Sequence[AttemptRead], *, attached: bool, modes: SyncModes | None = None
 ) -> JobReport:
     """
     Put together what a job and its attempts say.
@@ -179,7 +179,7 @@ def report_of(
         bytes_synced=size,
         started_at=_iso(job.created_at),  # `startedAt` never comes
         ended_at=_iso(next(iter(ended), job.updated_at if final else None)),
-        adopted=adopted,
+        attached=attached,
         streams=[StreamReport(name, namespace, *each) for (namespace, name), each in streams],
         failure=failure_reason(attempts),
         is_partial=any(last.failure_summary and last.failure_summary.partial_success for last in attempts[-1:]),

@@ -9,10 +9,10 @@ from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.api.known import known_connection
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobRunningError
 from airflow_airbyte_ext.jobs.cancel import PATIENT_PAUSES, cancel_job, why_not_cancelled
-from airflow_airbyte_ext.jobs.find import newest_job
 from airflow_airbyte_ext.jobs.late_state import wait_for_late_state
+from airflow_airbyte_ext.jobs.poll import POLL_ERROR_TIMEOUT, POLL_INTERVAL, wait_for_job
+from airflow_airbyte_ext.jobs.reader import newest_job
 from airflow_airbyte_ext.jobs.status import verdict
-from airflow_airbyte_ext.jobs.wait import POLL_INTERVAL, UNREADABLE_TIMEOUT, wait_for_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,31 +28,31 @@ MAX_WAITED_FOR = 20
 CANCELLED_RUN_COUNTS_SINCE = "1.4.0"
 
 
-def make_way(
+def resolve_running_job(
     client: AirbyteClient,
     connection_id: str,
     *,
     how: str,
     clock: Clock = SYSTEM_CLOCK,
-    spare: str | None = None,
+    except_kind: str | None = None,
     poll_interval: float = POLL_INTERVAL,
     deadline: float | None = None,
-    unreadable_timeout: float = UNREADABLE_TIMEOUT,
+    poll_error_timeout: float = POLL_ERROR_TIMEOUT,
 ) -> JobRead | None:
     """
     See to it that no job runs on the connection, and return its newest job; one may start again right afterwards.
 
     :param how: "wait" for the end of a job that runs, "cancel" it, or "fail".
-    :param spare: The kind of job (`configType`) that may run on.
+    :param except_kind: The kind of job (`configType`) that may run on.
     :param deadline: Epoch seconds at which to stop waiting.
-    :param unreadable_timeout: Seconds for which the job that is waited for may be unreadable.
+    :param poll_error_timeout: Seconds for which the job that is waited for may be unreadable.
     :raises AirbyteJobRunningError: A job runs, and `how` is "fail"; or Airbyte does not cancel it, or runs others after
         it.
     :raises AirbyteJobTimeoutError: It still runs at the deadline.
     """
     met: list[int] = []
     while (job := newest_job(client, connection_id)) and not verdict(job.status).is_final:
-        if job.config_type == spare:
+        if job.config_type == except_kind:
             break
         running = f"Job {job.id} ({job.config_type}, {job.status}) runs on connection {connection_id}"
         if how == "fail":
@@ -76,7 +76,7 @@ def make_way(
                 connection_id=connection_id,
                 poll_interval=poll_interval,
                 deadline=deadline,
-                unreadable_timeout=unreadable_timeout,
+                poll_error_timeout=poll_error_timeout,
             )
         else:
             raise AirbyteJobRunningError(
@@ -146,7 +146,7 @@ def _check_cancelled(client: AirbyteClient, connection_id: str, job: JobRead, ca
         connection_id=connection_id,
         job_id=job.id,
     )
-    error.worth_retrying = not starts_again
+    error.retryable = not starts_again
     raise error
 
 

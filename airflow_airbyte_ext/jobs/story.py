@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.jobs.report import JobReport
 
-MOST_ROWS = 50
+MAX_ROWS = 50
 WIDTH = 160
 LENGTH_OF_ID = 36
 
@@ -54,11 +54,11 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
         # Among other words an id stands in quotes and brackets: all of these fit into a line.
         width = LENGTH_OF_ID + 5 if ids and not is_ids else None
         table.add_column(column, overflow="fold", justify=justify, no_wrap=is_ids, min_width=width)
-    for row in rows[:MOST_ROWS]:
+    for row in rows[:MAX_ROWS]:
         table.add_row(*(one_line(cell, MAX_ADDRESS) for cell in row))
     text = StringIO()
     Console(file=text, width=WIDTH, color_system=None, markup=False, highlight=False).print(table, crop=False)
-    hidden = len(rows) - MOST_ROWS
+    hidden = len(rows) - MAX_ROWS
     return [line.rstrip() for line in text.getvalue().splitlines()] + ([f"... and {hidden} more"] if hidden > 0 else [])
 
 

@@ -20,25 +20,25 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias, TypeVar
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.api.operation import OPERATIONS
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteApiError,
     AirbyteConflictError,
     AirbyteConnectionUnusableError,
     AirbyteError,
     AirbyteJobFailedError,
+    AirbyteJobNotFoundError,
     AirbyteJobNotStartedError,
     AirbyteJobRunningError,
     AirbyteJobTimeoutError,
-    AirbyteJobVanishedError,
     AirbyteNotFoundError,
+    AirbyteResponseError,
     AirbyteServerError,
     AirbyteStatusError,
 )
-from airflow_airbyte_ext.jobs.find import REFRESH, RESET, STANDS_FOR, SYNC, JobReader, first_job_after, newest_job
+from airflow_airbyte_ext.jobs.poll import wait_for_job
+from airflow_airbyte_ext.jobs.reader import REFRESH, RESET, STANDS_FOR, SYNC, JobReader, first_job_after, newest_job
 from airflow_airbyte_ext.jobs.running import settled
 from airflow_airbyte_ext.jobs.status import Verdict, verdict
 from airflow_airbyte_ext.jobs.usable import check_usable, connection_problem
-from airflow_airbyte_ext.jobs.wait import wait_for_job
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -51,7 +51,7 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # A job appears in Airbyte's list some time after the request that starts it, which may be lost by then.
-LOOKS_AFTER_A_LOST_ANSWER = (0.5, 1.0, 2.0, 4.0, 8.0)
+PAUSES_AFTER_LOST_RESPONSE = (0.5, 1.0, 2.0, 4.0, 8.0)
 SUBMISSIONS = 3
 # Airbyte 0.39.0 to 0.39.37 says so with a 500, later ones with a 409.
 ALREADY_RUNNING = "already running"
@@ -79,11 +79,11 @@ class Submission(NamedTuple):
     The last step: a job that stands for the request.
 
     :param job: The job, as it was when it was found.
-    :param adopted: Whether somebody else started it.
+    :param attached: Whether somebody else started it.
     """
 
     job: JobRead
-    adopted: bool
+    attached: bool
 
 
 class Prepare(NamedTuple):
@@ -335,7 +335,7 @@ class JobSubmitter(ABC):
                     "a sync moves, and reads the refreshed streams from the start.",
                     job.id,
                 )
-            return Submission(job, adopted=False)
+            return Submission(job, attached=False)
         if started_now and self._is_stored_reset(job):
             return (yield from self._follow_reset(job, noted))
         if was_stored:  # a run that our refresh had been stored for, and was not
@@ -372,7 +372,7 @@ class JobSubmitter(ABC):
     def _read_followed(self, job_id: int) -> JobRead | None:
         try:
             return JobReader(self._client, job_id, connection_id=self._connection_id).read()
-        except (AirbyteServerError, AirbyteJobVanishedError) as error:
+        except (AirbyteServerError, AirbyteJobNotFoundError) as error:
             log.info("%s", error)
             return None
 
@@ -392,7 +392,7 @@ class JobSubmitter(ABC):
     def _let_others_end(self, job: JobRead, noted: int) -> Steps[Submission | int]:
         """Deal with a job of somebody else that came first, and return from which job on to try again."""
         if self._attach and job.config_type == self.kind:
-            return Submission(job, adopted=True)
+            return Submission(job, attached=True)
         self._jobs_in_the_way += 1
         if self._jobs_in_the_way > MAX_JOBS_IN_THE_WAY:
             return self._running_already(job)
@@ -424,7 +424,7 @@ class JobSubmitter(ABC):
 
     def _look_for_lost(self, noted: int) -> Submission | None:
         """Look several times for the job that an unclear response may have started."""
-        for number, pause in enumerate(LOOKS_AFTER_A_LOST_ANSWER):
+        for number, pause in enumerate(PAUSES_AFTER_LOST_RESPONSE):
             if found := self._found_after(noted):
                 return found
             if number == 0:
@@ -442,12 +442,12 @@ class JobSubmitter(ABC):
         if job is None:
             return None
         if self._first_sent and not self._is_stored and was_there_before(job, self._first_sent):
-            return Submission(job, adopted=True) if self._attach else None
-        return Submission(job, adopted=job.config_type not in (None, self.kind))
+            return Submission(job, attached=True) if self._attach else None
+        return Submission(job, attached=job.config_type not in (None, self.kind))
 
     def _running_already(self, job: JobRead) -> Submission:
         if self._attach and job.config_type == self.kind:
-            return Submission(job, adopted=True)
+            return Submission(job, attached=True)
         if self._is_stored:
             raise self._stored_beside(job.id)
         raise AirbyteJobRunningError(
@@ -499,8 +499,8 @@ class JobSubmitter(ABC):
             connection_id=self._connection_id,
         )
 
-    def _outdated(self, job: JobRead) -> AirbyteAnswerError:
-        return AirbyteAnswerError(
+    def _outdated(self, job: JobRead) -> AirbyteResponseError:
+        return AirbyteResponseError(
             f"The response to the request for a job of connection {self._connection_id} names job {job.id}, which had "
             "ended before. Check any proxy or cache before Airbyte."
         )

@@ -10,11 +10,11 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
-from airflow_airbyte_ext.exceptions import AirbyteAnswerError, AirbyteApiError, AirbyteError
-from airflow_airbyte_ext.jobs.pace import QUICKEST_POLL, JobWait, Pace, is_down, tell
-from airflow_airbyte_ext.jobs.recent import Listing
+from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError, AirbyteResponseError
+from airflow_airbyte_ext.jobs.changes import Listing
+from airflow_airbyte_ext.jobs.poll import JobWatch
 from airflow_airbyte_ext.jobs.status import verdict
-from airflow_airbyte_ext.jobs.wait import JobWatch
+from airflow_airbyte_ext.jobs.throttle import MIN_POLL_INTERVAL, JobWait, Throttle, is_down, tell
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,21 +26,21 @@ log = logging.getLogger(__name__)
 
 READ_THREADS = 16
 # For what is read beside the jobs of waits; see `JobWatcher.look`.
-LOOK_THREADS = 8
+OTHER_READ_THREADS = 8
 # Up to so many waits it is cheaper to read each job than a list.
-FEW = 3
+MAX_READ_ONE_BY_ONE = 3
 # However good the list is, the job that was not read by itself for the longest time is read now and then.
-SWEEP_EVERY = 1.0
+SWEEP_INTERVAL = 1.0
 STALE_AFTER = 60.0
-SHORTEST_PAUSE = 0.05
+MIN_PAUSE = 0.05
 # So many waits are told of a failure at once, lest their logs keep the event loop from all else.
-TOLD_AT_ONCE = 100
+MAX_LOGGED_AT_ONCE = 100
 
 
 T = TypeVar("T")
 
 
-class Looker(Protocol):
+class Reader(Protocol):
     """Who reads something else than the job of a wait."""
 
     trouble: AirbyteApiError | None
@@ -55,7 +55,7 @@ class JobWatcher:
     Reads the jobs of many waits with few requests, and tells each wait how its job ended.
 
     Waits whose workspace is known share one request for all that changed; the others are read one by one. How many
-    requests go to one Airbyte is bounded, and fewer go while it does not answer; see `Pace`.
+    requests go to one Airbyte is bounded, and fewer go while it does not answer; see `Throttle`.
 
     :param client: Reads; from several threads.
     :param clock: Time for polls, deadlines and back-off.
@@ -74,7 +74,7 @@ class JobWatcher:
         self.client = client
         self._clock = clock
         self._threads = threads or ThreadPoolExecutor(READ_THREADS, thread_name_prefix="airbyte-read")
-        self._looks = ThreadPoolExecutor(LOOK_THREADS, thread_name_prefix="airbyte-look")
+        self._looks = ThreadPoolExecutor(OTHER_READ_THREADS, thread_name_prefix="airbyte-look")
         self._is_trying = False
         self._trouble: AirbyteApiError | None = None
         self._measure = measure
@@ -84,8 +84,8 @@ class JobWatcher:
         self._news = threading.Event()
         self._loop: threading.Thread | None = None
         self._is_retired = False
-        self._pace = Pace(clock.time())
-        self._listing = Listing(client, clock=clock, pace=self._pace)
+        self._throttle = Throttle(clock.time())
+        self._listing = Listing(client, clock=clock, throttle=self._throttle)
         self._in_flight = 0
         self._answered_at = clock.time()
         self._is_listing = False
@@ -98,7 +98,7 @@ class JobWatcher:
             self.client,
             wait.job_id,
             connection_id=wait.connection_id,
-            unreadable_timeout=wait.unreadable_timeout,
+            poll_error_timeout=wait.poll_error_timeout,
             clock=self._clock,
             seen=wait.seen,
             warn=wait.warn_safely,
@@ -142,11 +142,11 @@ class JobWatcher:
         self._news.set()
 
     @property
-    def pace(self) -> Pace:
+    def throttle(self) -> Throttle:
         """Bounds the requests to this Airbyte, whoever sends them."""
-        return self._pace
+        return self._throttle
 
-    def look(self, looker: Looker, read: Callable[[], T | None]) -> Future[T | None]:
+    def look(self, looker: Reader, read: Callable[[], T | None]) -> Future[T | None]:
         """
         Read something else of this Airbyte, in threads beside those for jobs; one at a time while it does not answer.
 
@@ -155,11 +155,11 @@ class JobWatcher:
         """
         return self._looks.submit(self._look, looker, read)
 
-    def _look(self, looker: Looker, read: Callable[[], T | None]) -> T | None:
+    def _look(self, looker: Reader, read: Callable[[], T | None]) -> T | None:
         now = self._clock.time()
         with self._lock:
-            is_down = self._pace.is_down(now)
-            is_busy = self._is_trying or self._in_flight > 0 or self._pace.allowed(now) < 1
+            is_down = self._throttle.is_down(now)
+            is_busy = self._is_trying or self._in_flight > 0 or self._throttle.allowed(now) < 1
             trouble = self._trouble if is_down and is_busy else None
             if trouble is None:
                 self._is_trying = self._is_trying or is_down
@@ -168,7 +168,7 @@ class JobWatcher:
             return None
         tell(self._measure, "polls", 1)
         try:
-            if pause := self._pace.reserve(now):
+            if pause := self._throttle.reserve(now):
                 self._clock.sleep(pause)
             return read()
         finally:
@@ -185,20 +185,22 @@ class JobWatcher:
         now = self._clock.time()
         waits, in_flight = self._all(), self._in_flight
         tell(self._measure, "waits", len(waits))
-        down = self._pace.is_down(now)
-        allowed = min(self._pace.allowed(now), (1 - self._is_trying if down else READ_THREADS) - in_flight)
+        down = self._throttle.is_down(now)
+        allowed = min(self._throttle.allowed(now), (1 - self._is_trying if down else READ_THREADS) - in_flight)
         for wait in [wait for wait in waits if wait.is_over(now)]:
             if wait.is_hopeless(now, self._answered_at) or (down and allowed < 1 and not wait.asked_at):
                 self._let(wait, wait.watch.pause, 0.0, wait.deadline)
         has_list = (
-            not down and self._listing.is_open(now) and sum(wait.workspace_id is not None for wait in waits) > FEW
+            not down
+            and self._listing.is_open(now)
+            and sum(wait.workspace_id is not None for wait in waits) > MAX_READ_ONE_BY_ONE
         )
         if has_list and not self._is_listing and self._list_due_at <= now and allowed > 0:
             self._is_listing = True
             allowed -= 1
             self._send(self._read_list)
         due = self._due(waits, now, has_list=has_list)[: max(allowed, 0)]
-        self._pace.take(len(due))
+        self._throttle.take(len(due))
         for wait in due:
             wait.asked_at = now
             self._send(self._read_one, wait)
@@ -206,13 +208,13 @@ class JobWatcher:
 
     def _pause(self, waits: list[JobWait], now: float, *, has_list: bool) -> float:
         moments = [wait.deadline for wait in waits if wait.deadline is not None and not wait.is_over(now)]
-        if now < self._pace.quiet_until:
-            moments.append(self._pace.quiet_until)
+        if now < self._throttle.quiet_until:
+            moments.append(self._throttle.quiet_until)
         else:
             moments += [wait.due_at for wait in waits if not wait.asked_at and not (has_list and wait.is_listed)]
             if has_list and not self._is_listing:
                 moments.append(self._list_due_at)
-        return min(max(min(moments, default=math.inf) - now, 0.0), QUICKEST_POLL)
+        return min(max(min(moments, default=math.inf) - now, 0.0), MIN_POLL_INTERVAL)
 
     def _send(self, read: Callable[..., None], *arguments: JobWait) -> None:
         self._threads.submit(read, *arguments)
@@ -232,8 +234,8 @@ class JobWatcher:
                 pause = self.step()
             except Exception:  # whatever it is: no other wait may suffer from it
                 log.exception("Watching jobs went wrong once; going on.")
-                pause = QUICKEST_POLL
-            self._clock.sleep(SHORTEST_PAUSE)  # what comes at once is one step
+                pause = MIN_POLL_INTERVAL
+            self._clock.sleep(MIN_PAUSE)  # what comes at once is one step
             self._news.wait(pause)
 
     def _is_wanted(self) -> bool:
@@ -248,7 +250,7 @@ class JobWatcher:
         idle = [wait for wait in waits if not wait.asked_at]
         due = [wait for wait in idle if wait.is_over(now) or (wait.due_at <= now and not (has_list and wait.is_listed))]
         due.sort(key=lambda wait: (not wait.is_over(now), wait.due_at))
-        if has_list and now - self._swept_at >= SWEEP_EVERY:
+        if has_list and now - self._swept_at >= SWEEP_INTERVAL:
             self._swept_at = now
             stalest = min((wait for wait in idle if wait.is_listed), key=lambda wait: wait.read_at, default=None)
             if stalest and now - stalest.read_at >= STALE_AFTER and stalest not in due:
@@ -313,7 +315,7 @@ class JobWatcher:
             self._end(wait, error)
         except Exception as error:
             log.exception("Reading job %s went wrong; going on.", wait.job_id)
-            self._let(wait, watch.bear, AirbyteAnswerError(f"Reading it went wrong: {error!r}"))
+            self._let(wait, watch.bear, AirbyteResponseError(f"Reading it went wrong: {error!r}"))
         finally:
             if watch.trouble is not None and watch.trouble is not trouble:
                 self._after_failure(watch.trouble)
@@ -339,7 +341,7 @@ class JobWatcher:
 
     def _succeeded(self) -> None:
         """Where Airbyte answers again, no wait bears any more that it did not."""
-        if self._pace.succeeded():
+        if self._throttle.succeeded():
             for wait in self._all():
                 if wait.watch.trouble is None:
                     wait.watch.readable()
@@ -350,10 +352,10 @@ class JobWatcher:
         if not is_down(error):
             return
         self._trouble = error
-        self._pace.failed(error, self._clock.time())
+        self._throttle.failed(error, self._clock.time())
         for number, wait in enumerate(self._all(), start=1):
             self._let(wait, wait.watch.bear, error)
-            if number % TOLD_AT_ONCE == 0:
+            if number % MAX_LOGGED_AT_ONCE == 0:
                 self._clock.sleep(0.01)
 
     def _let(self, wait: JobWait, act: Callable[..., object], *arguments: Any) -> None:

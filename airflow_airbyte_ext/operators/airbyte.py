@@ -38,7 +38,7 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
     :param deferrable: Wait in the triggerer instead of in a worker.
     :param poll_interval: Seconds, or a timedelta, between two looks at the job. (templated)
     :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
-    :param unreadable_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
+    :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
     :param if_running: What to do about a sync that runs already: "attach" to it, "wait" for its end and then run our
         own, "skip" this task, or "fail". A reset or refresh that runs is waited for, unless "skip" or "fail" is asked
         for. (templated)
@@ -106,7 +106,7 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
     :param deferrable: Wait in the triggerer instead of in a worker.
     :param poll_interval: Seconds, or a timedelta, between two looks at the job. (templated)
     :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
-    :param unreadable_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
+    :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
     :param if_running: What to do about a job that runs already: "wait" for its end, "cancel" it, "skip" this task,
         or "fail". (templated)
     :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.
@@ -162,7 +162,7 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         snapshot = take_snapshot(run.client, run.connection_id, clock=run.clock)
         ref = open_store(self.backup_to, encryption_key=self.encryption_key).write(snapshot)
         self.log.info("The state before the reset is kept as snapshot %s at %s", ref.id, ref.path)
-        run.memory.remember(backup=ref.id, connection_id=run.connection_id)
+        run.memory.save(backup=ref.id, connection_id=run.connection_id)
         return True
 
 
@@ -184,7 +184,7 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
     :param deferrable: Wait in the triggerer instead of in a worker.
     :param poll_interval: Seconds, or a timedelta, between two looks at the job. (templated)
     :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
-    :param unreadable_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
+    :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
     :param if_running: What to do about a job that runs already: "wait" for its end, "cancel" it, "skip" this task,
         or "fail". (templated)
     :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.

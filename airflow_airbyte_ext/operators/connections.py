@@ -18,7 +18,7 @@ from airflow_airbyte_ext.connections.target import (
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
-from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
+from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
 from airflow_airbyte_ext.operators.schema import COLOUR, AirbyteCheckSchemaOperator, cell, log_table
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ class AirbyteListConnectionsOperator(CheckedArguments, BaseOperator):
         """Ask Airbyte for all connections of the workspace, and choose."""
         from airflow_airbyte_ext.connections.find import find_connections
 
-        with failing_at_once_where_retries_are_pointless():
+        with no_retry_for_permanent_errors():
             wanted = self._wanted()
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             found = [_listed(row) for row in find_connections(client, **wanted)]
@@ -198,7 +198,7 @@ class AirbyteUpdateConnectionOperator(CheckedArguments, BaseOperator):
         """Compare, send what differs, and check the answer."""
         from airflow_airbyte_ext.connections.change import apply_changes
 
-        with failing_at_once_where_retries_are_pointless():
+        with no_retry_for_permanent_errors():
             changes, is_dry = self._wanted(), flag_argument("dry_run", self.dry_run)
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             connection_id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)

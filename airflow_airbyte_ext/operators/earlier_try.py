@@ -6,19 +6,19 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.exceptions import (
+    AirbyteJobNotFoundError,
     AirbyteJobTimeoutError,
-    AirbyteJobVanishedError,
     AirbyteServerError,
 )
-from airflow_airbyte_ext.jobs.find import JobReader, first_job_after, running_job
+from airflow_airbyte_ext.jobs.poll import wait_for_job
+from airflow_airbyte_ext.jobs.reader import JobReader, first_job_after, running_job
 from airflow_airbyte_ext.jobs.status import Verdict, verdict
 from airflow_airbyte_ext.jobs.submit import Baseline, Refused, Stored, Submission, was_there_before
-from airflow_airbyte_ext.jobs.wait import wait_for_job
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
-    from airflow_airbyte_ext.hooks.memory import TaskMemory
+    from airflow_airbyte_ext.hooks.task_record import TaskRecord
     from airflow_airbyte_ext.jobs.submit import Step
 
 log = logging.getLogger(__name__)
@@ -37,7 +37,7 @@ class SubmissionRecord:
     :param clock: Says how long ago the server said its time.
     """
 
-    def __init__(self, client: AirbyteClient, connection_id: str, memory: TaskMemory, *, clock: Clock) -> None:
+    def __init__(self, client: AirbyteClient, connection_id: str, memory: TaskRecord, *, clock: Clock) -> None:
         self._client = client
         self._connection_id = connection_id
         self._memory = memory
@@ -52,29 +52,27 @@ class SubmissionRecord:
         match step:
             case Baseline(newest):
                 listed_at, began = self._client.server_time(), self._clock.monotonic()
-                self._memory.remember(after=newest, connection_id=self._connection_id, job_id=None, adopted=False)
+                self._memory.save(after=newest, connection_id=self._connection_id, job_id=None, attached=False)
                 # For a kill while the response is out; see `submitted_job`.
                 sent_at = None if listed_at is None else listed_at + self._clock.monotonic() - began
                 self._memory.record["sent"] = [listed_at, sent_at]
             case Refused():
                 # Or the next try would take a job of somebody else for its own; that of an earlier try is still
                 # looked for.
-                self._memory.remember(after=self.after)
+                self._memory.save(after=self.after)
             case Stored():
                 # Or the next try would store it once more, perhaps after a run has taken it.
-                self._memory.remember(is_stored=True)
-            case Submission(job, adopted):
+                self._memory.save(is_stored=True)
+            case Submission(job, attached):
                 # Told before it is kept: where Airflow cannot keep it, the log has it.
-                if adopted:
+                if attached:
                     log.info("Attached to job %s, which somebody else started and which still runs.", job.id)
                 else:
                     log.info("Submitted job %s (%s).", job.id, job.config_type)
-                self._memory.remember(
-                    job_id=job.id, adopted=adopted, connection_id=self._connection_id, is_stored=False
-                )
+                self._memory.save(job_id=job.id, attached=attached, connection_id=self._connection_id, is_stored=False)
 
 
-def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskMemory) -> Submission | None:
+def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskRecord) -> Submission | None:
     """Return the job that an earlier try submitted, if it runs or has succeeded; a retry wants a new one otherwise."""
     job_id = memory.record.get("job_id")
     if job_id is None or memory.record.get("connection_id") != connection_id:
@@ -83,7 +81,7 @@ def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskMe
     reader = JobReader(client, job_id, connection_id=connection_id)
     try:
         job = reader.read()
-    except AirbyteJobVanishedError as error:
+    except AirbyteJobNotFoundError as error:
         log.warning("%s", error)
         return None
     except AirbyteServerError:
@@ -93,17 +91,17 @@ def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskMe
     if job is None or verdict(job.status) in (Verdict.FAILED, Verdict.CANCELLED):
         return None
     log.info("Job %s was submitted by an earlier try of this task: going on with it.", job.id)
-    return Submission(job, adopted=bool(memory.record.get("adopted")))
+    return Submission(job, attached=bool(memory.record.get("attached")))
 
 
-def submitted_after(connection_id: str, memory: TaskMemory) -> int | None:
+def submitted_after(connection_id: str, memory: TaskRecord) -> int | None:
     """Return the newest job's id from before a submission whose own job's id was not kept any more."""
     is_unfinished = memory.record.get("job_id") is None and memory.record.get("connection_id") == connection_id
     return memory.record.get("after") if is_unfinished else None
 
 
 def submitted_job(
-    client: AirbyteClient, connection_id: str, memory: TaskMemory, *, kind: str
+    client: AirbyteClient, connection_id: str, memory: TaskRecord, *, kind: str
 ) -> tuple[int | None, bool]:
     """
     Return the job that this task submitted, also where its response has not come yet, and whether it is another's.
@@ -113,7 +111,7 @@ def submitted_job(
     """
     after = submitted_after(connection_id, memory)
     if after is None:
-        return memory.record.get("job_id"), bool(memory.record.get("adopted"))
+        return memory.record.get("job_id"), bool(memory.record.get("attached"))
     job = first_job_after(client, connection_id, after, kind=kind)
     if job is None:
         return None, False
@@ -121,10 +119,10 @@ def submitted_job(
     return job.id, was_there_before(job, (listed_at, sent_at))
 
 
-def let_cleared_job_end(client: AirbyteClient, connection_id: str, memory: TaskMemory, *, clock: Clock) -> None:
+def let_cleared_job_end(client: AirbyteClient, connection_id: str, memory: TaskRecord, *, clock: Clock) -> None:
     """Wait for the job of the task's life before a Clear: its cancellation goes on while this try begins."""
-    job_id = memory.before_clear.get("job_id")
-    if job_id is None or memory.before_clear.get("adopted"):
+    job_id = memory.previous.get("job_id")
+    if job_id is None or memory.previous.get("attached"):
         return
     job = running_job(client, connection_id)
     if job is None or job.id != job_id:

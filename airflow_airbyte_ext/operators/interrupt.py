@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Result
-    from airflow_airbyte_ext.hooks.memory import TaskMemory
+    from airflow_airbyte_ext.hooks.task_record import TaskRecord
 
 log = logging.getLogger(__name__)
 
@@ -31,8 +31,8 @@ KILL_CHECK = 0.1
 # Airflow itself wants this try to go on, or another one after a worker that it had lost sight of.
 WANTED_STATES = ("running", "up_for_retry", "scheduled", "queued")
 # A job appears some time after the request that starts it; Airflow kills for good five seconds after it asked.
-LOOKS_FOR_A_STARTING_JOB = 4
-LOOK_EVERY = 0.7
+POLLS_FOR_STARTING_JOB = 4
+POLL_INTERVAL = 0.7
 
 
 class TaskKilledError(Exception):
@@ -87,7 +87,7 @@ class KillableClock(SystemClock):
         return outcome.result()
 
 
-def kill_is_meant(context: Context) -> bool:
+def user_requested_stop(context: Context) -> bool:
     """
     Whether somebody wanted the task to end, and so its job with it.
 
@@ -121,7 +121,7 @@ class JobEnding:
         self,
         connect: Callable[[], AirbyteClient],
         connection_id: str,
-        memory: TaskMemory,
+        memory: TaskRecord,
         *,
         kind: str,
         cancel_on_kill: bool,
@@ -136,14 +136,14 @@ class JobEnding:
 
     def interrupted(self, context: Context, error: BaseException) -> None:
         """End the job of a task that is killed or out of time; the response that names the job may still be out."""
-        job_id, adopted = None, False
+        job_id, attached = None, False
         try:
             with self._connect() as client:
-                for _ in range(LOOKS_FOR_A_STARTING_JOB):
-                    job_id, adopted = submitted_job(client, self._connection_id, self._memory, kind=self._kind)
+                for _ in range(POLLS_FOR_STARTING_JOB):
+                    job_id, attached = submitted_job(client, self._connection_id, self._memory, kind=self._kind)
                     if job_id is not None or submitted_after(self._connection_id, self._memory) is None:
                         break
-                    SYSTEM_CLOCK.sleep(LOOK_EVERY)
+                    SYSTEM_CLOCK.sleep(POLL_INTERVAL)
         except AirbyteError as problem:
             log.error("It is unknown whether a job was started: look in Airbyte. %s", problem)
             return
@@ -154,25 +154,25 @@ class JobEnding:
         elif job_id is None:
             log.info("No job was started.")
         elif isinstance(error, TaskKilledError):
-            self.after_kill(job_id, context, adopted=adopted)
+            self.after_kill(job_id, context, attached=attached)
         else:
-            self.after_timeout(job_id, adopted=adopted)
+            self.after_timeout(job_id, attached=attached)
 
-    def after_kill(self, job_id: int, context: Context, *, adopted: bool) -> None:
+    def after_kill(self, job_id: int, context: Context, *, attached: bool) -> None:
         """Cancel the job where somebody wanted the task to end; Airflow may also want it to go on, elsewhere."""
-        if not self._cancel_on_kill or adopted:
-            log.info("Job %s is left running%s.", job_id, ": somebody else started it" if adopted else "")
-            if kill_is_meant(context):
-                self._memory.forget()
-        elif kill_is_meant(context):
+        if not self._cancel_on_kill or attached:
+            log.info("Job %s is left running%s.", job_id, ": somebody else started it" if attached else "")
+            if user_requested_stop(context):
+                self._memory.close()
+        elif user_requested_stop(context):
             self._cancel(job_id)
-            self._memory.forget()
+            self._memory.close()
         else:
             log.info("Airflow still wants this task: job %s is left running for its next try.", job_id)
 
-    def after_timeout(self, job_id: int | None, *, adopted: bool) -> None:
+    def after_timeout(self, job_id: int | None, *, attached: bool) -> None:
         """Cancel the job of a task whose time is over."""
-        if job_id is not None and self._cancel_on_timeout and not adopted:
+        if job_id is not None and self._cancel_on_timeout and not attached:
             self._cancel(job_id)
 
     def _cancel(self, job_id: int) -> None:

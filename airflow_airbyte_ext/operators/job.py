@@ -11,10 +11,10 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator
 
 from airflow_airbyte_ext.api.arguments import one_of, optional, seconds_argument, switch_argument
 from airflow_airbyte_ext.connections.target import TARGET_CHECKS, TARGET_FIELDS, check_target
-from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError, AirbyteJobVanishedError
+from airflow_airbyte_ext.exceptions import AirbyteJobNotFoundError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
-from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
+from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
 from airflow_airbyte_ext.links.airbyte import AirbyteJobLink
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         "airbyte_conn_id",
         "poll_interval",
         "wait_timeout",
-        "unreadable_timeout",
+        "poll_error_timeout",
         "if_running",
         "log_attempts",
     )
@@ -50,7 +50,7 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         "deferrable": switch_argument,
         "poll_interval": seconds_argument,
         "wait_timeout": optional(seconds_argument),
-        "unreadable_timeout": seconds_argument,
+        "poll_error_timeout": seconds_argument,
         "cancel_on_kill": switch_argument,
         "cancel_on_timeout": switch_argument,
         "log_attempts": one_of(*LOG_CHOICES),
@@ -70,7 +70,7 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | timedelta = 10.0,
         wait_timeout: float | timedelta | None = None,
-        unreadable_timeout: float | timedelta = 600.0,
+        poll_error_timeout: float | timedelta = 600.0,
         if_running: str,
         cancel_on_kill: bool = True,
         cancel_on_timeout: bool = True,
@@ -87,7 +87,7 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         self.deferrable = deferrable
         self.poll_interval = poll_interval
         self.wait_timeout = wait_timeout
-        self.unreadable_timeout = unreadable_timeout
+        self.poll_error_timeout = poll_error_timeout
         self.if_running = if_running
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
@@ -106,7 +106,7 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         """What the task makes of the end of its job."""
         from airflow_airbyte_ext.operators.outcome import OutcomePolicy
 
-        return OutcomePolicy(log_attempts=self.log_attempts, patience=self.seconds("unreadable_timeout"))
+        return OutcomePolicy(log_attempts=self.log_attempts, patience=self.seconds("poll_error_timeout"))
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit the job and, if asked to, wait for its end; return the XCom described in docs/operators.md."""
@@ -115,7 +115,7 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
     def _run(self, context: Context, **progress: Any) -> dict[str, Any]:
         from airflow_airbyte_ext.operators.job_run import JobRun
 
-        with failing_at_once_where_retries_are_pointless():
+        with no_retry_for_permanent_errors():
             self.check_rendered()
             self._job_run = JobRun(self, context, **progress)
             with self._job_run as run:
@@ -140,11 +140,11 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
 
         is_stored = bool((progress.get("record") or {}).get("is_stored"))
         try:
-            with failing_at_once_where_retries_are_pointless():
+            with no_retry_for_permanent_errors():
                 raise_for_event(event)
                 if deadline is not None and deadline <= time.time():
                     raise AirbyteJobTimeoutError("The job that was in the way took all the time; nothing was started.")
-        except AirbyteJobVanishedError as error:
+        except AirbyteJobNotFoundError as error:
             self.log.info("%s", error)
         except AirbyteJobTimeoutError as error:
             if is_stored:
@@ -158,16 +158,16 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         self,
         context: Context,
         event: dict[str, Any] | None,
-        adopted: bool = False,
+        attached: bool = False,
         connection_id: str | None = None,
     ) -> dict[str, Any]:
         """Go on after the triggerer's wait for our job."""
         from airflow_airbyte_ext.operators.job_run import JobRun
 
-        with failing_at_once_where_retries_are_pointless():
+        with no_retry_for_permanent_errors():
             self.check_rendered()
             run = JobRun(self, context, connection_id=connection_id or str(self.connection_id))
-            return run.complete(event, adopted=adopted)
+            return run.complete(event, attached=attached)
 
     def on_kill(self) -> None:
         """

@@ -10,13 +10,13 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTas
 from airflow_airbyte_ext.connections.target import resolve_connection
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteJobRunningError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
-from airflow_airbyte_ext.hooks.memory import TaskMemory
-from airflow_airbyte_ext.jobs.find import newest_job, running_job
+from airflow_airbyte_ext.hooks.task_record import TaskRecord
 from airflow_airbyte_ext.jobs.page import job_page, workspace_of
-from airflow_airbyte_ext.jobs.running import MAX_WAITED_FOR, make_way, settled
+from airflow_airbyte_ext.jobs.poll import JobWatch, poll_job, wait_for_job
+from airflow_airbyte_ext.jobs.reader import newest_job, running_job
+from airflow_airbyte_ext.jobs.running import MAX_WAITED_FOR, resolve_running_job, settled
 from airflow_airbyte_ext.jobs.status import verdict
 from airflow_airbyte_ext.jobs.submit import Preceded, Prepare, Step, Submission
-from airflow_airbyte_ext.jobs.wait import JobWatch, poll_job, wait_for_job
 from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM
 from airflow_airbyte_ext.operators.earlier_try import (
     SubmissionRecord,
@@ -71,7 +71,7 @@ class JobRun:
         self.context = context
         self.clock = KillableClock()
         self.client = AirbyteConfigHook(operator.airbyte_conn_id, clock=self.clock).client
-        self.memory = TaskMemory(context)
+        self.memory = TaskRecord(context)
         self.memory.record = self.memory.record or dict(record or {})
         self.connection_id = connection_id or ""
         self.page = ""
@@ -99,7 +99,7 @@ class JobRun:
             if isinstance(error, TaskKilledError) and submission:
                 raise TaskKilledError(f"The task was killed while it waited for job {submission.job.id}.") from None
         elif isinstance(error, AirbyteJobTimeoutError) and submission:
-            self._ending().after_timeout(submission.job.id, adopted=submission.adopted)
+            self._ending().after_timeout(submission.job.id, attached=submission.attached)
 
     def kill(self) -> None:
         """End all waiting; a signal handler may call this."""
@@ -150,10 +150,14 @@ class JobRun:
         try:
             if submitter.deletes_state:
                 newest = settled(
-                    self.client, self.connection_id, self._make_way, clock=self.clock, deadline=self._deadline
+                    self.client,
+                    self.connection_id,
+                    self._resolve_running_job,
+                    clock=self.clock,
+                    deadline=self._deadline,
                 )
             else:
-                newest = self._make_way()
+                newest = self._resolve_running_job()
         except (AirbyteJobRunningError, AirbyteJobTimeoutError) as error:
             explained = submitter.explain(error)
             if explained is error:
@@ -162,18 +166,20 @@ class JobRun:
         # A job that has started while something was done first is seen here, and is an error then.
         return newest_job(self.client, self.connection_id) if self.operator.before_submission(self) else newest
 
-    def _make_way(self) -> JobRead | None:
-        spare = self.operator.job_kind if self.operator.if_running == "attach" else None
+    def _resolve_running_job(self) -> JobRead | None:
+        except_kind = self.operator.job_kind if self.operator.if_running == "attach" else None
         if submitted_after(self.connection_id, self.memory) is not None:
-            spare = self.operator.job_kind  # ours, whose response has not come
+            except_kind = self.operator.job_kind  # ours, whose response has not come
         how = {"attach": "wait", "skip": "fail"}.get(self.operator.if_running, self.operator.if_running)
         if how == "wait" and self.operator.deferrable:
             job = running_job(self.client, self.connection_id)
-            if job is not None and job.config_type != spare:
+            if job is not None and job.config_type != except_kind:
                 words = "Job %s (%s) runs on this connection: waiting for its end."
                 self.operator.log.info(words, job.id, job.config_type)
                 self._defer_until_it_ends(job)
-        return make_way(self.client, self.connection_id, how=how, clock=self.clock, spare=spare, **self._polling())
+        return resolve_running_job(
+            self.client, self.connection_id, how=how, clock=self.clock, except_kind=except_kind, **self._polling()
+        )
 
     def _wait_for_preceding(self, job: JobRead) -> JobRead:
         """Wait for a stored reset that Airbyte runs before our job; a kill of the task leaves it alone."""
@@ -202,7 +208,7 @@ class JobRun:
         """Return the XCom of a job that is not waited for."""
         from airflow_airbyte_ext.jobs.report import report_of
 
-        return report_of(self.submission.job, [], adopted=self.submission.adopted).as_dict()
+        return report_of(self.submission.job, [], attached=self.submission.attached).as_dict()
 
     def ends_soon(self) -> bool:
         """Poll for a moment whether the job ends; a deferral takes Airflow longer."""
@@ -212,7 +218,7 @@ class JobRun:
             self.submission.job.id,
             clock=self.clock,
             connection_id=self.connection_id,
-            unreadable_timeout=self.operator.seconds("unreadable_timeout"),
+            poll_error_timeout=self.operator.seconds("poll_error_timeout"),
             seen=True,
         )
         for _ in range(POLLS_BEFORE_DEFERRAL):
@@ -224,11 +230,11 @@ class JobRun:
 
     def defer(self) -> NoReturn:
         """Wait in the triggerer, and go on with `execute_complete`."""
-        job, adopted = self.submission.job, self.submission.adopted
+        job, attached = self.submission.job, self.submission.attached
         self.operator.defer(
-            trigger=self._trigger(job, cancel_on_kill=self.operator.cancel_on_kill and not adopted),
+            trigger=self._trigger(job, cancel_on_kill=self.operator.cancel_on_kill and not attached),
             method_name="execute_complete",
-            kwargs={"adopted": adopted, "connection_id": self.connection_id},
+            kwargs={"attached": attached, "connection_id": self.connection_id},
         )
 
     def wait(self) -> dict[str, Any]:
@@ -247,10 +253,10 @@ class JobRun:
         if forwards:
             forwarder.forward()
         return self.operator.outcome_policy.finish(
-            self.client, job_id, connection_id=self.connection_id, adopted=self.submission.adopted
+            self.client, job_id, connection_id=self.connection_id, attached=self.submission.attached
         )
 
-    def complete(self, event: dict[str, Any] | None, *, adopted: bool) -> dict[str, Any]:
+    def complete(self, event: dict[str, Any] | None, *, attached: bool) -> dict[str, Any]:
         """Go on after the triggerer's wait for our job, and return the XCom."""
         from airflow_airbyte_ext.operators.outcome import LogForwarder
         from airflow_airbyte_ext.triggers.airbyte import raise_for_event
@@ -258,13 +264,13 @@ class JobRun:
         try:
             raise_for_event(event)
         except AirbyteJobTimeoutError as error:
-            self._ending().after_timeout(error.job_id, adopted=adopted)
+            self._ending().after_timeout(error.job_id, attached=attached)
             self.operator.raise_timeout(error)
         job_id = int((event or {})["job_id"])
         if self.operator.log_attempts == "always":
             LogForwarder(self.client, job_id, connection_id=self.connection_id, clock=self.clock).forward()
         return self.operator.outcome_policy.finish(
-            self.client, job_id, connection_id=self.connection_id, adopted=adopted
+            self.client, job_id, connection_id=self.connection_id, attached=attached
         )
 
     # -- what these stand on ----------------------------------------------------------------------------
@@ -291,7 +297,7 @@ class JobRun:
         return {
             "poll_interval": self.operator.seconds("poll_interval"),
             "deadline": self._deadline,
-            "unreadable_timeout": self.operator.seconds("unreadable_timeout"),
+            "poll_error_timeout": self.operator.seconds("poll_error_timeout"),
         }
 
     def _defer_until_it_ends(self, job: JobRead, *, followed: int | None = None) -> NoReturn:

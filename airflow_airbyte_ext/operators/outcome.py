@@ -47,7 +47,7 @@ class OutcomePolicy:
     on_partial_success: str = "fail"
     patience: float = 0.0
 
-    def finish(self, client: AirbyteClient, job_id: int, *, connection_id: str, adopted: bool) -> dict[str, Any]:
+    def finish(self, client: AirbyteClient, job_id: int, *, connection_id: str, attached: bool) -> dict[str, Any]:
         """
         Log how the job ended, and return its XCom.
 
@@ -58,7 +58,7 @@ class OutcomePolicy:
         from airflow_airbyte_ext.jobs.story import story_of
         from airflow_airbyte_ext.jobs.usable import why_nothing_moved
 
-        report = read_report(client, job_id, connection_id=connection_id, adopted=adopted, patience=self.patience)
+        report = read_report(client, job_id, connection_id=connection_id, attached=attached, patience=self.patience)
         error = report.error()
         if reason := why_nothing_moved(client, report):
             log.warning("%s", reason)

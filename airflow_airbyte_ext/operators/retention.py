@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_airbyte_ext.api.arguments import flag_argument, uuid_argument
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
-from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
+from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
 from airflow_airbyte_ext.operators.store import store_argument
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class AirbyteForgetSnapshotsOperator(CheckedArguments, BaseOperator):
         """Decide, delete, and say why."""
         from airflow_airbyte_ext.operators.store import open_store
 
-        with failing_at_once_where_retries_are_pointless():
+        with no_retry_for_permanent_errors():
             connection_id = uuid_argument("connection_id", self.connection_id)
             retention = keep_argument("keep", self.keep)
             is_dry = flag_argument("dry_run", self.dry_run)

@@ -11,7 +11,7 @@ from airflow_airbyte_ext.connections.target import TARGET_CHECKS, TARGET_FIELDS,
 from airflow_airbyte_ext.exceptions import AirbyteSchemaChangedError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
-from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
+from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -73,7 +73,7 @@ class AirbyteCheckSchemaOperator(CheckedArguments, BaseOperator):
         """Discover, compare, and fail, skip or go on."""
         from airflow_airbyte_ext.connections.schema import discover_changes
 
-        with failing_at_once_where_retries_are_pointless():
+        with no_retry_for_permanent_errors():
             self.check_rendered()
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             connection_id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)

@@ -25,7 +25,7 @@ from airflow_airbyte_ext.connections.target import (
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
-from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
+from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
 from airflow_airbyte_ext.operators.retention import AirbyteForgetSnapshotsOperator, forget_and_log, keep_argument
 from airflow_airbyte_ext.operators.store import key_argument, store_argument
 
@@ -116,7 +116,7 @@ class AirbyteBackupStateOperator(CheckedArguments, BaseOperator):
         from airflow_airbyte_ext.snapshots.retention import Retention
         from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 
-        with failing_at_once_where_retries_are_pointless():
+        with no_retry_for_permanent_errors():
             retention = None if self.keep is None else Retention.of(self.keep)
             store = open_store(self.store, encryption_key=self.encryption_key, compress=self.compress)
             client = AirbyteConfigHook(self.airbyte_conn_id).client
@@ -268,7 +268,7 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
         from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.snapshots.restore import Restorer, check_origin
 
-        with failing_at_once_where_retries_are_pointless():
+        with no_retry_for_permanent_errors():
             self._check_arguments()
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             self._id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)

@@ -12,8 +12,8 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_airbyte_ext.api.arguments import job_id_argument
 from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError
-from airflow_airbyte_ext.hooks.memory import TaskMemory
-from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
+from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
+from airflow_airbyte_ext.hooks.task_record import TaskRecord
 from airflow_airbyte_ext.sensors.connection import AirbyteConnectionSensor
 from airflow_airbyte_ext.sensors.job import AirbyteSensor
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_airbyte_ext.api.models.jobs import JobRead
-    from airflow_airbyte_ext.jobs.wait import JobWatch
+    from airflow_airbyte_ext.jobs.poll import JobWatch
 
 __all__ = ["AirbyteConnectionSensor", "AirbyteJobSensor"]
 
@@ -38,10 +38,10 @@ class AirbyteJobSensor(AirbyteSensor):
     :param airbyte_job_id: The job's id, or what the operator that submitted it returned: `submit.output`. (templated)
     :param airbyte_conn_id: Airflow Connection of the Airbyte that runs the job. (templated)
     :param deferrable: Wait in the triggerer, looking every `poke_interval`, until `timeout`.
-    :param unreadable_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
+    :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
     """
 
-    template_fields: Sequence[str] = ("airbyte_job_id", "airbyte_conn_id", "unreadable_timeout")
+    template_fields: Sequence[str] = ("airbyte_job_id", "airbyte_conn_id", "poll_error_timeout")
     argument_checks: ClassVar = {**AirbyteSensor.argument_checks, "airbyte_job_id": job_id_argument}
 
     def __init__(
@@ -65,13 +65,13 @@ class AirbyteJobSensor(AirbyteSensor):
         from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
         from airflow_airbyte_ext.triggers.resume import earliest_resume
 
-        with failing_at_once_where_retries_are_pointless():
+        with no_retry_for_permanent_errors():
             trigger = AirbyteJobTrigger(
                 job_id=self._job_id(),
                 airbyte_conn_id=self.airbyte_conn_id,
                 poll_interval=max(self.poke_interval, 0.1),
                 deadline=SystemClock().time() + self.timeout,
-                unreadable_timeout=self._unreadable_timeout(),
+                poll_error_timeout=self._poll_error_timeout(),
                 seen=False,
                 not_before=earliest_resume(),
             )
@@ -85,7 +85,7 @@ class AirbyteJobSensor(AirbyteSensor):
         from airflow_airbyte_ext.triggers.airbyte import raise_for_event
 
         try:
-            with failing_at_once_where_retries_are_pointless():
+            with no_retry_for_permanent_errors():
                 raise_for_event(event)
         except AirbyteJobTimeoutError as error:
             raise AirflowSensorTimeout(str(error)) from error
@@ -95,7 +95,7 @@ class AirbyteJobSensor(AirbyteSensor):
         """Look at the job once."""
         from airflow_airbyte_ext.jobs.status import verdict
 
-        with failing_at_once_where_retries_are_pointless():
+        with no_retry_for_permanent_errors():
             watch = self._watch(context)
             job = watch.poll()
         if self.reschedule:
@@ -111,14 +111,14 @@ class AirbyteJobSensor(AirbyteSensor):
         """Return this process's watch; in reschedule mode each look is a process of its own."""
         if not hasattr(self, "_job_watch"):
             from airflow_airbyte_ext.api.clock import SystemClock
-            from airflow_airbyte_ext.jobs.wait import JobWatch
+            from airflow_airbyte_ext.jobs.poll import JobWatch
 
-            record = TaskMemory(context).record if self.reschedule else {}
+            record = TaskRecord(context).record if self.reschedule else {}
             self._job_watch = JobWatch(
                 self._client(),
                 self._job_id(),
                 clock=SystemClock(),
-                unreadable_timeout=self._unreadable_timeout(),
+                poll_error_timeout=self._poll_error_timeout(),
                 seen=bool(record.get("seen")),
                 readable_at=record.get("readable_at"),
             )
@@ -126,10 +126,10 @@ class AirbyteJobSensor(AirbyteSensor):
 
     def _remember(self, context: Context, *, readable_at: float | None, seen: bool) -> None:
         """Keep what the next look, in another process, must know; where nothing is new there is nothing to keep."""
-        memory = TaskMemory(context)
+        memory = TaskRecord(context)
         new = {"readable_at": readable_at, "seen": seen or bool(memory.record.get("seen"))}
         if new != {"readable_at": memory.record.get("readable_at"), "seen": bool(memory.record.get("seen"))}:
-            memory.remember(**new)
+            memory.save(**new)
 
     def _tell(self, job: JobRead, context: Context) -> None:
         if job.status != getattr(self, "_told_status", None):

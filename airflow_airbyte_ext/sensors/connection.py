@@ -21,8 +21,8 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobFailedError,
     AirbyteJobTimeoutError,
 )
-from airflow_airbyte_ext.hooks.memory import TaskMemory
-from airflow_airbyte_ext.hooks.outcomes import failing_at_once_where_retries_are_pointless
+from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
+from airflow_airbyte_ext.hooks.task_record import TaskRecord
 from airflow_airbyte_ext.sensors.job import AirbyteSensor
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_airbyte_ext.jobs.completed import SyncWatch
+    from airflow_airbyte_ext.jobs.syncs import SyncWatch
 
 ON_FAILURE = ("wait", "fail")
 # A run that is triggered by hand or by an asset may have no data interval.
@@ -54,7 +54,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
         connection that is inactive or locked: "wait" for another sync, with a warning, or "fail". (templated)
     :param airbyte_conn_id: Airflow Connection of the Airbyte that has the connection. (templated)
     :param deferrable: Wait in the triggerer, looking every `poke_interval`, until `timeout`.
-    :param unreadable_timeout: Seconds, or a timedelta, for which the connection's jobs may be unreadable. (templated)
+    :param poll_error_timeout: Seconds, or a timedelta, for which the connection's jobs may be unreadable. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -62,7 +62,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
         "completed_after",
         "on_failure",
         "airbyte_conn_id",
-        "unreadable_timeout",
+        "poll_error_timeout",
     )
     argument_checks: ClassVar = {
         **AirbyteSensor.argument_checks,
@@ -117,7 +117,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
             on_failure=self.on_failure,
             poll_interval=max(self.poke_interval, 0.1),
             deadline=SystemClock().time() + self.timeout,
-            unreadable_timeout=self._unreadable_timeout(),
+            poll_error_timeout=self._poll_error_timeout(),
             known=watch.known,
             not_before=earliest_resume(),
         )
@@ -163,11 +163,11 @@ class AirbyteConnectionSensor(AirbyteSensor):
         """Return this process's watch; in reschedule mode each look is a process of its own."""
         if not hasattr(self, "_sync_watch"):
             from airflow_airbyte_ext.connections.target import resolve_connection
-            from airflow_airbyte_ext.jobs.completed import SyncWatch
+            from airflow_airbyte_ext.jobs.syncs import SyncWatch
 
-            since, unreadable_timeout = self._since(), self._unreadable_timeout()
+            since, poll_error_timeout = self._since(), self._poll_error_timeout()
             self.argument_checks["on_failure"]("on_failure", self.on_failure)
-            record = TaskMemory(context).record if self._must_remember() else {}
+            record = TaskRecord(context).record if self._must_remember() else {}
             if self.completed_after is None and self._is_rescheduled() and context.get("task_state_store") is None:
                 raise AirbyteConfigurationError(
                     'completed_after=None with mode="reschedule" needs Airflow 3.3: before, nothing is remembered '
@@ -182,7 +182,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
                 connection_id,
                 since=since,
                 on_failure=self.on_failure,
-                unreadable_timeout=unreadable_timeout,
+                poll_error_timeout=poll_error_timeout,
                 known=self._known_of(record),
                 warn=lambda message: self.log.warning("%s", message),
                 tell=lambda message: self.log.info("%s", message),
@@ -205,9 +205,9 @@ class AirbyteConnectionSensor(AirbyteSensor):
         """Keep what the next look, in another process, must know; where nothing is new there is nothing to keep."""
         if not self._must_remember():
             return
-        memory, new = TaskMemory(context), {"connection_id": watch.connection_id, "known": watch.known}
+        memory, new = TaskRecord(context), {"connection_id": watch.connection_id, "known": watch.known}
         if any(memory.record.get(name) != value for name, value in new.items()):
-            memory.remember(**new)
+            memory.save(**new)
 
     def _since(self) -> float | None:
         return None if self.completed_after is None else moment_argument("completed_after", self.completed_after)
@@ -215,7 +215,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
     def _failing_for_good(self, call: Callable[[], Any]) -> Any:
         """Call; what no retry can mend fails the task for good, and so does a sync that failed, where that matters."""
         try:
-            with failing_at_once_where_retries_are_pointless():
+            with no_retry_for_permanent_errors():
                 return call()
         except (AirbyteJobFailedError, AirbyteJobCancelledError) as error:
             raise AirflowFailException(str(error)) from error

@@ -25,10 +25,10 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
 
     :param airbyte_conn_id: Airflow Connection of the Airbyte that runs the job. (templated)
     :param deferrable: Wait in the triggerer, looking every `poke_interval`, until `timeout`.
-    :param unreadable_timeout: Seconds, or a timedelta, for which Airbyte may be unreadable. (templated)
+    :param poll_error_timeout: Seconds, or a timedelta, for which Airbyte may be unreadable. (templated)
     """
 
-    argument_checks: ClassVar = {"deferrable": switch_argument, "unreadable_timeout": seconds_argument}
+    argument_checks: ClassVar = {"deferrable": switch_argument, "poll_error_timeout": seconds_argument}
     operator_extra_links = (AirbyteJobLink(),)
     ui_color = "#e8e4ff"
 
@@ -37,13 +37,13 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
         *,
         airbyte_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
-        unreadable_timeout: float | timedelta = 600.0,
+        poll_error_timeout: float | timedelta = 600.0,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.airbyte_conn_id = airbyte_conn_id
         self.deferrable = deferrable
-        self.unreadable_timeout = unreadable_timeout
+        self.poll_error_timeout = poll_error_timeout
 
     def _client(self) -> AirbyteClient:
         """Return this process's client."""
@@ -68,7 +68,7 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
         from airflow_airbyte_ext.jobs.story import story_of
         from airflow_airbyte_ext.jobs.usable import why_nothing_moved
 
-        report = read_report(self._client(), job_id, adopted=True, patience=self._unreadable_timeout())
+        report = read_report(self._client(), job_id, attached=True, patience=self._poll_error_timeout())
         self._show(report.job_id, report.connection_id, context)
         for line in story_of(report):
             self.log.info("%s", line)
@@ -79,5 +79,5 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
             self.log.warning("%s", reason)
         return report.as_dict()
 
-    def _unreadable_timeout(self) -> float:
-        return seconds_argument("unreadable_timeout", self.unreadable_timeout)
+    def _poll_error_timeout(self) -> float:
+        return seconds_argument("poll_error_timeout", self.poll_error_timeout)

@@ -12,7 +12,7 @@ from airflow_airbyte_ext.snapshots.content import StateContent, canonical_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-MOST_KEYS = 5
+MAX_KEYS = 5
 
 Change = Literal["added", "removed", "changed", "equal"]
 
@@ -59,7 +59,7 @@ class StateDiff:
 
     def table(self) -> list[str]:
         """Return the parts that differ as a table for a log: what became of each, and which keys, never the values."""
-        rows = [(part.name, part.change, ", ".join(part.keys[:MOST_KEYS])) for part in self.differing]
+        rows = [(part.name, part.change, ", ".join(part.keys[:MAX_KEYS])) for part in self.differing]
         return table_lines(("stream", "change", "keys"), rows) if rows else []
 
     def summary(self) -> str:

@@ -24,8 +24,8 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRestoreUnverifiedError,
     AirbyteSnapshotError,
 )
-from airflow_airbyte_ext.jobs.find import newest_job
-from airflow_airbyte_ext.jobs.running import make_way, settled
+from airflow_airbyte_ext.jobs.reader import newest_job
+from airflow_airbyte_ext.jobs.running import resolve_running_job, settled
 from airflow_airbyte_ext.snapshots.content import GLOBAL, StateContent, content_of
 from airflow_airbyte_ext.snapshots.diff import diff
 from airflow_airbyte_ext.snapshots.plan import RestorePlan, Write, plan_writes
@@ -141,7 +141,7 @@ class Restorer:
             connection_id=self._connection_id,
             safety_snapshot=ref.path,
         )
-        refused.worth_retrying = True
+        refused.retryable = True
         raise refused
 
     def _check_catalog(self, connection: ConnectionRead, plan: RestorePlan) -> None:
@@ -203,9 +203,9 @@ class Restorer:
                 return
             if problem is None or found.digest() != before.digest():
                 raise self._failed("The state is not what was written", undo)
-            if not problem.worth_retrying:
+            if not problem.retryable:
                 break
-        may_pass = problem is not None and problem.worth_retrying
+        may_pass = problem is not None and problem.retryable
         self._go_back(before, undo)
         raise self._failed(f"The state could not be written ({problem})", undo, may_pass=may_pass) from problem
 
@@ -255,7 +255,7 @@ class Restorer:
             refused = AirbyteRestoreRefusedError(
                 f"{what}. Airbyte has the state from before: in the end nothing was changed.", **facts
             )
-            refused.worth_retrying = may_pass
+            refused.retryable = may_pass
             return refused
         changes = ", ".join(f"{part.name} {part.change}" for part in found.differing[:10]) or "another type"
         return AirbyteRestoreUnverifiedError(
@@ -296,7 +296,7 @@ def settled_job(
     deadline = None if wait_timeout is None else clock.time() + wait_timeout
 
     def way() -> JobRead | None:
-        return make_way(client, connection_id, how=if_running, clock=clock, deadline=deadline)
+        return resolve_running_job(client, connection_id, how=if_running, clock=clock, deadline=deadline)
 
     job = settled(client, connection_id, way, clock=clock, deadline=deadline)
     return job.id if job else 0
@@ -320,4 +320,4 @@ def check_origin(snapshot: Snapshot, connection_id: str) -> None:
 
 def read_content(client: AirbyteClient, connection_id: str) -> StateContent:
     """Return what a connection's state says now."""
-    return content_of(client.get_state(connection_id=connection_id).answered)
+    return content_of(client.get_state(connection_id=connection_id).raw)

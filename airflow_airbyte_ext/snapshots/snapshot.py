@@ -20,7 +20,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteSnapshotDamagedError,
     AirbyteSnapshotFormatError,
 )
-from airflow_airbyte_ext.jobs.find import newest_job
+from airflow_airbyte_ext.jobs.reader import newest_job
 from airflow_airbyte_ext.snapshots.content import StateContent, canonical_json, content_of
 from airflow_airbyte_ext.snapshots.files import MAX_VALUES
 
@@ -158,7 +158,7 @@ def take_snapshot(
         catalog_sha256=_catalog_digest(connection.sync_catalog),
         last_job_id=job.id if job else None,
     )
-    return Snapshot(taken_at, origin, state.answered)
+    return Snapshot(taken_at, origin, state.raw)
 
 
 def _check_origin(origin: dict[str, Any]) -> None:
@@ -207,4 +207,4 @@ def _workspace_id(client: AirbyteClient, connection_id: str) -> str | None:
 
 
 def _catalog_digest(catalog: AirbyteCatalog | None) -> str | None:
-    return None if catalog is None else hashlib.sha256(canonical_json(catalog.answered)).hexdigest()
+    return None if catalog is None else hashlib.sha256(canonical_json(catalog.raw)).hexdigest()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Failure", "FakeAirbyte", "Fault", "PendingFault", "Request", "Step", "Stream"]
 
-_HOMES = {
+_MODULES = {
     "FakeAirbyte": "fake",
     "Failure": "jobs",
     "Fault": "faults",
@@ -34,6 +34,6 @@ def __getattr__(name: str) -> Any:
     # pytest loads the plugin in this package for everybody; only those who use the fake need its server.
     from importlib import import_module
 
-    if name not in _HOMES:
+    if name not in _MODULES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return getattr(import_module(f"{__name__}.{_MODULES[name]}"), name)

@@ -12,9 +12,9 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.auth import CLIENT_ID, ISSUERS, KINDS
+from airflow_airbyte_ext.testing.demo import DEMO_CONNECTIONS, plant_demo
 from airflow_airbyte_ext.testing.eras import ERAS
 from airflow_airbyte_ext.testing.fake import FakeAirbyte
-from airflow_airbyte_ext.testing.seeds import DEMO_CONNECTIONS, plant_demo
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,7 +77,7 @@ def command_line() -> argparse.ArgumentParser:
     parser.add_argument("--path-prefix", default="", help='serve everything under this path, such as "/airbyte"')
     parser.add_argument("--certfile", help="a certificate, to serve https")
     parser.add_argument("--keyfile", help="its key")
-    parser.add_argument("--seconds-per-step", type=float, default=1.0, help="pace of the demo's jobs")
+    parser.add_argument("--seconds-per-step", type=float, default=1.0, help="of each step of the demo's jobs")
     return parser
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.job_answers import JobAnswers, Json, without_nulls
 from airflow_airbyte_ext.testing.jobs import Attempt, Job, Stream
-from airflow_airbyte_ext.testing.pieces import LOCKED, SETTINGS, Actor, Connection, Workspace
+from airflow_airbyte_ext.testing.model import LOCKED, SETTINGS, Actor, Connection, Workspace
 from airflow_airbyte_ext.testing.states import StateRows
 from airflow_airbyte_ext.testing.world import ORGANIZATION_ID, World
 

@@ -11,7 +11,7 @@ from airflow_airbyte_ext.testing.job_answers import without_nulls
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.call import Call
-    from airflow_airbyte_ext.testing.pieces import Actor, Connection
+    from airflow_airbyte_ext.testing.model import Actor, Connection
 
 Json = dict[str, Any]
 

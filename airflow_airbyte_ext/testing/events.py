@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext.testing.cursors import offset_page
 from airflow_airbyte_ext.testing.errors import Refusal, unknown_id
 from airflow_airbyte_ext.testing.job_answers import moved
-from airflow_airbyte_ext.testing.pieces import NAMES, Event
+from airflow_airbyte_ext.testing.model import NAMES, Event
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.call import Call

@@ -11,7 +11,7 @@ from airflow_airbyte_ext.testing.errors import Refusal, uncaught
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.call import Call
     from airflow_airbyte_ext.testing.jobs import Attempt, Job
-    from airflow_airbyte_ext.testing.pieces import Workspace
+    from airflow_airbyte_ext.testing.model import Workspace
 
 _ALL = 10**9
 

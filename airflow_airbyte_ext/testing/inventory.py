@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.catalogs import StreamKey, discovered_stream, entry_of, key_of
 from airflow_airbyte_ext.testing.errors import Refusal, unknown_id
-from airflow_airbyte_ext.testing.pieces import NAMES, Actor, Connection, Event, Tag, Workspace
+from airflow_airbyte_ext.testing.model import NAMES, Actor, Connection, Event, Tag, Workspace
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_airbyte_ext.testing.eras import Era
-    from airflow_airbyte_ext.testing.pieces import Connection
+    from airflow_airbyte_ext.testing.model import Connection
     from airflow_airbyte_ext.testing.states import StateRows
 
 

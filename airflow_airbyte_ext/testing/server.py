@@ -13,7 +13,7 @@ from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_airbyte_ext.testing import literals, pages
+from airflow_airbyte_ext.testing import json_numbers, pages
 from airflow_airbyte_ext.testing.answers import Answers
 from airflow_airbyte_ext.testing.call import Call
 from airflow_airbyte_ext.testing.errors import Refusal, Reply, reply, timed_out
@@ -237,7 +237,7 @@ class Server:
 
 def _parsed(raw: bytes) -> Any:
     try:
-        return literals.loads(raw)
+        return json_numbers.loads(raw)
     except ValueError as error:
         raise Refusal("malformed", f"Unexpected character: {error}") from error
 
@@ -252,7 +252,7 @@ def _sent(refused: Reply, headers: dict[str, str] | None = None) -> Response:
 
 
 def _json(body: Any, status: int, headers: dict[str, str] | None = None) -> Response:
-    return Response(literals.encode(body), status, headers, media_type="application/json")
+    return Response(json_numbers.encode(body), status, headers, media_type="application/json")
 
 
 def _html(page: str, status: int, headers: dict[str, str] | None = None) -> Response:

@@ -10,7 +10,7 @@ from airflow_airbyte_ext.testing.job_answers import without_nulls
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.answers import Answers
     from airflow_airbyte_ext.testing.jobs import Job
-    from airflow_airbyte_ext.testing.pieces import Actor, Connection
+    from airflow_airbyte_ext.testing.model import Actor, Connection
     from airflow_airbyte_ext.testing.world import World
 
 Json = dict[str, Any]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.testing.call import Call
     from airflow_airbyte_ext.testing.jobs import Stream
-    from airflow_airbyte_ext.testing.pieces import Connection
+    from airflow_airbyte_ext.testing.model import Connection
 
 Json = dict[str, Any]
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.inventory import ORGANIZATION_ID, WORKSPACE_ID
 from airflow_airbyte_ext.testing.jobs import Failure, Job, Step, Stream
-from airflow_airbyte_ext.testing.pieces import Actor, Connection
+from airflow_airbyte_ext.testing.model import Actor, Connection
 from airflow_airbyte_ext.testing.runs import Runs
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class World(Runs):
         if not self.era.has("resets_are_stored"):
             return self.start_job(connection, "reset_connection", wanted)
         connection.stored_resets |= {stream.key: stream for stream in wanted}
-        if active and not self._make_way(active):
+        if active and not self._resolve_running_job(active):
             # The response waits for another job than this one, and nobody starts one.
             raise Refusal("hangs")
         return self._started(connection)
@@ -107,10 +107,10 @@ class World(Runs):
         connection.stored_resets |= {stream.key: stream for stream in resets}
         connection.stored_refreshes |= {stream.key: stream for stream in refreshes}
         active = self.active_job(connection.connection_id)
-        if active is None or self._make_way(active):
+        if active is None or self._resolve_running_job(active):
             self.next_run(connection)
 
-    def _make_way(self, active: Job) -> bool:
+    def _resolve_running_job(self, active: Job) -> bool:
         """End the job of a connection for a reset; False when the reset comes after it."""
         if active.status == "incomplete":
             active.move_on(self.now())

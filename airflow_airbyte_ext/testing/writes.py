@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 from airflow_airbyte_ext.testing.call import uuid_of, whole_number
 from airflow_airbyte_ext.testing.catalogs import converted, is_selected
 from airflow_airbyte_ext.testing.errors import Refusal
-from airflow_airbyte_ext.testing.pieces import LOCKED, SETTINGS, Connection, Event
+from airflow_airbyte_ext.testing.model import LOCKED, SETTINGS, Connection, Event
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.call import Call

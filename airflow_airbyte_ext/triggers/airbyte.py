@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_airbyte_ext import exceptions
-from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobError, AirbyteJobUnreadableError
+from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobError, AirbyteJobStatusUnavailableError
 from airflow_airbyte_ext.text import fit_message
 from airflow_airbyte_ext.triggers.resume import until
 from airflow_airbyte_ext.triggers.watching import watcher_of
@@ -20,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from airflow_airbyte_ext.api.models.jobs import JobRead
-    from airflow_airbyte_ext.jobs.pace import JobWait
+    from airflow_airbyte_ext.jobs.throttle import JobWait
     from airflow_airbyte_ext.jobs.watcher import JobWatcher
 
 # How often a wait makes sure that the Airflow Connection is still the one that it began with.
-LOOK_AT_CONNECTION_EVERY = 300.0
+CONNECTION_CHECK_INTERVAL = 300.0
 
 
 class AirbyteJobTrigger(BaseTrigger):
@@ -40,7 +40,7 @@ class AirbyteJobTrigger(BaseTrigger):
     :param connection_id: The job's Airbyte connection, where known.
     :param poll_interval: Seconds between two reads.
     :param deadline: Epoch seconds at which to stop waiting; None waits as long as the job runs.
-    :param unreadable_timeout: Seconds for which reads may fail.
+    :param poll_error_timeout: Seconds for which reads may fail.
     :param cancel_on_kill: Cancel the job when a user clears the deferred task or marks it as failed or succeeded.
     :param seen: Whether this Airbyte is known to have the job.
     :param workspace_id: The job's workspace, where known: jobs of known workspaces are read together.
@@ -54,7 +54,7 @@ class AirbyteJobTrigger(BaseTrigger):
         job_id: int,
         airbyte_conn_id: str,
         poll_interval: float,
-        unreadable_timeout: float,
+        poll_error_timeout: float,
         connection_id: str | None = None,
         deadline: float | None = None,
         cancel_on_kill: bool = False,
@@ -69,7 +69,7 @@ class AirbyteJobTrigger(BaseTrigger):
         self.connection_id = connection_id
         self.poll_interval = poll_interval
         self.deadline = deadline
-        self.unreadable_timeout = unreadable_timeout
+        self.poll_error_timeout = poll_error_timeout
         self.cancel_on_kill = cancel_on_kill
         self.seen = seen
         self.workspace_id = workspace_id
@@ -84,7 +84,7 @@ class AirbyteJobTrigger(BaseTrigger):
             "connection_id",
             "poll_interval",
             "deadline",
-            "unreadable_timeout",
+            "poll_error_timeout",
             "cancel_on_kill",
             "seen",
             "workspace_id",
@@ -103,7 +103,7 @@ class AirbyteJobTrigger(BaseTrigger):
                 "job_id": self.job_id,
                 "error": type(error).__name__,
                 "message": str(error),
-                "worth_retrying": error.worth_retrying,
+                "retryable": error.retryable,
             }
         await until(self.not_before)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
@@ -143,7 +143,7 @@ class AirbyteJobTrigger(BaseTrigger):
         wait = self._job_wait(ended)
         watcher.add(wait)
         try:
-            while not (await asyncio.wait([ended], timeout=LOOK_AT_CONNECTION_EVERY))[0]:
+            while not (await asyncio.wait([ended], timeout=CONNECTION_CHECK_INTERVAL))[0]:
                 now_watching = await self._watcher_now(watcher)
                 if now_watching is not watcher and watcher.remove(wait):
                     watcher = now_watching
@@ -155,7 +155,7 @@ class AirbyteJobTrigger(BaseTrigger):
 
     def _job_wait(self, ended: asyncio.Future[JobRead]) -> JobWait:
         """Return the wait, whose news come from other threads and are told in this trigger's own log."""
-        from airflow_airbyte_ext.jobs.pace import JobWait
+        from airflow_airbyte_ext.jobs.throttle import JobWait
 
         here = _Here(ended, self.log)
         return JobWait(
@@ -169,12 +169,12 @@ class AirbyteJobTrigger(BaseTrigger):
             seen=self.seen,
             poll_interval=self.poll_interval,
             deadline=self.deadline,
-            unreadable_timeout=self.unreadable_timeout,
+            poll_error_timeout=self.poll_error_timeout,
         )
 
     async def _patient_watcher(self) -> JobWatcher:
         """Return the watcher, also after a moment in which Airflow cannot give the Connection."""
-        until = time.time() + self.unreadable_timeout
+        until = time.time() + self.poll_error_timeout
         while True:
             try:
                 return await watcher_of(self.airbyte_conn_id)
@@ -182,7 +182,7 @@ class AirbyteJobTrigger(BaseTrigger):
                 raise
             except Exception as error:  # of Airflow, and of many kinds; none is the job's fault
                 if time.time() >= until:
-                    raise AirbyteJobUnreadableError(
+                    raise AirbyteJobStatusUnavailableError(
                         f"Airflow does not give the Connection {self.airbyte_conn_id!r} ({error}). Job {self.job_id} "
                         "may be fine: look at it in Airbyte.",
                         job_id=self.job_id,
@@ -261,5 +261,5 @@ def raise_for_event(event: dict[str, Any] | None) -> None:
         error = getattr(exceptions, str(event["error"]), AirbyteJobError)(str(event.get("message")))
         if isinstance(error, AirbyteJobError):
             error.job_id = event.get("job_id")
-        error.worth_retrying = bool(event.get("worth_retrying", error.worth_retrying))
+        error.retryable = bool(event.get("retryable", error.retryable))
         raise error

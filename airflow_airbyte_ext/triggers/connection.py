@@ -16,10 +16,10 @@ from airflow_airbyte_ext.triggers.watching import imported, watcher_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_airbyte_ext.jobs.completed import SyncWatch
+    from airflow_airbyte_ext.jobs.syncs import SyncWatch
 
 # After the deadline there is one more look, which may take so long.
-LAST_LOOK = 5.0
+FINAL_POLL_TIMEOUT = 5.0
 
 
 class AirbyteConnectionTrigger(BaseTrigger):
@@ -33,7 +33,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
     :param since: Epoch seconds at or after which the sync must have ended; None means the next one that ends.
     :param on_failure: "wait" for another sync after one that failed or was cancelled, or "fail".
     :param poll_interval: Seconds between two reads.
-    :param unreadable_timeout: Seconds for which reads may fail.
+    :param poll_error_timeout: Seconds for which reads may fail.
     :param deadline: Epoch seconds at which to stop waiting; None waits for ever.
     :param known: What an earlier look has found out, as `SyncWatch.known` gives it.
     :param not_before: Epoch seconds before which the task is not resumed; see `triggers.resume`.
@@ -46,7 +46,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
         airbyte_conn_id: str,
         since: float | None,
         poll_interval: float,
-        unreadable_timeout: float,
+        poll_error_timeout: float,
         on_failure: str = "wait",
         deadline: float | None = None,
         known: dict[str, Any] | None = None,
@@ -57,7 +57,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
         self.airbyte_conn_id = airbyte_conn_id
         self.since = since
         self.poll_interval = poll_interval
-        self.unreadable_timeout = unreadable_timeout
+        self.poll_error_timeout = poll_error_timeout
         self.on_failure = on_failure
         self.deadline = deadline
         self.known = known
@@ -70,7 +70,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
             "airbyte_conn_id",
             "since",
             "poll_interval",
-            "unreadable_timeout",
+            "poll_error_timeout",
             "on_failure",
             "deadline",
             "known",
@@ -87,21 +87,21 @@ class AirbyteConnectionTrigger(BaseTrigger):
                 "job_id": getattr(error, "job_id", None),
                 "error": type(error).__name__,
                 "message": str(error),
-                "worth_retrying": error.worth_retrying,
+                "retryable": error.retryable,
             }
         await until(self.not_before)
         yield TriggerEvent(event)  # type: ignore[no-untyped-call]
 
     async def _wait(self) -> int:
-        await imported("airflow_airbyte_ext.jobs.completed")
-        from airflow_airbyte_ext.jobs.completed import SyncWatch
+        await imported("airflow_airbyte_ext.jobs.syncs")
+        from airflow_airbyte_ext.jobs.syncs import SyncWatch
 
         told: list[tuple[Any, str]] = []
         watch = SyncWatch(
             self.connection_id,
             since=self.since,
             on_failure=self.on_failure,
-            unreadable_timeout=self.unreadable_timeout,
+            poll_error_timeout=self.poll_error_timeout,
             known=self.known,
             warn=lambda message: told.append((self.log.warning, message)),
             tell=lambda message: told.append((self.log.info, message)),
@@ -127,8 +127,8 @@ class AirbyteConnectionTrigger(BaseTrigger):
         except Exception as error:  # of Airflow, and of many kinds; none is the connection's fault
             watch.bear(error)
             return None
-        looking = asyncio.wrap_future(watcher.look(watch, partial(watch.look, watcher.client.single())))
-        left = None if self.deadline is None else max(self.deadline - time.time(), 0.0) + LAST_LOOK
+        looking = asyncio.wrap_future(watcher.look(watch, partial(watch.look, watcher.client.without_retries())))
+        left = None if self.deadline is None else max(self.deadline - time.time(), 0.0) + FINAL_POLL_TIMEOUT
         try:
             await asyncio.wait([looking], timeout=left)
             return looking.result() if looking.done() else None

@@ -21,8 +21,8 @@ from airflow_airbyte_ext.triggers.watching import imported, watcher_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Hashable, Iterator, Sequence
 
-    from airflow_airbyte_ext.jobs.endings import Cursor, Endings
     from airflow_airbyte_ext.jobs.report import JobReport
+    from airflow_airbyte_ext.jobs.sync_feed import Cursor, Endings
     from airflow_airbyte_ext.jobs.watcher import JobWatcher
 
     Found = dict[str, list[JobReport]]
@@ -141,8 +141,8 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
             yield event
 
     async def _events(self, stream: AsyncIterator[Found], group: _Group) -> AsyncIterator[TriggerEvent]:
-        await imported("airflow_airbyte_ext.jobs.endings")
-        from airflow_airbyte_ext.jobs.endings import Cursor, untold
+        await imported("airflow_airbyte_ext.jobs.sync_feed")
+        from airflow_airbyte_ext.jobs.sync_feed import Cursor, untold
 
         watched = _Watched(self.connection_id, await self._kept_cursor())
         group.add(watched)
@@ -168,7 +168,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
 
     async def _kept_cursor(self) -> Cursor | None:
         """Return how far an earlier triggerer has told; nothing where Airflow keeps nothing."""
-        from airflow_airbyte_ext.jobs.endings import Cursor
+        from airflow_airbyte_ext.jobs.sync_feed import Cursor
 
         store = getattr(self, "asset_state_store", None)
         while store is not None:
@@ -235,10 +235,10 @@ async def _stream(airbyte_conn_id: str, poll_interval: float, group: _Group) -> 
 
 async def _endings(watcher: JobWatcher, known: Endings | None) -> Endings:
     """Return the reader of the Airbyte that the Airflow Connection names now."""
-    await imported("airflow_airbyte_ext.jobs.endings")
-    from airflow_airbyte_ext.jobs.endings import Endings
+    await imported("airflow_airbyte_ext.jobs.sync_feed")
+    from airflow_airbyte_ext.jobs.sync_feed import Endings
 
-    return known if known and known.client is watcher.client else Endings(watcher.client, pace=watcher.pace)
+    return known if known and known.client is watcher.client else Endings(watcher.client, throttle=watcher.throttle)
 
 
 def _poll(endings: Endings, group: Collection[_Watched]) -> Found:

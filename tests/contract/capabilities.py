@@ -23,12 +23,12 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRestoreRefusedError,
 )
 from airflow_airbyte_ext.jobs.cancel import cancel_job
-from airflow_airbyte_ext.jobs.completed import SyncWatch
 from airflow_airbyte_ext.jobs.logs import attempt_log_tail
-from airflow_airbyte_ext.jobs.pace import JobWait
 from airflow_airbyte_ext.jobs.page import job_page, workspace_of
+from airflow_airbyte_ext.jobs.poll import JobWatch, wait_for_job
 from airflow_airbyte_ext.jobs.report import JobReport, read_report
-from airflow_airbyte_ext.jobs.wait import JobWatch, wait_for_job
+from airflow_airbyte_ext.jobs.syncs import SyncWatch
+from airflow_airbyte_ext.jobs.throttle import JobWait
 from airflow_airbyte_ext.jobs.watcher import JobWatcher
 from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.restore import Restorer
@@ -76,7 +76,7 @@ class Scene:
         return wait_for_job(self.client, job_id, clock=self.clock, connection_id=self.connection_id).status
 
     def report(self, job_id: int) -> JobReport:
-        return read_report(self.client, job_id, connection_id=self.connection_id, adopted=False, clock=self.clock)
+        return read_report(self.client, job_id, connection_id=self.connection_id, attached=False, clock=self.clock)
 
 
 def sync_in_a_worker(scene: Scene) -> None:

@@ -21,8 +21,8 @@ from true_jobs import EVENTS, TrueJobs, between, both, cooling, lost
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.exceptions import AirbyteError
-from airflow_airbyte_ext.jobs.running import make_way, settled
-from airflow_airbyte_ext.jobs.wait import wait_for_job
+from airflow_airbyte_ext.jobs.poll import wait_for_job
+from airflow_airbyte_ext.jobs.running import resolve_running_job, settled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -208,15 +208,15 @@ class World:
         if kind == "sync":
             options["attach"] = how == "attach"
         if how in ("attach", "wait"):
-            options |= {"make_way": self._way(kind, how), "wait": self._wait}
+            options |= {"resolve_running_job": self._way(kind, how), "wait": self._wait}
         try:
             submission = SUBMIT[kind](self.client, CONNECTION, clock=self.clock, **options)
         except AirbyteError as error:
             named = [name for name in ("connection_id", "job_id") if getattr(error, name, None) is not None]
-            again = "may be tried again" if error.worth_retrying else "final"
+            again = "may be tried again" if error.retryable else "final"
             first = str(error).replace(CONNECTION, "X").replace(self.server.url, "URL")
             return f"{type(error).__name__} ({', '.join([*named, again])}): {first}"
-        return f"job {submission.job.id} ({submission.job.config_type}{', attached to' * submission.adopted})"
+        return f"job {submission.job.id} ({submission.job.config_type}{', attached to' * submission.attached})"
 
     def _begin(self, newest: int) -> None:
         self.kept.append(f"after {newest}")
@@ -224,8 +224,10 @@ class World:
 
     def _way(self, kind: str, how: str) -> Callable[[], Any]:
         def way() -> Any:
-            spare = "sync" if how == "attach" else None
-            return make_way(self.client, CONNECTION, how="wait", clock=self.clock, spare=spare, poll_interval=5)
+            except_kind = "sync" if how == "attach" else None
+            return resolve_running_job(
+                self.client, CONNECTION, how="wait", clock=self.clock, except_kind=except_kind, poll_interval=5
+            )
 
         return way if kind == "sync" else lambda: settled(self.client, CONNECTION, way, clock=self.clock)
 

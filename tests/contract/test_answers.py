@@ -17,9 +17,9 @@ from airflow_airbyte_ext.jobs.report import report_of
 from airflow_airbyte_ext.jobs.status import verdict
 
 sys.path.insert(0, str(Path(__file__).parent))
-from asking import NOT_IN_THE_DOCUMENTS, documented
-from making import PLAIN, Drawn, Found, Schemas, differences, models_in, reached, schemas_of
 from openapi import RELEASES, load
+from request_samples import NOT_IN_THE_DOCUMENTS, documented
+from schema_samples import PLAIN, Drawn, Found, Schemas, differences, models_in, reached, schemas_of
 
 # What we read and no document at hand declares.
 ELSEWHERE = {
@@ -127,7 +127,7 @@ def test_a_report_can_be_made_of_any_job(release, choice):
     schemas, schema = answer_of(release, "getJobInfo")
     info = read("getJobInfo", schemas.make(schema, PLAIN[choice]))
     info.job.created_at = info.job.updated_at = info.job.started_at = 1_700_000_000
-    report_of(info.job, [entry.attempt for entry in info.attempts], adopted=False).as_dict()
+    report_of(info.job, [entry.attempt for entry in info.attempts], attached=False).as_dict()
 
 
 def test_every_field_that_is_read_is_documented():

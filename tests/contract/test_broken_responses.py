@@ -19,17 +19,17 @@ from submitting import submit_sync
 from airflow_airbyte_ext.cli.main import main
 from airflow_airbyte_ext.connections.find import find_connections
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteApiError,
     AirbyteAuthenticationError,
     AirbyteJobRunningError,
     AirbyteRequestTimeoutError,
+    AirbyteResponseError,
     AirbyteUnreachableError,
 )
 from airflow_airbyte_ext.jobs.cancel import cancel_job
-from airflow_airbyte_ext.jobs.find import newest_job
-from airflow_airbyte_ext.jobs.running import make_way
-from airflow_airbyte_ext.jobs.wait import JobWatch
+from airflow_airbyte_ext.jobs.poll import JobWatch
+from airflow_airbyte_ext.jobs.reader import newest_job
+from airflow_airbyte_ext.jobs.running import resolve_running_job
 from airflow_airbyte_ext.testing import Step
 
 SYNC = "connections/sync"
@@ -72,7 +72,7 @@ def test_a_job_whose_response_is_broken_is_found(proxy, client, connection_id, a
     refusals = []
     submission = submit_sync(client, connection_id, clock=clock, on_refusal=lambda: refusals.append(1))
     assert [job["id"] for job in airbyte.jobs(connection_id)] == [submission.job.id]
-    assert submission.adopted is False
+    assert submission.attached is False
     assert refusals == []
     assert len(airbyte.calls("syncConnection")) == 1
 
@@ -85,14 +85,14 @@ def test_a_job_that_has_ended_when_its_response_is_broken_is_found(proxy, client
     proxy.spoil_next(SYNC, BROKEN[broken], times=100)
     submission = submit_sync(client, connection_id, clock=clock)
     assert [job["id"] for job in airbyte.jobs(connection_id)] == [submission.job.id]
-    assert submission.adopted is False
+    assert submission.attached is False
 
 
 @pytest.mark.parametrize("body", [{}, {"jobs": "none"}, {"jobs": 5}, {"totalJobCount": 0}])
 def test_a_list_without_jobs_is_not_an_empty_one(proxy, client, connection_id, airbyte, body):
     """All releases send the list, also where it is empty; a job that is not listed would be started once more."""
     proxy.spoil_next("jobs/list", lambda _it: [response(json.dumps(body).encode())])
-    with pytest.raises(AirbyteAnswerError, match="expected shape"):
+    with pytest.raises(AirbyteResponseError, match="expected shape"):
         newest_job(client, connection_id)
 
 
@@ -100,7 +100,7 @@ def test_a_list_without_jobs_is_not_an_empty_one(proxy, client, connection_id, a
 def test_a_workspace_that_lists_nothing_is_not_an_empty_one(proxy, client, connection_id, airbyte, body):
     """Or a backup of it would be done, and hold nothing."""
     proxy.spoil_next("web_backend/connections/list", lambda _it: [response(json.dumps(body).encode())])
-    with pytest.raises(AirbyteAnswerError, match="expected shape"):
+    with pytest.raises(AirbyteResponseError, match="expected shape"):
         find_connections(client, workspace_id=airbyte.workspace_id)
 
 
@@ -147,11 +147,11 @@ def test_a_list_that_lags_behind_the_job_does_not_keep_anybody_for_ever(
     body = json.dumps({"jobs": [{"job": running, "attempts": []}], "totalJobCount": 1}).encode()
     proxy.spoil_next("jobs/list", lambda _it: [response(body)], times=lag)
     if lag == 2:
-        job = make_way(client, connection_id, how="wait", clock=clock, poll_interval=10.0)
+        job = resolve_running_job(client, connection_id, how="wait", clock=clock, poll_interval=10.0)
         assert (job.id, job.status) == (job_id, "succeeded")
     else:
         with pytest.raises(AirbyteJobRunningError):
-            make_way(client, connection_id, how="wait", clock=clock, poll_interval=10.0)
+            resolve_running_job(client, connection_id, how="wait", clock=clock, poll_interval=10.0)
     assert proxy.requests < 200
     assert sum(clock.sleeps) >= 10
 
@@ -193,7 +193,7 @@ def test_a_response_about_something_else_is_none(proxy, client, connection_id, o
     """The state of another connection is never saved as this one's, nor is its job waited for or cancelled."""
     call, others = ABOUT_OTHERS[operation]
     proxy.spoil_next(operation, lambda _it: [response(json.dumps(others).encode())])
-    with pytest.raises(AirbyteAnswerError, match="not about"):
+    with pytest.raises(AirbyteResponseError, match="not about"):
         call(client, connection_id)
 
 
@@ -224,7 +224,7 @@ def test_a_job_from_before_the_request_is_not_what_it_started(
     proxy.spoil_next(SYNC, lambda _it: [response(json.dumps({"job": job, "attempts": []}).encode())])
     submission = submit_sync(client, connection_id, clock=clock, attach=attach)
     assert [submission.job.id] == [each["id"] for each in airbyte.jobs(connection_id)][1:]
-    assert not submission.adopted
+    assert not submission.attached
 
 
 def test_nothing_is_started_where_the_list_shows_jobs_of_another_connection(
@@ -233,7 +233,7 @@ def test_nothing_is_started_where_the_list_shows_jobs_of_another_connection(
     """Whether a job of ours runs is not known then."""
     body = json.dumps({"jobs": [_OTHERS_JOB], "totalJobCount": 1}).encode()
     proxy.spoil_next("jobs/list", lambda _it: [response(body)], times=1000)
-    with pytest.raises(AirbyteAnswerError, match=f"about connection {OTHER}"):
+    with pytest.raises(AirbyteResponseError, match=f"about connection {OTHER}"):
         submit_sync(client, connection_id, clock=clock)
     assert airbyte.jobs(connection_id) == []
 
@@ -294,7 +294,7 @@ def test_a_broken_token_response_may_pass(start_fake, connect_to):
         proxy.spoil_next("applications/token", BROKEN["cut JSON"], times=2)
         with pytest.raises(AirbyteAuthenticationError) as caught:
             client.get_connection(connection_id=airbyte.add_connection())
-        assert caught.value.worth_retrying
+        assert caught.value.retryable
 
 
 @pytest.mark.parametrize("body", [b"<html>no</html>", b'{"message": "Unauthorized"}', b"{}", b"[]", b'"no"'])
@@ -383,7 +383,7 @@ def test_a_response_beyond_the_limit_is_not_kept(airbyte, connect_to, part):
         bomb()  # beforehand: it is not what is measured
         tracemalloc.start()
         try:
-            with pytest.raises((AirbyteAnswerError, AirbyteUnreachableError)) as caught:
+            with pytest.raises((AirbyteResponseError, AirbyteUnreachableError)) as caught:
                 client.get_connection(connection_id=connection_id)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
@@ -410,7 +410,7 @@ def test_a_response_of_ever_so_many_values_is_not_kept(airbyte, connect_to, kind
         client = connect_to(proxy.url, attempts=1)
         tracemalloc.start()
         try:
-            with pytest.raises(AirbyteAnswerError, match="max_response_bytes"):
+            with pytest.raises(AirbyteResponseError, match="max_response_bytes"):
                 client.get_job_info_light(id=1)
             peak = tracemalloc.get_traced_memory()[1]
         finally:
@@ -424,7 +424,7 @@ def test_an_error_of_ever_so_many_odd_values_is_short(proxy, client, connection_
     proxy.spoil_next("jobs/list", lambda _it: [response(b'{"jobs":[' + rows + b"[]]}")])
     tracemalloc.start()
     try:
-        with pytest.raises(AirbyteAnswerError, match="expected shape"):
+        with pytest.raises(AirbyteResponseError, match="expected shape"):
             client.list_jobs_for(config_types=["sync"], config_id=connection_id)
         assert tracemalloc.get_traced_memory()[1] < 300 * 2**20
     finally:
@@ -469,7 +469,7 @@ def test_a_redirect_to_what_is_no_address_is_not_repeated(proxy, client, connect
     """A browser may still take it for one, with its password."""
     proxy.spoil_next("connections/get", lambda _it: [response(b"", "302 Found", "text/html", f"Location: {location}")])
     began = time.monotonic()
-    with pytest.raises(AirbyteAnswerError, match="redirects to") as caught:
+    with pytest.raises(AirbyteResponseError, match="redirects to") as caught:
         client.get_connection(connection_id=connection_id)
     assert "s3cret" not in str(caught.value)
     assert len(str(caught.value)) < 1000
@@ -483,7 +483,7 @@ def test_a_response_within_the_limit_is_read(airbyte, connect_to):
     with hostile_proxy(airbyte.url) as proxy:
         proxy.spoil = lambda _exchange: [response(json.dumps({"connectionId": connection_id}).encode())]
         connect_to(proxy.url, attempts=1, max_response_bytes=size).get_connection(connection_id=connection_id)
-        with pytest.raises(AirbyteAnswerError, match=f"larger than {size - 1} bytes"):
+        with pytest.raises(AirbyteResponseError, match=f"larger than {size - 1} bytes"):
             connect_to(proxy.url, attempts=1, max_response_bytes=size - 1).get_connection(connection_id=connection_id)
 
 
@@ -493,7 +493,7 @@ def test_a_response_that_is_odd_all_over_is_refused(proxy, client, connection_id
     bodies = iter([b'{"jobs":[' + rows + b"]}" for rows in (few, many)])
     proxy.spoil_next("jobs/list", lambda _it: [response(next(bodies))], times=2)
     assert len(client.list_jobs_for(config_types=["sync"], config_id=connection_id).jobs) == 100
-    with pytest.raises(AirbyteAnswerError, match="expected shape"):
+    with pytest.raises(AirbyteResponseError, match="expected shape"):
         client.list_jobs_for(config_types=["sync"], config_id=connection_id)
 
 
@@ -517,7 +517,7 @@ def test_an_error_is_short_whatever_the_server_says(proxy, client, connection_id
     proxy.spoil_next("jobs/get_light", parts)
     began = time.monotonic()
     with pytest.raises(AirbyteApiError) as caught:
-        client.single().get_job_info_light(id=job_id)
+        client.without_retries().get_job_info_light(id=job_id)
     assert len(str(caught.value)) < 9_000
     assert time.monotonic() - began < 2
 

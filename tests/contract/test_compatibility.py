@@ -15,9 +15,17 @@ from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.api.validation import released_fields
 
 sys.path.insert(0, str(Path(__file__).parent))
-from asking import MUST_BE_GIVEN, NOT_IN_THE_DOCUMENTS, declared_fields, fields_of, is_model, required_fields, unwrapped
-from making import Schemas, differences, reached, schemas_of
 from openapi import RELEASES, load
+from request_samples import (
+    MUST_BE_GIVEN,
+    NOT_IN_THE_DOCUMENTS,
+    declared_fields,
+    fields_of,
+    is_model,
+    required_fields,
+    unwrapped,
+)
+from schema_samples import Schemas, differences, reached, schemas_of
 
 # Fields that a document declares and the client does not send, on purpose.
 LEFT_OUT = {

@@ -10,12 +10,12 @@ from hostile import hostile_proxy, response
 
 from airflow_airbyte_ext.connections import find
 from airflow_airbyte_ext.connections.find import connection_by_name, find_connections, list_sources
-from airflow_airbyte_ext.exceptions import AirbyteAnswerError
-from airflow_airbyte_ext.jobs import find as jobs_find
-from airflow_airbyte_ext.jobs import recent as jobs_recent
-from airflow_airbyte_ext.jobs.completed import SyncWatch, ended_syncs
-from airflow_airbyte_ext.jobs.find import JobReader, first_job_after, jobs_of
-from airflow_airbyte_ext.jobs.recent import RecentJobs
+from airflow_airbyte_ext.exceptions import AirbyteResponseError
+from airflow_airbyte_ext.jobs import changes as jobs_recent
+from airflow_airbyte_ext.jobs import reader as jobs_find
+from airflow_airbyte_ext.jobs.changes import ChangeFeed
+from airflow_airbyte_ext.jobs.reader import JobReader, first_job_after, jobs_of
+from airflow_airbyte_ext.jobs.syncs import SyncWatch, ended_syncs
 
 PAGES = 40
 
@@ -61,7 +61,7 @@ def endless(airbyte, connect_to, monkeypatch):
     """A client of such a server, and bounds that a test can reach."""
     monkeypatch.setattr(find, "MAX_PAGES", PAGES)
     monkeypatch.setattr(jobs_find, "MAX_PAGES", PAGES)
-    monkeypatch.setattr(jobs_recent, "MOST_PAGES", PAGES)
+    monkeypatch.setattr(jobs_recent, "MAX_PAGES", PAGES)
     with hostile_proxy(airbyte.url) as proxy:
         connection_id = airbyte.add_connection()
 
@@ -82,7 +82,7 @@ def test_jobs_of_a_connection_end(endless, kind, read):
         "the first after": lambda: first_job_after(client, connection_id, 5, kind="sync"),
         "one of the list": lambda: JobReader(client, 5, connection_id=connection_id).listed(),
     }
-    with pytest.raises(AirbyteAnswerError, match="does not end"):
+    with pytest.raises(AirbyteResponseError, match="does not end"):
         reads[read]()
     assert endless.server.pages == (2 if kind == "the same" else PAGES)
 
@@ -94,7 +94,7 @@ def test_looking_for_a_success_ends(endless, clock, kind):
     assert SyncWatch(connection_id, since=0.0, clock=clock).look(client) is None
     try:
         assert len(list(ended_syncs(client, connection_id))) <= 200
-    except AirbyteAnswerError as error:
+    except AirbyteResponseError as error:
         assert "does not end" in str(error)  # noqa: PT017  either is an end
 
 
@@ -102,7 +102,7 @@ def test_looking_for_a_success_ends(endless, clock, kind):
 def test_jobs_of_workspaces_end(endless, clock, kind):
     """A walk that was cut off says that it is not complete."""
     client, _, workspace_id = endless(kind)
-    recent = RecentJobs(client, clock=clock)
+    recent = ChangeFeed(client, clock=clock)
     for _ in range(3):
         for _page in recent.read([workspace_id]):
             pass
@@ -119,7 +119,7 @@ def test_rows_of_a_workspace_end(endless, read):
         "by name": lambda: connection_by_name(client, workspace_id=workspace_id, name="Orders"),
         "sources": lambda: list_sources(client, workspace_id=workspace_id),
     }
-    with pytest.raises(AirbyteAnswerError, match=f"after {PAGES} pages with {PAGES * 100} rows"):
+    with pytest.raises(AirbyteResponseError, match=f"after {PAGES} pages with {PAGES * 100} rows"):
         reads[read]()
 
 

@@ -10,7 +10,7 @@ from submitting import PlainReset, submit_sync
 
 from airflow_airbyte_ext import exceptions as e
 from airflow_airbyte_ext.jobs.cancel import cancel_job
-from airflow_airbyte_ext.jobs.wait import JobWatch
+from airflow_airbyte_ext.jobs.poll import JobWatch
 from airflow_airbyte_ext.testing import Fault, Step
 
 OPAQUE = {"errorId": "0d9f4a36-6a8b-4f0e-9f2e-1b2c3d4e5f60"}
@@ -40,8 +40,8 @@ READ = {
     "drop after": ("ok", 2),
     "truncated": ("ok", 2),
     "late": ("ok", 1),
-    "web page": (e.AirbyteAnswerError, 1),
-    "redirect": (e.AirbyteAnswerError, 1),
+    "web page": (e.AirbyteResponseError, 1),
+    "redirect": (e.AirbyteResponseError, 1),
     "400": (e.AirbyteBadRequestError, 1),
     "401": (e.AirbyteAuthenticationError, 1),
     "403": (e.AirbytePermissionError, 1),

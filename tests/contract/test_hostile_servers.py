@@ -35,15 +35,15 @@ from airflow_airbyte_ext.connections.find import connection_by_name, find_connec
 from airflow_airbyte_ext.connections.schema import discover_changes
 from airflow_airbyte_ext.exceptions import AirbyteError
 from airflow_airbyte_ext.jobs.cancel import cancel_job
-from airflow_airbyte_ext.jobs.completed import SyncWatch
-from airflow_airbyte_ext.jobs.endings import Cursor, Endings
+from airflow_airbyte_ext.jobs.changes import ChangeFeed
 from airflow_airbyte_ext.jobs.logs import LogFollower, attempt_log_tail
 from airflow_airbyte_ext.jobs.page import job_page
-from airflow_airbyte_ext.jobs.recent import RecentJobs
+from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.report import read_report
-from airflow_airbyte_ext.jobs.running import make_way
+from airflow_airbyte_ext.jobs.running import resolve_running_job
 from airflow_airbyte_ext.jobs.story import story_of
-from airflow_airbyte_ext.jobs.wait import wait_for_job
+from airflow_airbyte_ext.jobs.sync_feed import Cursor, Endings
+from airflow_airbyte_ext.jobs.syncs import SyncWatch
 from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.restore import Restorer
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
@@ -342,7 +342,7 @@ def _endings(it: Scene) -> None:
 
 
 def _recent(it: Scene) -> None:
-    recent = RecentJobs(it.client, clock=it.clock)
+    recent = ChangeFeed(it.client, clock=it.clock)
     for _ in range(3):
         for _ in recent.read([it.airbyte.workspace_id]):
             pass
@@ -350,7 +350,7 @@ def _recent(it: Scene) -> None:
 
 
 def _report(it: Scene) -> None:
-    report = read_report(it.client, it.job_id, connection_id=it.connection_id, adopted=False, clock=it.clock)
+    report = read_report(it.client, it.job_id, connection_id=it.connection_id, attached=False, clock=it.clock)
     json.dumps(report.as_dict())
     str(report.error())
     story_of(report)
@@ -381,7 +381,7 @@ TASKS: dict[str, Callable[[Scene], object]] = {
     "wait for an unseen job": lambda it: wait_for_job(
         it.client, it.job_id, clock=it.clock, deadline=it.clock.time() + 3600, seen=False
     ),
-    "make way": lambda it: make_way(
+    "make way": lambda it: resolve_running_job(
         it.client, it.connection_id, how="wait", clock=it.clock, deadline=it.clock.time() + 3600
     ),
     "cancel": lambda it: cancel_job(it.client, it.job_id, connection_id=it.connection_id, clock=it.clock),
@@ -466,7 +466,7 @@ def test_an_operation_ends_with_an_error_of_ours(operation, plan):
     row = OPERATIONS[operation]
     with scene() as it:
         it.start_job()
-        client = it.client.single()
+        client = it.client.without_retries()
         for each in plan:
             spoil_in_turn(it, [each], again=True)
             check(it, lambda _it: client._transport.send(row, it.ids if row.request else None))

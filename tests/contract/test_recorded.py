@@ -87,7 +87,7 @@ def test_a_connection_of_a_list_has_all_that_snapshots_and_links_use(recorded):
         assert connection.streams() == [
             (entry["stream"].get("namespace"), entry["stream"]["name"]) for entry in raw["syncCatalog"]["streams"]
         ]
-        assert connection.sync_catalog.answered == raw["syncCatalog"]
+        assert connection.sync_catalog.raw == raw["syncCatalog"]
 
 
 def test_a_status_that_is_null_is_no_end(recorded):
@@ -109,7 +109,7 @@ def test_figures_that_are_absent_are_none_and_those_of_streams_are_kept(recorded
         ("dagster_releases", 119),
         ("dagster_array_test", 119),
     ]
-    report = report_of(info.job, [attempt], adopted=False).as_dict()
+    report = report_of(info.job, [attempt], attached=False).as_dict()
     assert len(report["streams"]) == 4
 
 

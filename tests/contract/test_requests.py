@@ -19,12 +19,13 @@ from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.logs import attempt_log_tail
 from airflow_airbyte_ext.jobs.page import job_page
+from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.report import read_report
-from airflow_airbyte_ext.jobs.wait import wait_for_job
 from airflow_airbyte_ext.testing import Fault, Step
 
 sys.path.insert(0, str(Path(__file__).parent))
-from asking import (
+from openapi import RELEASES, load, without_nulls
+from request_samples import (
     LEAST,
     MOST,
     VARIANTS,
@@ -35,8 +36,7 @@ from asking import (
     method_of,
     offered_arguments,
 )
-from making import schemas_of
-from openapi import RELEASES, load, without_nulls
+from schema_samples import schemas_of
 
 ID = "11111111-1111-4111-8111-111111111111"
 DOCUMENT_OF = {"0.36": "0.39.0", "0.40": "0.40.32", "0.50": "0.50.31", "1.0": "1.0.0", "2.0": "2.0.0", "head": "head"}
@@ -184,7 +184,7 @@ def _flow(airbyte, client, clock) -> None:
     airbyte.fail_next("syncConnection", Fault.drop_before())
     job_id = submit_sync(client, connection_id, clock=clock).job.id
     wait_for_job(client, job_id, connection_id=connection_id, clock=clock, seen=False)
-    read_report(client, job_id, connection_id=connection_id, adopted=False)
+    read_report(client, job_id, connection_id=connection_id, attached=False)
     attempt_log_tail(client, job_id, 0)
     job_page(client, connection_id=connection_id, job_id=job_id)
     airbyte.script(connection_id, [Step("running", polls=99)])

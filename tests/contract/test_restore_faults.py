@@ -235,7 +235,7 @@ def test_a_second_write_that_fails_is_taken_back(scene_of, fault, times):
     scene.airbyte.fail_next("createOrUpdateStateSafe", fault, times=times)
     error = attempt(scene)
     assert isinstance(error, AirbyteRestoreRefusedError)
-    assert error.worth_retrying == (fault.code in (409, 500))
+    assert error.retryable == (fault.code in (409, 500))
     assert scene.now == scene.before
 
 

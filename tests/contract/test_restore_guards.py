@@ -273,7 +273,7 @@ def test_no_warning_where_all_streams_are_there(scene_of, caplog):
 
 def deselect(scene: Scene, name: str, **config) -> None:
     """By somebody in Airbyte, after the backup."""
-    catalog = scene.client.web_backend_get_connection(connection_id=CONNECTION).sync_catalog.answered
+    catalog = scene.client.web_backend_get_connection(connection_id=CONNECTION).sync_catalog.raw
     for entry in catalog["streams"]:
         if entry["stream"]["name"] == name:
             entry["config"] |= config

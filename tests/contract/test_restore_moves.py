@@ -56,7 +56,7 @@ def test_what_happens_while_the_state_before_is_kept_stops_it(scene, tmp_path, h
     with pytest.raises(AirbyteRestoreRefusedError, match="Nothing was written") as caught:
         restore(scene, store)
     assert scene.sent == []
-    assert caught.value.worth_retrying
+    assert caught.value.retryable
     assert caught.value.connection_id == CONNECTION
     assert caught.value.safety_snapshot == scene.store.snapshots(CONNECTION, safety=True)[0].path
     store.happens = lambda: None
@@ -83,7 +83,7 @@ def test_a_snapshot_of_another_connection_is_refused(scene):
 
 def test_a_way_back_that_fails_too_is_told(airbyte, client, clock, tmp_path):
     """The first write has emptied the state; the second is refused each time, and so is the one that takes it back."""
-    scene = Scene(airbyte, client.single(), clock, tmp_path, *TWO_STEPS)
+    scene = Scene(airbyte, client.without_retries(), clock, tmp_path, *TWO_STEPS)
     airbyte.fail_next("createOrUpdateStateSafe", Fault.delay(0))
     airbyte.fail_next("createOrUpdateStateSafe", Fault.status(429), times=TRIES + 1)
     with pytest.raises(AirbyteRestoreUnverifiedError, match="restore it to go back") as caught:
@@ -161,12 +161,12 @@ def test_a_write_that_says_it_went_well_is_not_believed(airbyte, connect_to, clo
             scene.restore()
         assert proxy.spoil.writes == 1
     assert caught.value.connection_id == CONNECTION
-    assert caught.value.worth_retrying is (error is AirbyteRestoreUnverifiedError)
+    assert caught.value.retryable is (error is AirbyteRestoreUnverifiedError)
 
 
 def test_what_cannot_be_read_after_the_last_write_is_told(airbyte, client, clock, tmp_path):
     """Whether a job has started meanwhile, which would change the state."""
-    scene = Scene(airbyte, client.single(), clock, tmp_path)
+    scene = Scene(airbyte, client.without_retries(), clock, tmp_path)
     restore(scene)
     reads = len(airbyte.calls("listJobsFor"))
     airbyte.set_state(CONNECTION, OTHER_STREAM)

@@ -20,7 +20,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobTimeoutError,
     AirbyteNoRecordsError,
 )
-from airflow_airbyte_ext.jobs.wait import wait_for_job
+from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.operators import job_run as job_module
 from airflow_airbyte_ext.operators.airbyte import (
     AirbyteRefreshConnectionOperator,
@@ -190,7 +190,7 @@ def test_a_stored_reset_comes_before_the_sync(start, release, deferrable, has_st
     task = start(release, resets=1, has_store=has_store)
     report = task.run(deferrable=deferrable)
     assert task.jobs == [("reset_connection", "succeeded"), ("sync", "succeeded")]
-    assert (report["job_type"], report["adopted"]) == ("sync", False)
+    assert (report["job_type"], report["attached"]) == ("sync", False)
 
 
 @stored_or_not
@@ -222,7 +222,7 @@ def test_a_refresh_that_is_stored_beside_a_job_is_started_after_it(start, releas
     task = start(release, has_store=has_store)
     scheduled_in_between(task)
     report = task.run("refresh", deferrable=deferrable, if_running=how)
-    assert (report["job_type"], report["adopted"]) == ("refresh", False)
+    assert (report["job_type"], report["attached"]) == ("refresh", False)
     assert [kind for kind, _ in task.jobs] == ["sync", "refresh"]
     assert task.server.count("connections/refresh") == 1
     assert task.airbyte.refreshes == 0
@@ -350,7 +350,7 @@ def test_a_time_limit_while_a_refresh_is_stored_says_so(start, deferrable):
     with pytest.raises((AirbyteJobTimeoutError, TaskDeferred)) as caught:
         operator.execute(task.context)
     if deferrable:
-        late = {"error": "AirbyteJobTimeoutError", "message": "Too late.", "job_id": 1, "worth_retrying": True}
+        late = {"error": "AirbyteJobTimeoutError", "message": "Too late.", "job_id": 1, "retryable": True}
         with pytest.raises(AirbyteJobTimeoutError) as caught_later:
             task.operator("refresh").execute_after_another(task.context, late, **caught.value.kwargs)
         caught = caught_later

@@ -18,7 +18,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRefreshUnsupportedError,
 )
 from airflow_airbyte_ext.jobs.cancel import cancel_job
-from airflow_airbyte_ext.jobs.running import make_way, settled
+from airflow_airbyte_ext.jobs.running import resolve_running_job, settled
 
 RELEASES = ("0.36.0", "0.39.20", "0.39.40", "0.40.32", "0.50.8", "0.50.31", "0.57.4", "0.63.0", "0.64.7", "1.2.0")
 RELEASES += ("1.3.0", "1.4.0", "1.8.0", "2.0.0", "2.4.0")
@@ -39,16 +39,18 @@ class World:
 
     def submit(self, kind="sync", *, how=None, **options):
         if how:
-            spare = "sync" if how == "attach" else None
+            except_kind = "sync" if how == "attach" else None
             words = {"attach": "wait", "skip": "fail"}.get(how, how)
 
             def way():
-                return make_way(self.client, CONNECTION, how=words, clock=self.clock, spare=spare, poll_interval=1)
+                return resolve_running_job(
+                    self.client, CONNECTION, how=words, clock=self.clock, except_kind=except_kind, poll_interval=1
+                )
 
             if kind == "sync":
-                options |= {"attach": how == "attach", "make_way": way}
+                options |= {"attach": how == "attach", "resolve_running_job": way}
             else:
-                options["make_way"] = lambda: settled(self.client, CONNECTION, way, clock=self.clock)
+                options["resolve_running_job"] = lambda: settled(self.client, CONNECTION, way, clock=self.clock)
         return SUBMIT[kind](self.client, CONNECTION, clock=self.clock, **options)
 
     def count(self, path):
@@ -102,7 +104,7 @@ def test_one_job_of_ours(start, release, kind, event):
     assert started == [ours.id] or (not started and event.startswith("started") and ours.by == "schedule")
     assert [job for job in jobs if job.status not in ("succeeded", "cancelled")] == []
     assert world.airbyte.refreshes == world.airbyte.resets == 0, "nothing may be left for a later run"
-    assert not submission.adopted
+    assert not submission.attached
 
 
 @pytest.mark.parametrize(
@@ -204,7 +206,7 @@ def test_a_stored_refresh_that_the_schedule_takes_is_ours(start, release):
     submission = world.submit("refresh")
     assert [job.kind for job in world.airbyte.oldest_first] == ["sync", "refresh"]
     assert submission.job.id == world.airbyte.jobs[0].id
-    assert not submission.adopted
+    assert not submission.attached
 
 
 @pytest.mark.parametrize("how", ["fail", "skip"])
@@ -218,7 +220,7 @@ def test_a_refresh_that_is_stored_beside_a_job_says_so(start, release, how):
     refused = []
     with pytest.raises(AirbyteJobRunningError, match=r"has stored the refresh.*next run") as caught:
         world.submit("refresh", how=how, **options, on_refusal=lambda: refused.append(1))
-    assert caught.value.worth_retrying
+    assert caught.value.retryable
     assert (kept, refused) == ({"after": 0, "stored": True}, [])
     with pytest.raises(AirbyteJobRunningError, match="has stored the refresh"):
         world.submit("refresh", how=how, after=0, is_stored=True)
@@ -235,7 +237,7 @@ def test_a_sync_that_becomes_a_stored_refresh_is_that_refresh(start, caplog, rel
     """It moves what a sync moves: one job, named, and no error about another kind of job."""
     world = start(release, refreshes=1)
     submission = world.submit(how=how)
-    assert (submission.job.config_type, submission.adopted) == ("refresh", False)
+    assert (submission.job.config_type, submission.attached) == ("refresh", False)
     assert "a refresh that was requested before and stored, as this sync" in caplog.text
     assert len(world.airbyte.jobs) == 1
 
@@ -314,7 +316,7 @@ def test_a_stored_reset_comes_first_and_then_our_sync(start, caplog, release, ho
 
 
 def wait_here(world, job):
-    from airflow_airbyte_ext.jobs.wait import wait_for_job
+    from airflow_airbyte_ext.jobs.poll import wait_for_job
 
     return wait_for_job(world.client, job.id, clock=world.clock, connection_id=CONNECTION, poll_interval=1)
 
@@ -409,7 +411,7 @@ def test_a_job_that_was_there_before_our_request_is_attached_to(start, clock, re
         clock.sleep(seconds)
 
     if attach:
-        assert world.submit(before_start=somebody_first).adopted
+        assert world.submit(before_start=somebody_first).attached
     else:
         with pytest.raises(AirbyteJobRunningError):
             world.submit(attach=False, before_start=somebody_first)
@@ -430,7 +432,7 @@ def test_a_job_that_was_there_before_a_lost_request_is_not_ours_either(start, cl
             clock.sleep(4)
 
     submission = world.submit(how="attach" if attach else "wait", before_start=somebody_first)
-    assert submission.adopted is attach
+    assert submission.attached is attach
     assert [job.by for job in world.airbyte.oldest_first] == ["somebody"] + ["request"] * (not attach)
 
 
@@ -441,7 +443,7 @@ def test_our_own_job_is_ours_whatever_the_clocks_say(start, clock, kind, setup, 
     """Without a Date, or with a proxy's that is an hour off, nothing is taken for somebody else's."""
     world = start("2.0.0", pending=3.0, **setup)
     submission = world.submit(kind, before_start=lambda _: clock.sleep(seconds))
-    assert not submission.adopted
+    assert not submission.attached
     assert len(world.airbyte.jobs) == 1
 
 
@@ -479,7 +481,7 @@ def test_a_scheduled_run_that_starts_again_when_it_is_cancelled(start, release):
         return
     with pytest.raises(AirbyteJobRunningError, match=r"basic schedule starts a run that was cancelled again") as caught:
         world.submit("reset_connection", how="cancel")
-    assert not caught.value.worth_retrying
+    assert not caught.value.retryable
     assert [job.status for job in world.airbyte.oldest_first] == ["cancelled", "running"]
 
 

@@ -15,7 +15,7 @@ from true_bytes import CONNECTION, JSONERROR_413, NGINX_413, UNKNOWN_JOB, WORKSP
 
 from airflow_airbyte_ext.connections.find import find_connections
 from airflow_airbyte_ext.exceptions import (
-    AirbyteJobVanishedError,
+    AirbyteJobNotFoundError,
     AirbyteNotFoundError,
     AirbyteOperationMissingError,
     AirbyteRestoreRefusedError,
@@ -23,8 +23,8 @@ from airflow_airbyte_ext.exceptions import (
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.logs import attempt_log_tail
 from airflow_airbyte_ext.jobs.page import job_page, workspace_of
+from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.report import read_report
-from airflow_airbyte_ext.jobs.wait import wait_for_job
 from airflow_airbyte_ext.snapshots.restore import Restorer, StateContent
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
 
@@ -88,7 +88,7 @@ def test_before_0_40_7_the_list_is_polled(start, clock, release, connection_id):
 def test_a_failed_job_has_its_reason(start, clock, setup):
     """3.3: the last attempt's reason, from the lightest endpoint that the release has."""
     _, _, client = start(setup, Job(statuses=["failed"]))
-    report = read_report(client, JOB, connection_id=CONNECTION, adopted=False, clock=clock)
+    report = read_report(client, JOB, connection_id=CONNECTION, attached=False, clock=clock)
     assert (report.status, report.attempts) == ("failed", 2)
     assert REASON in (report.failure or "")
 
@@ -97,7 +97,7 @@ def test_a_failed_job_has_its_reason(start, clock, setup):
 def test_a_good_job_has_attempts_and_records(start, clock, setup):
     """A good job has its attempt and its records; its logs are not read for them."""
     server, _, client = start(setup, Job(statuses=["succeeded"]))
-    report = read_report(client, JOB, connection_id=CONNECTION, adopted=False, clock=clock)
+    report = read_report(client, JOB, connection_id=CONNECTION, attached=False, clock=clock)
     assert (report.status, report.job_type, report.attempts, report.records_synced) == ("succeeded", "sync", 1, 42)
     assert server.count("jobs/get") == 0
 
@@ -249,8 +249,8 @@ def test_nothing_undeclared_is_ever_sent(start, clock, tmp_path, release):
     cancel_job(client, job.id, connection_id=CONNECTION, clock=clock)
     wait_for_job(client, job.id, clock=clock, connection_id=CONNECTION, poll_interval=1)
     wait_for_job(client, job.id, clock=clock, poll_interval=1)
-    read_report(client, job.id, connection_id=CONNECTION, adopted=False, clock=clock)
-    read_report(client, job.id, adopted=False, clock=clock)
+    read_report(client, job.id, connection_id=CONNECTION, attached=False, clock=clock)
+    read_report(client, job.id, attached=False, clock=clock)
     attempt_log_tail(client, job.id, 0)
     airbyte.jobs.clear()
     submit_reset(client, CONNECTION, clock=clock)
@@ -284,7 +284,7 @@ def test_no_kind_of_job_is_requested_that_is_unknown(start, clock, setup):
     _, airbyte, client = start(setup)
     job = submit_sync(client, CONNECTION, clock=clock).job
     cancel_job(client, job.id, connection_id=CONNECTION, clock=clock)
-    read_report(client, job.id, connection_id=CONNECTION, adopted=False, clock=clock)
+    read_report(client, job.id, connection_id=CONNECTION, attached=False, clock=clock)
     assert not airbyte.refused
 
 
@@ -296,7 +296,7 @@ def test_no_kind_of_job_is_requested_that_is_unknown(start, clock, setup):
 def test_a_job_that_never_was_has_vanished(start, clock, release, connection_id):
     """3.1.3: unknown jobs are 500 in every era; up to 1.8 by the text, since 2.0 by the list."""
     _, _, client = start(release)
-    with pytest.raises(AirbyteJobVanishedError):
+    with pytest.raises(AirbyteJobNotFoundError):
         wait_for_job(client, UNKNOWN_JOB, clock=clock, connection_id=connection_id, poll_interval=1, seen=False)
 
 
@@ -342,7 +342,7 @@ def test_the_instance_is_requested_once(start, setup):
     """One request for a client, its twin and the page of a job, whatever the response is."""
     server, _, client = start(setup)
     client.release()
-    client.single().release()
+    client.without_retries().release()
     job_page(client, connection_id=CONNECTION, job_id=JOB, workspace_id=WORKSPACE)
     client.release()
     assert server.count("instance_configuration") == 1

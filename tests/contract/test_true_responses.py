@@ -14,7 +14,6 @@ from raw_server import CLOSE, RawServer
 from true_airbyte import CLIENT_ID, CLIENT_SECRET, JOB, TOKEN, Job, TrueAirbyte, token_ending_at
 
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteApiError,
     AirbyteAuthenticationError,
     AirbyteBadRequestError,
@@ -24,12 +23,13 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteNotFoundError,
     AirbyteOperationMissingError,
     AirbytePermissionError,
+    AirbyteResponseError,
     AirbyteServerError,
     AirbyteStatusError,
     AirbyteUnreachableError,
 )
 from airflow_airbyte_ext.jobs.page import job_page
-from airflow_airbyte_ext.jobs.wait import wait_for_job
+from airflow_airbyte_ext.jobs.poll import wait_for_job
 
 CREDENTIALS = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 
@@ -159,7 +159,7 @@ def test_a_404_of_something_else_is_no_airbyte(start, response):
     """Neither an unknown id nor a missing operation."""
     server, client = start("1.8.0")
     server.respond = lambda _: response
-    with pytest.raises(AirbyteAnswerError, match=NOT_AIRBYTE):
+    with pytest.raises(AirbyteResponseError, match=NOT_AIRBYTE):
         get_connection(client)
 
 
@@ -168,7 +168,7 @@ def test_health_of_something_else_is_no_airbyte(start, response):
     """Health is in every release, so its 404 cannot mean anything else."""
     server, client = start("1.8.0")
     server.respond = lambda _: response
-    with pytest.raises(AirbyteAnswerError, match=NOT_AIRBYTE):
+    with pytest.raises(AirbyteResponseError, match=NOT_AIRBYTE):
         client.get_health_check()
 
 
@@ -294,7 +294,7 @@ def test_405_is_no_missing_operation(start, release, response):
     """A path that has other methods is there, and so may be the id: the request was changed on its way."""
     server, client = start(release)
     server.on("connections/get", response)
-    with pytest.raises((AirbyteStatusError, AirbyteAnswerError), match="405") as caught:
+    with pytest.raises((AirbyteStatusError, AirbyteResponseError), match="405") as caught:
         get_connection(client)
     assert not isinstance(caught.value, AirbyteNotFoundError)
     assert server.count("connections/get") == 1
@@ -304,7 +304,7 @@ def test_405_of_the_web_app_is_no_airbyte(start):
     """Up to 1.7 nginx serves the web app, and refuses a POST with a page of its own."""
     server, client = start("1.2.0")
     server.respond = lambda _: b.NGINX_WRONG_METHOD
-    with pytest.raises(AirbyteAnswerError):
+    with pytest.raises(AirbyteResponseError):
         get_connection(client)
 
 
@@ -375,7 +375,7 @@ def test_a_refusal_of_the_instance_is_kept(start, clock, release, response):
     server, client = start(release)
     server.on("instance_configuration", response)
     server.on("web_backend/config", b.PLAIN_MISSING)
-    for reader in (client, client, client.single()):
+    for reader in (client, client, client.without_retries()):
         with suppress(AirbyteApiError):
             reader.release()
         clock.sleep(20)
@@ -431,7 +431,7 @@ def test_too_large_a_request_is_not_repeated(start, release, response, limit):
     server.on("state/create_or_update", response)
     with pytest.raises(AirbyteApiError, match=limit) as caught:
         client.create_or_update_state(connection_id=b.CONNECTION, connection_state=STATE)
-    assert not caught.value.worth_retrying
+    assert not caught.value.retryable
     assert server.count("state/create_or_update") == 1
 
 
@@ -485,7 +485,7 @@ def test_what_starts_or_stops_is_not_repeated(start, path, call):
     server.on(path, CLOSE)
     with pytest.raises(AirbyteUnreachableError) as caught:
         call(client)
-    assert caught.value.sent
+    assert caught.value.was_sent
     assert server.count(path) == 1
 
 

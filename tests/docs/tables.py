@@ -17,10 +17,10 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
 sys.path.insert(0, str(Path(__file__).parent))
 import capabilities
-from asking import NOT_IN_THE_DOCUMENTS, SPREAD, fields_of, method_of
-from making import schemas_of
 from openapi import RELEASES, SPEC_DIR
 from pages import ROOT, text_of
+from request_samples import NOT_IN_THE_DOCUMENTS, SPREAD, fields_of, method_of
+from schema_samples import schemas_of
 from typing_extensions import is_typeddict
 
 from airflow_airbyte_ext.api.client import OPERATIONS
@@ -34,8 +34,8 @@ from airflow_airbyte_ext.api.workspaces import WorkspaceMethods
 from airflow_airbyte_ext.testing.behaviour import BEHAVIOUR_BY_NAME, BEHAVIOURS
 from airflow_airbyte_ext.testing.eras import ERAS
 from airflow_airbyte_ext.testing.fields import FIELDS
+from airflow_airbyte_ext.testing.model import SETTINGS
 from airflow_airbyte_ext.testing.operations import OPERATIONS as SERVED
-from airflow_airbyte_ext.testing.pieces import SETTINGS
 from airflow_airbyte_ext.testing.releases import release_key
 from airflow_airbyte_ext.testing.request_fields import PROPERTY_BY_NAME
 

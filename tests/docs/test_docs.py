@@ -36,9 +36,9 @@ from airflow_airbyte_ext.api.settings import ClientSettings, normalise_base_url
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
 from airflow_airbyte_ext.jobs.kinds import SyncSubmitter
 from airflow_airbyte_ext.jobs.page import job_page
+from airflow_airbyte_ext.jobs.poll import poll_job, wait_for_job
 from airflow_airbyte_ext.jobs.report import JobReport, read_report, report_of
 from airflow_airbyte_ext.jobs.story import story_of
-from airflow_airbyte_ext.jobs.wait import poll_job, wait_for_job
 from airflow_airbyte_ext.operators.airbyte import AirbyteResetConnectionOperator, AirbyteSyncConnectionOperator
 from airflow_airbyte_ext.operators.connections import (
     AirbyteCheckSchemaOperator,
@@ -54,8 +54,8 @@ from airflow_airbyte_ext.provider_info import CONNECTION_FIELDS, FORM_BEHAVIOUR
 from airflow_airbyte_ext.sensors.airbyte import AirbyteConnectionSensor, AirbyteJobSensor
 from airflow_airbyte_ext.snapshots.packing import Packing
 from airflow_airbyte_ext.testing import FakeAirbyte, Fault
+from airflow_airbyte_ext.testing.demo import BROKEN_API_ID, DEMO_CONNECTIONS, plant_demo
 from airflow_airbyte_ext.testing.eras import ERAS
-from airflow_airbyte_ext.testing.seeds import BROKEN_API_ID, DEMO_CONNECTIONS, plant_demo
 from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
 from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
 from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
@@ -355,7 +355,7 @@ def test_every_class_that_airflow_users_take_is_documented() -> None:
 
 def test_the_keys_of_the_xcom_are_documented() -> None:
     documented = [row[0].strip("`") for row in rows(section("docs/operators.md", "The XCom"))]
-    empty = JobReport(1, None, None, None, 0, None, None, None, None, adopted=False)
+    empty = JobReport(1, None, None, None, 0, None, None, None, None, attached=False)
     assert documented == [*empty.as_dict(), "job_id", "airbyte_job_link", "return_value"]
 
 
@@ -374,7 +374,7 @@ def test_the_readmes_log_and_xcom_of_a_success_are_what_a_job_gives(demo: FakeAi
         submission = SyncSubmitter(client, connection_id).submit()
         page = job_page(client, connection_id=connection_id, job_id=submission.job.id)
         polls = list(poll_job(client, submission.job.id, poll_interval=0.01))
-        report = read_report(client, submission.job.id, adopted=submission.adopted)
+        report = read_report(client, submission.job.id, attached=submission.attached)
     lines = [
         f"Airbyte 2.0.0 at {ADDRESS}/api for connection {connection_id}",
         "Submitted job 1 (sync).",
@@ -392,7 +392,7 @@ def test_the_readmes_log_of_a_failure_is_what_a_job_gives(demo: FakeAirbyte) -> 
     with demo_client(demo) as client:
         job = SyncSubmitter(client, BROKEN_API_ID).submit().job
         wait_for_job(client, job.id, clock=SystemClock(), poll_interval=0.01)
-        report = read_report(client, job.id, adopted=False)
+        report = read_report(client, job.id, attached=False)
     error = report.error()
     lines = ["Job 1: failed", *story_of(report), f"{type(error).__name__}: {error}"]
     assert log.splitlines() == [timeless(line) for line in lines]
@@ -426,7 +426,7 @@ def test_each_error_says_when_it_comes_what_to_do_and_whether_airflow_tries_agai
         _, when, what_to_do, retried = documented[name]
         assert when
         assert what_to_do
-        assert retried == ("yes" if error.worth_retrying else "no"), name
+        assert retried == ("yes" if error.retryable else "no"), name
 
 
 # The rest
@@ -481,5 +481,5 @@ def test_what_an_unwaited_job_returns_is_as_documented(demo: FakeAirbyte) -> Non
     """With `wait_for_completion=False`: no attempts, no end, no streams."""
     with demo_client(demo) as client:
         job = SyncSubmitter(client, next(iter(DEMO_CONNECTIONS.values()))).submit().job
-    report = report_of(job, [], adopted=False).as_dict()
+    report = report_of(job, [], attached=False).as_dict()
     assert (report["attempts"], report["ended_at"], report["streams"], report["records_synced"]) == (0, None, [], None)

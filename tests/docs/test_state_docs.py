@@ -24,7 +24,7 @@ from pages import ROOT, block_with, blocks, commands, rows, section, text_of
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.api.streams import resolve_streams
-from airflow_airbyte_ext.cli import codes, parser, settings
+from airflow_airbyte_ext.cli import exit_codes, parser, settings
 from airflow_airbyte_ext.exceptions import (
     AirbyteError,
     AirbyteSnapshotDamagedError,
@@ -44,7 +44,7 @@ from airflow_airbyte_ext.snapshots.retention import Retention, decide
 from airflow_airbyte_ext.snapshots.snapshot import FORMAT, FORMAT_VERSION, Origin, Snapshot
 from airflow_airbyte_ext.snapshots.store import SAFETY_FOLDER, SnapshotRef, SnapshotStore
 from airflow_airbyte_ext.testing import FakeAirbyte, Fault
-from airflow_airbyte_ext.testing.seeds import EVENTS_ID, ORDERS_ANEW_ID, ORDERS_ID, plant_demo
+from airflow_airbyte_ext.testing.demo import EVENTS_ID, ORDERS_ANEW_ID, ORDERS_ID, plant_demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -552,8 +552,8 @@ def test_the_commands_the_variables_and_the_exit_codes_are_those_of_the_code() -
     documented = [
         (row[0], re.sub(r"[`]|\[(.*?)\]\(.*?\)", r"\1", row[1])) for row in rows(section("docs/cli.md", "In scripts"))
     ]
-    assert documented == re.findall(r"^  (\d+) +(.*)$", codes.EXPLAINED, re.MULTILINE)
-    assert codes.EXPLAINED.splitlines()[-1] in page
+    assert documented == re.findall(r"^  (\d+) +(.*)$", exit_codes.EXPLAINED, re.MULTILINE)
+    assert exit_codes.EXPLAINED.splitlines()[-1] in page
 
 
 def words(cell: str) -> list[str]:

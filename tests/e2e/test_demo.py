@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import psutil
 import pytest
 
-from airflow_airbyte_ext.testing.seeds import ORDERS_ID, plant_demo
+from airflow_airbyte_ext.testing.demo import ORDERS_ID, plant_demo
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from airflow_airbyte_ext.testing import FakeAirbyte
-from airflow_airbyte_ext.testing.seeds import ORDERS_ID, plant_demo
+from airflow_airbyte_ext.testing.demo import ORDERS_ID, plant_demo
 
 EXAMPLES = Path(__file__).parents[2] / "example_dags"
 

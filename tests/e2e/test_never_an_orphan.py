@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from harsh import KINDS, STARTS, HarshAirflow, OwnAirbyte, Scene, stage
+from process_chaos import KINDS, STARTS, HarshAirflow, OwnAirbyte, Scene, stage
 
 from airflow_airbyte_ext.testing import Fault
 
@@ -146,8 +146,8 @@ SCENES = {
         f"late-{kind}-deferred-execution_timeout": partial(runs_out_of_time, kind, "deferred", "execution_timeout")
         for kind in ("reset", "refresh")
     },
-    **{f"adopted-{mode}-late": partial(leaves_the_job_of_somebody_else, mode, "wait_timeout", None) for mode in MODES},
-    **{f"adopted-{mode}-marked": partial(leaves_the_job_of_somebody_else, mode, "plain", "failed") for mode in MODES},
+    **{f"attached-{mode}-late": partial(leaves_the_job_of_somebody_else, mode, "wait_timeout", None) for mode in MODES},
+    **{f"attached-{mode}-marked": partial(leaves_the_job_of_somebody_else, mode, "plain", "failed") for mode in MODES},
     **{f"spared-{mode}-late": partial(leaves_its_own_job_when_told_to, mode, "timeout_spares", None) for mode in MODES},
     **{
         f"spared-{mode}-marked": partial(leaves_its_own_job_when_told_to, mode, "kill_spares", "failed")
@@ -181,7 +181,7 @@ def test_a_task_whose_time_is_over_cancels_its_job(played, scene) -> None:
     played(scene)
 
 
-@pytest.mark.parametrize("scene", scenes_of("adopted", "spared"))
+@pytest.mark.parametrize("scene", scenes_of("attached", "spared"))
 def test_the_job_of_somebody_else_and_one_that_is_to_be_spared_run_on(played, scene) -> None:
     played(scene)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from harsh import READS, STARTS, HarshAirflow, OwnAirbyte, Scene, stage
+from process_chaos import READS, STARTS, HarshAirflow, OwnAirbyte, Scene, stage
 from real_airflow import until
 
 from airflow_airbyte_ext.testing import Fault, Step
@@ -117,7 +117,7 @@ def attaches(mode: str, airflow: HarshAirflow, airbyte: OwnAirbyte) -> None:
     scene.succeed()
     scene.ends("success", "succeeded")
     assert scene.run
-    assert scene.run.xcom()["adopted"] is True
+    assert scene.run.xcom()["attached"] is True
 
 
 def waits_first(mode: str, foreign: str, if_running: str, airflow: HarshAirflow, airbyte: OwnAirbyte) -> None:
@@ -129,7 +129,7 @@ def waits_first(mode: str, foreign: str, if_running: str, airflow: HarshAirflow,
     scene.ends("success", "succeeded", "succeeded")
     assert scene.kinds() == ["reset_connection" if foreign == "reset" else "sync", "sync"]
     assert scene.run
-    assert scene.run.xcom()["adopted"] is False
+    assert scene.run.xcom()["attached"] is False
 
 
 def is_skipped(mode: str, foreign: str, airflow: HarshAirflow, airbyte: OwnAirbyte) -> None:

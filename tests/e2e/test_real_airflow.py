@@ -21,7 +21,7 @@ XCOM_KEYS = {
     "bytes_synced",
     "started_at",
     "ended_at",
-    "adopted",
+    "attached",
     "streams",
 }
 
@@ -63,7 +63,7 @@ def test_a_sync_returns_the_same_report_in_the_worker_and_in_the_triggerer(airfl
         "bytes_synced": 2048,
         "started_at": "",
         "ended_at": "",
-        "adopted": False,
+        "attached": False,
         "streams": [{"name": "orders", "namespace": "public", "records": 100, "bytes": 2048}],
     }
     assert report["job_id"] == run.xcom("job_id") == airbyte.jobs(connection_id)[0]["id"]

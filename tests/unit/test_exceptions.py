@@ -59,7 +59,7 @@ def test_the_drawing_is_aligned():
 def test_every_class_says_what_it_means(kind):
     """A docstring of its own, and whether trying again may help."""
     assert kind.__doc__
-    assert isinstance(kind.worth_retrying, bool)
+    assert isinstance(kind.retryable, bool)
     assert issubclass(kind, exceptions.AirbyteError)
 
 
@@ -83,8 +83,8 @@ def test_every_error_can_be_copied_and_made_with_a_message_alone(kind):
 def test_a_change_of_mind_about_retrying_survives_pickling():
     """Wrong credentials that were answered with 500 may be right."""
     error = exceptions.AirbyteAuthenticationError("No.")
-    error.worth_retrying = True
-    assert pickle.loads(pickle.dumps(error)).worth_retrying
+    error.retryable = True
+    assert pickle.loads(pickle.dumps(error)).retryable
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_a_change_of_mind_about_retrying_survives_pickling():
         (exceptions.AirbyteConnectionInactiveError, False),
         (exceptions.AirbyteConnectionDeletedError, False),
         (exceptions.AirbyteConnectionUnknownError, False),
-        (exceptions.AirbyteJobVanishedError, False),
+        (exceptions.AirbyteJobNotFoundError, False),
         (exceptions.AirbyteUnreachableError, True),
         (exceptions.AirbyteRequestTimeoutError, True),
         (exceptions.AirbyteServerError, True),
@@ -111,9 +111,9 @@ def test_a_change_of_mind_about_retrying_survives_pickling():
     ],
     ids=lambda value: getattr(value, "__name__", str(value)),
 )
-def test_what_will_not_pass_is_not_worth_retrying(kind, worth):
+def test_what_will_not_pass_is_not_retryable(kind, worth):
     """A task fails at once where trying again cannot help."""
-    assert kind("No.").worth_retrying is worth
+    assert kind("No.").retryable is worth
 
 
 def test_no_name_is_one_of_pythons():

@@ -75,20 +75,20 @@ class PartialModel(AirbyteModel):
         return self._left_out
 
 
-class AnsweredModel(AirbyteModel):
+class RawModel(AirbyteModel):
     """An object that is also kept as Airbyte wrote it, for those who save it or compare it."""
 
-    _answered: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _raw: dict[str, Any] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="wrap")
     @classmethod
-    def _keep_answer(cls, answer: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+    def _keep_raw(cls, answer: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
         model = handler(answer)
         if isinstance(answer, dict):
-            model._answered = answer
+            model._raw = answer
         return model
 
     @property
-    def answered(self) -> dict[str, Any]:
+    def raw(self) -> dict[str, Any]:
         """The object exactly as Airbyte wrote it, with what this model does not know."""
-        return self._answered
+        return self._raw

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field
 
-from airflow_airbyte_ext.api.models.base import AirbyteModel, AnsweredModel, Items
+from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, RawModel
 from airflow_airbyte_ext.api.models.jobs import StreamDescriptor
 from airflow_airbyte_ext.api.streams import StreamKey
 
@@ -78,7 +78,7 @@ class AirbyteStreamAndConfiguration(AirbyteModel):
         return self.config is None or self.config.selected is not False
 
 
-class AirbyteCatalog(AnsweredModel):
+class AirbyteCatalog(RawModel):
     """All streams of a source, or of a connection."""
 
     streams: Items[AirbyteStreamAndConfiguration] = Field(default_factory=list)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from pydantic import Field
 
-from airflow_airbyte_ext.api.models.base import AirbyteModel, AnsweredModel, Items
+from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, RawModel
 from airflow_airbyte_ext.api.models.jobs import StreamDescriptor
 
 
@@ -24,7 +24,7 @@ class GlobalState(AirbyteModel):
     stream_states: Items[StreamState] = Field(default_factory=list)
 
 
-class ConnectionState(AnsweredModel):
+class ConnectionState(RawModel):
     """A connection's whole state. `state_type` is `stream`, `global`, `legacy` or `not_set` (absent before 0.39.21)."""
 
     is_strict: ClassVar[bool] = True  # a part of a state is another state

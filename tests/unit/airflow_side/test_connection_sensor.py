@@ -20,8 +20,8 @@ from airflow.providers.common.compat.sdk import (
 )
 from rendering import rendered
 
-from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteJobUnreadableError
-from airflow_airbyte_ext.jobs import pace
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteJobStatusUnavailableError
+from airflow_airbyte_ext.jobs import throttle
 from airflow_airbyte_ext.sensors.airbyte import AirbyteConnectionSensor
 from airflow_airbyte_ext.testing import Fault, Step
 from airflow_airbyte_ext.testing.world import WORKSPACE_ID
@@ -66,7 +66,7 @@ def fire(trigger) -> dict:
 def test_the_sensor_returns_the_report_of_a_sync_that_somebody_else_started(airbyte, connection_id, context) -> None:
     job_id = ended(airbyte, connection_id)
     report = sensor(connection_id).execute(context)
-    assert (report["job_id"], report["status"], report["adopted"]) == (job_id, "succeeded", True)
+    assert (report["job_id"], report["status"], report["attached"]) == (job_id, "succeeded", True)
     assert context["ti"].xcoms["job_id"] == job_id
     assert context["ti"].xcoms["airbyte_job_link"].endswith(f"jobId={job_id}&openLogs=true")
 
@@ -88,7 +88,7 @@ def test_a_connection_that_is_not_named_is_an_error_when_the_dag_is_parsed(argum
         ({"completed_after": ""}, "completed_after is '', which is not a time"),
         ({"completed_after": "2026-01-01"}, "does not say its time zone"),
         ({"on_failure": "ignore"}, "on_failure is 'ignore'"),
-        ({"unreadable_timeout": 0}, "unreadable_timeout is 0"),
+        ({"poll_error_timeout": 0}, "poll_error_timeout is 0"),
         ({"connection_id": "None"}, "connection_id is 'None'"),
     ],
 )
@@ -139,12 +139,12 @@ def test_a_retry_of_the_wait_for_the_next_sync_goes_on_from_the_first_try(airbyt
 
 
 def test_in_reschedule_mode_the_time_without_an_answer_adds_up_over_processes(airbyte, connection_id, context) -> None:
-    patience = {"mode": "reschedule", "unreadable_timeout": 100}
+    patience = {"mode": "reschedule", "poll_error_timeout": 100}
     assert sensor(connection_id, **patience).poke(context) is False
     airbyte.fail_next("listJobsFor", Fault.status(423, body={"message": "locked"}), times=2)
     assert sensor(connection_id, **patience).poke(context) is False
     context["task_state_store"]["airbyte_job"]["known"]["unreadable_since"] = time.time() - 200
-    with pytest.raises(AirbyteJobUnreadableError, match="could not be read for 200 s"):
+    with pytest.raises(AirbyteJobStatusUnavailableError, match="could not be read for 200 s"):
         sensor(connection_id, **patience).poke(context)
     assert sensor(connection_id, **patience).poke(context) is False
 
@@ -206,7 +206,7 @@ def test_too_long_a_wait_is_airflows_own_time_out(airbyte, connection_id, contex
 
 
 def test_a_trigger_survives_looks_that_fail(airbyte, connection_id, context, monkeypatch) -> None:
-    monkeypatch.setattr(pace, "LONGEST_BACK_OFF", 0.1)
+    monkeypatch.setattr(throttle, "MAX_BACK_OFF", 0.1)
     trigger = deferral_of(sensor(connection_id, deferrable=True, poke_interval=0.1), context)
     job_id = ended(airbyte, connection_id)
     for fault in (Fault.status(503), Fault.drop_before(), Fault.html(), Fault.truncated(), Fault.status(500)):
@@ -216,10 +216,10 @@ def test_a_trigger_survives_looks_that_fail(airbyte, connection_id, context, mon
 
 
 def test_a_trigger_tells_by_name_why_it_gave_up(airbyte, connection_id, context) -> None:
-    task = sensor(connection_id, deferrable=True, unreadable_timeout=0.05)
+    task = sensor(connection_id, deferrable=True, poll_error_timeout=0.05)
     trigger = deferral_of(task, context)
     airbyte.fail_next("listJobsFor", Fault.status(503), times=1000)
-    with pytest.raises(AirbyteJobUnreadableError, match="HTTP 503"):
+    with pytest.raises(AirbyteJobStatusUnavailableError, match="HTTP 503"):
         task.execute_complete(context, fire(trigger))
 
 
@@ -288,7 +288,7 @@ def hung(monkeypatch):
 
 
 def waiting_trigger(connection_id, airbyte_conn_id="airbyte_config_default", **arguments) -> AirbyteConnectionTrigger:
-    values = {"since": 0.0, "poll_interval": 0.1, "unreadable_timeout": 600, "known": {"after_job": 1}, **arguments}
+    values = {"since": 0.0, "poll_interval": 0.1, "poll_error_timeout": 600, "known": {"after_job": 1}, **arguments}
     return AirbyteConnectionTrigger(connection_id=connection_id, airbyte_conn_id=airbyte_conn_id, **values)
 
 
@@ -332,7 +332,7 @@ def test_a_hung_airbyte_holds_up_no_asset_of_another_one(airbyte, connection_id,
 
 
 def test_the_deadline_ends_a_look_that_hangs(hung, monkeypatch) -> None:
-    monkeypatch.setattr(module, "LAST_LOOK", 0.2)
+    monkeypatch.setattr(module, "FINAL_POLL_TIMEOUT", 0.2)
     started = time.monotonic()
     event = fire(waiting_trigger(UNKNOWN_ID, "hung", deadline=time.time() + 0.2))
     assert event["error"] == "AirbyteJobTimeoutError"
@@ -343,10 +343,10 @@ def test_an_airbyte_that_is_down_is_looked_at_once_at_a_time_and_all_bear_it(air
     airbyte.fail_next("*", Fault.status(503), times=1000)
 
     async def story() -> list[dict]:
-        triggers = [waiting_trigger(connection_id, unreadable_timeout=2) for _ in range(30)]
+        triggers = [waiting_trigger(connection_id, poll_error_timeout=2) for _ in range(30)]
         return [event.payload for event in await asyncio.gather(*(anext(trigger.run()) for trigger in triggers))]
 
-    assert {event["error"] for event in asyncio.run(story())} == {"AirbyteJobUnreadableError"}
+    assert {event["error"] for event in asyncio.run(story())} == {"AirbyteJobStatusUnavailableError"}
     assert 2 <= len(airbyte.journal) <= 20
 
 
@@ -421,12 +421,12 @@ class Finder:
 sys.meta_path.insert(0, Finder())
 from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
 before = set(imported)
-values = dict(since=0.0, poll_interval=1, unreadable_timeout=9, deadline=1.0, known={{"after_job": 1}})
+values = dict(since=0.0, poll_interval=1, poll_error_timeout=9, deadline=1.0, known={{"after_job": 1}})
 trigger = AirbyteConnectionTrigger(connection_id="{connection_id}", airbyte_conn_id="airbyte_config_default", **values)
 async def run():
     return [event async for event in trigger.run()]
 asyncio.run(run())
-slow = ("airflow_airbyte_ext.api.client", "requests", "airflow_airbyte_ext.jobs.completed")
+slow = ("airflow_airbyte_ext.api.client", "requests", "airflow_airbyte_ext.jobs.syncs")
 print([name for name in slow if name not in before and imported[name]], "airflow_airbyte_ext.api.client" in before)
 """
     said = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True).stdout

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
-from airflow_airbyte_ext.hooks.memory import KEY, TaskMemory
+from airflow_airbyte_ext.hooks.task_record import KEY, TaskRecord
 from airflow_airbyte_ext.operators import interrupt
-from airflow_airbyte_ext.operators.interrupt import JobEnding, KillableClock, TaskKilledError, kill_is_meant
+from airflow_airbyte_ext.operators.interrupt import JobEnding, KillableClock, TaskKilledError, user_requested_stop
 from airflow_airbyte_ext.testing import Fault, Step
 
 LONG = [Step("running", polls=10_000)]
@@ -30,7 +30,7 @@ def scene(airbyte, connection_id, monkeypatch, caplog):
     """A task that has submitted a job which runs; `says` is what Airflow says of the task."""
     caplog.set_level("INFO")
     airbyte.script(connection_id, LONG, repeat=True)
-    monkeypatch.setattr(interrupt, "LOOK_EVERY", 0.2)
+    monkeypatch.setattr(interrupt, "POLL_INTERVAL", 0.2)
     monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda ti: ti.says)
     return Scene(airbyte, connection_id, caplog)
 
@@ -41,7 +41,7 @@ class Scene:
 
     def ending(self, *, record: dict[str, Any], kill: bool = True, timeout: bool = True) -> JobEnding:
         self.store = Store({KEY: {"connection_id": self.connection_id, **record, "max_tries": 2}})
-        memory = TaskMemory({"ti": SimpleNamespace(max_tries=2), "task_state_store": self.store})
+        memory = TaskRecord({"ti": SimpleNamespace(max_tries=2), "task_state_store": self.store})
         settings = ClientSettings(base_url=self.airbyte.url, timeout=5.0)
         return JobEnding(
             lambda: AirbyteClient(settings, attempts=1),
@@ -67,7 +67,7 @@ def context(says: str = "failed") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize(
-    ("says", "adopted", "cancels", "status", "is_over"),
+    ("says", "attached", "cancels", "status", "is_over"),
     [
         ("failed", False, True, "cancelled", True),
         ("failed", True, True, "running", True),
@@ -77,29 +77,29 @@ def context(says: str = "failed") -> dict[str, Any]:
         ("up_for_retry", False, False, "running", False),
     ],
 )
-def test_a_kill_cancels_the_tasks_own_job_where_somebody_wanted_it(scene, says, adopted, cancels, status, is_over):
+def test_a_kill_cancels_the_tasks_own_job_where_somebody_wanted_it(scene, says, attached, cancels, status, is_over):
     """And only then does the next try begin with nothing."""
     job_id = scene.airbyte.start_job(scene.connection_id)
-    scene.ending(record={"job_id": job_id}, kill=cancels).after_kill(job_id, context(says), adopted=adopted)
+    scene.ending(record={"job_id": job_id}, kill=cancels).after_kill(job_id, context(says), attached=attached)
     assert scene.statuses == [status]
     assert scene.is_over is is_over
-    assert ("somebody else started it" in scene.caplog.text) is (adopted and True)
+    assert ("somebody else started it" in scene.caplog.text) is (attached and True)
 
 
 @pytest.mark.parametrize(
-    ("adopted", "cancels", "status"),
+    ("attached", "cancels", "status"),
     [(False, True, "cancelled"), (True, True, "running"), (False, False, "running")],
 )
-def test_a_timeout_cancels_the_tasks_own_job(scene, adopted, cancels, status):
+def test_a_timeout_cancels_the_tasks_own_job(scene, attached, cancels, status):
     job_id = scene.airbyte.start_job(scene.connection_id)
-    scene.ending(record={"job_id": job_id}, timeout=cancels).after_timeout(job_id, adopted=adopted)
+    scene.ending(record={"job_id": job_id}, timeout=cancels).after_timeout(job_id, attached=attached)
     assert scene.statuses == [status]
 
 
 def test_a_timeout_without_a_job_cancels_nothing(scene):
     """Somebody else's job runs on."""
     scene.airbyte.start_job(scene.connection_id)
-    scene.ending(record={}).after_timeout(None, adopted=False)
+    scene.ending(record={}).after_timeout(None, attached=False)
     assert scene.statuses == ["running"]
     assert scene.airbyte.journal == []
     assert "could not be cancelled" not in scene.caplog.text
@@ -110,20 +110,20 @@ def test_a_job_id_that_belongs_to_another_connection_by_now_is_left(scene):
     other = scene.airbyte.add_connection("Other")
     scene.airbyte.script(other, LONG)
     job_id = scene.airbyte.start_job(other)
-    scene.ending(record={"job_id": job_id}).after_timeout(job_id, adopted=False)
+    scene.ending(record={"job_id": job_id}).after_timeout(job_id, attached=False)
     assert scene.airbyte.jobs(other)[0]["status"] != "cancelled"
 
 
 @pytest.mark.parametrize("error", [KILLED, OUT_OF_TIME], ids=["kill", "timeout"])
-@pytest.mark.parametrize("adopted", [True, False])
-def test_a_submission_whose_job_is_known_ends_it_at_once(scene, error, adopted, monkeypatch):
+@pytest.mark.parametrize("attached", [True, False])
+def test_a_submission_whose_job_is_known_ends_it_at_once(scene, error, attached, monkeypatch):
     """By what the record says of whose it is; Airflow gives five seconds."""
-    monkeypatch.setattr(interrupt, "LOOK_EVERY", 5.0)
+    monkeypatch.setattr(interrupt, "POLL_INTERVAL", 5.0)
     job_id = scene.airbyte.start_job(scene.connection_id)
     began = time.monotonic()
-    scene.ending(record={"job_id": job_id, "after": 0, "adopted": adopted}).interrupted(context(), error)
+    scene.ending(record={"job_id": job_id, "after": 0, "attached": attached}).interrupted(context(), error)
     assert time.monotonic() - began < 3
-    assert scene.statuses == ["running" if adopted else "cancelled"]
+    assert scene.statuses == ["running" if attached else "cancelled"]
 
 
 @pytest.mark.parametrize("error", [KILLED, OUT_OF_TIME], ids=["kill", "timeout"])
@@ -137,7 +137,7 @@ def test_a_submission_whose_response_is_out_is_looked_for(scene, error):
 @pytest.mark.parametrize("error", [KILLED, OUT_OF_TIME], ids=["kill", "timeout"])
 def test_the_job_that_was_there_before_the_request_is_left(scene, error, monkeypatch):
     """Airbyte gives a job that is pending to everybody."""
-    monkeypatch.setattr(interrupt, "LOOK_EVERY", 5.0)
+    monkeypatch.setattr(interrupt, "POLL_INTERVAL", 5.0)
     began = time.monotonic()
     scene.airbyte.start_job(scene.connection_id)
     created = scene.airbyte.jobs(scene.connection_id)[0]["created_at"]
@@ -149,7 +149,7 @@ def test_the_job_that_was_there_before_the_request_is_left(scene, error, monkeyp
 
 def test_a_submission_that_never_began_is_not_looked_for(scene, monkeypatch):
     """Nothing was noted, so nothing was sent."""
-    monkeypatch.setattr(interrupt, "LOOK_EVERY", 5.0)
+    monkeypatch.setattr(interrupt, "POLL_INTERVAL", 5.0)
     began = time.monotonic()
     scene.airbyte.start_job(scene.connection_id)
     scene.ending(record={"job_id": None}).interrupted(context(), KILLED)
@@ -190,14 +190,14 @@ def test_where_airbyte_cannot_be_asked_the_log_says_so(scene):
 def test_a_cancellation_that_is_refused_is_told(scene):
     job_id = scene.airbyte.start_job(scene.connection_id)
     scene.airbyte.fail_next("*", Fault.status(401), times=100)
-    scene.ending(record={"job_id": job_id}).after_timeout(job_id, adopted=False)
+    scene.ending(record={"job_id": job_id}).after_timeout(job_id, attached=False)
     assert "could not be cancelled, and may still run" in scene.caplog.text
 
 
 def test_a_job_that_is_gone_needs_no_cancellation(start_airbyte, scene):
     """Servers before 2.0 say that they do not have it."""
     scene.airbyte, scene.connection_id = start_airbyte("1.0")
-    scene.ending(record={"job_id": 77}).after_timeout(77, adopted=False)
+    scene.ending(record={"job_id": 77}).after_timeout(77, attached=False)
     assert "Job 77 is gone." in scene.caplog.text
 
 
@@ -206,23 +206,23 @@ def test_a_job_that_cannot_be_cancelled_is_told(scene, monkeypatch):
     job_id = scene.airbyte.start_job(scene.connection_id)
     left = SimpleNamespace(status="running")
     monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.cancel_job", lambda *_args, **_more: left)
-    scene.ending(record={"job_id": job_id}).after_timeout(job_id, adopted=False)
+    scene.ending(record={"job_id": job_id}).after_timeout(job_id, attached=False)
     assert f"Job {job_id} is running, and was not cancelled" in scene.caplog.text
     left.status = "cancelled"
     scene.caplog.clear()
-    scene.ending(record={"job_id": job_id}).after_timeout(job_id, adopted=False)
+    scene.ending(record={"job_id": job_id}).after_timeout(job_id, attached=False)
     assert f"Job {job_id} is cancelled." in scene.caplog.text
 
 
 @pytest.mark.parametrize("says", ["running", "up_for_retry", "scheduled", "queued"])
 def test_airflow_may_want_the_task_to_go_on(scene, says):
     """A worker shuts down, or Airflow had lost sight of it."""
-    assert kill_is_meant(context(says)) is False
+    assert user_requested_stop(context(says)) is False
 
 
 @pytest.mark.parametrize("says", ["failed", "success", "restarting", "removed", "skipped", None])
 def test_otherwise_somebody_wanted_the_end(scene, says):
-    assert kill_is_meant(context(says)) is True
+    assert user_requested_stop(context(says)) is True
 
 
 @pytest.mark.parametrize(
@@ -233,7 +233,7 @@ def test_airflow_2_does_not_say_and_one_that_is_away_cannot(monkeypatch, error, 
         raise error
 
     monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", raises)
-    assert kill_is_meant(context()) is is_meant
+    assert user_requested_stop(context()) is is_meant
 
 
 def test_a_kill_ends_a_wait_at_once():

@@ -12,7 +12,7 @@ from contextlib import suppress
 import pytest
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
-from airflow_airbyte_ext.jobs import pace
+from airflow_airbyte_ext.jobs import throttle
 from airflow_airbyte_ext.testing import Fault
 from airflow_airbyte_ext.triggers import events as module
 from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
@@ -36,7 +36,7 @@ class AssetStateStore(dict):
 def _quick(monkeypatch):
     monkeypatch.setattr(module, "UNTIL_KEPT", 0.0)
     monkeypatch.setattr(module, "TRY_STORE_AGAIN_AFTER", 0.01)
-    monkeypatch.setattr(pace, "LONGEST_BACK_OFF", 0.1)
+    monkeypatch.setattr(throttle, "MAX_BACK_OFF", 0.1)
     module._groups.clear()
 
 

@@ -15,9 +15,9 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobCancelledError,
     AirbyteJobError,
     AirbyteJobFailedError,
+    AirbyteJobNotFoundError,
     AirbyteJobRunningError,
     AirbyteJobTimeoutError,
-    AirbyteJobVanishedError,
 )
 from airflow_airbyte_ext.operators import job_run
 from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
@@ -60,7 +60,7 @@ def test_a_malformed_connection_id_fails_for_good_before_any_request(airbyte, co
     [
         ({"poll_interval": 0}, "poll_interval is 0; give seconds above 0"),
         ({"wait_timeout": -5}, "wait_timeout is -5; give seconds"),
-        ({"unreadable_timeout": "soon"}, "unreadable_timeout is 'soon'; give seconds"),
+        ({"poll_error_timeout": "soon"}, "poll_error_timeout is 'soon'; give seconds"),
         ({"if_running": "maybe"}, "if_running is 'maybe'; give one of 'attach', 'wait', 'skip', 'fail'"),
     ],
 )
@@ -144,7 +144,7 @@ def test_a_running_sync_is_attached_to_and_told_so(airbyte, connection_id, conte
     airbyte.script(connection_id, [Step("running", polls=3), Step("succeeded", records=7)])
     foreign = airbyte.start_job(connection_id)
     report = sync(connection_id).execute(context)
-    assert (report["job_id"], report["adopted"]) == (foreign, True)
+    assert (report["job_id"], report["attached"]) == (foreign, True)
     assert airbyte.calls("syncConnection") == []
 
 
@@ -161,7 +161,7 @@ def test_a_retry_finds_the_job_whose_answer_and_id_were_lost(airbyte, connection
     airbyte.script(connection_id, [Step("succeeded", records=5)])
     lost = airbyte.start_job(connection_id)
     report = sync(connection_id).execute(context)
-    assert (report["job_id"], report["adopted"]) == (lost, False)
+    assert (report["job_id"], report["attached"]) == (lost, False)
     assert airbyte.calls("syncConnection") == []
 
 
@@ -184,7 +184,7 @@ def test_the_intent_is_kept_before_the_job_is_asked_for_and_dropped_when_it_is_r
     assert [record["after"] for record in kept] == [0, None]
     foreign = airbyte.start_job(connection_id)
     report = sync(connection_id).execute(context)
-    assert (report["job_id"], report["adopted"]) == (foreign, True)
+    assert (report["job_id"], report["attached"]) == (foreign, True)
 
 
 def test_a_retry_goes_on_with_its_running_job(airbyte, connection_id, context) -> None:
@@ -312,7 +312,7 @@ def test_a_deferred_task_hands_over_json_without_secrets(airbyte, connection_id,
         "airbyte_conn_id": "airbyte_config_default",
         "connection_id": connection_id,
         "poll_interval": 0.01,
-        "unreadable_timeout": 600.0,
+        "poll_error_timeout": 600.0,
         "cancel_on_kill": True,
         "seen": True,
         "workspace_id": airbyte.workspace_id,
@@ -400,7 +400,7 @@ def test_a_third_try_finds_the_job_that_the_second_lost_after_the_first_failed(a
         sync(connection_id).execute(context)
     store.set = keep
     report = sync(connection_id).execute(context)
-    assert (report["job_id"], report["adopted"]) == (airbyte.jobs(connection_id)[1]["id"], False)
+    assert (report["job_id"], report["attached"]) == (airbyte.jobs(connection_id)[1]["id"], False)
     assert len(airbyte.jobs(connection_id)) == 2
 
 
@@ -475,7 +475,7 @@ def test_a_report_that_cannot_be_read_at_all_does_not_fail_a_job_that_succeeded(
     airbyte, connection_id, context, fault
 ) -> None:
     airbyte.fail_next("getJobInfoWithoutLogs", fault, times=100)
-    report = sync(connection_id, unreadable_timeout=0.1).execute(context)
+    report = sync(connection_id, poll_error_timeout=0.1).execute(context)
     assert (report["status"], report["records_synced"]) == ("succeeded", None)
 
 
@@ -487,17 +487,17 @@ def test_an_airbyte_that_was_set_up_anew_and_gave_the_id_to_another_connection_i
     context["task_state_store"]["airbyte_job"] = {
         "max_tries": 2,
         "job_id": foreign,
-        "adopted": False,
+        "attached": False,
         "connection_id": connection_id,
     }
     report = sync(connection_id).execute(context)
     assert (report["connection_id"], report["job_id"]) == (connection_id, foreign + 1)
-    with pytest.raises(AirbyteJobVanishedError, match=r"belongs to connection .* now, and not to"):
+    with pytest.raises(AirbyteJobNotFoundError, match=r"belongs to connection .* now, and not to"):
         sync(connection_id).execute_complete(context, {"job_id": foreign, "status": "succeeded"})
     assert airbyte.calls("cancelJob") == []
 
 
 def test_a_retry_starts_a_new_job_where_airbyte_has_lost_the_old_one(airbyte, connection_id, context) -> None:
-    record = {"max_tries": 2, "job_id": 4711, "adopted": False, "connection_id": connection_id}
+    record = {"max_tries": 2, "job_id": 4711, "attached": False, "connection_id": connection_id}
     context["task_state_store"]["airbyte_job"] = record
     assert sync(connection_id).execute(context)["job_id"] == 1

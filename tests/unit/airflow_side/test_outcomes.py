@@ -134,7 +134,7 @@ def test_a_job_in_the_way_that_outlives_the_wait_fails_the_task_and_runs_on(airb
     task = sync(connection_id, deferrable=True, wait_timeout=600)
     with pytest.raises(TaskDeferred) as deferred:
         task.execute(context)
-    event = {"job_id": other, "error": "AirbyteJobTimeoutError", "message": "still running", "worth_retrying": True}
+    event = {"job_id": other, "error": "AirbyteJobTimeoutError", "message": "still running", "retryable": True}
     with pytest.raises(AirbyteJobTimeoutError):
         task.execute_after_another(context, event, **deferred.value.kwargs)
     assert [job["status"] for job in airbyte.jobs(connection_id)] == ["running"]

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException
-from test_house import TASKS, arguments_of
+from test_conventions import TASKS, arguments_of
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
@@ -49,7 +49,7 @@ WRONG = {
     "store": ("s3://k:s3cr3t@bucket/x", "holds a password, which now stands in the DAG"),
     "streams": ("orders", "give a list of stream names, or leave it out for all."),
     "tags": ([""], "which names nothing."),
-    "unreadable_timeout": ("soon", "give seconds above 0"),
+    "poll_error_timeout": ("soon", "give seconds above 0"),
     "wait_for_completion": ("no", "give True or False."),
     "wait_timeout": (-5, "give seconds above 0"),
     "workspace_id": ("Default", "which is not a UUID"),

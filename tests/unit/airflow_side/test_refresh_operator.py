@@ -24,7 +24,7 @@ def refresh(connection_id, **arguments) -> AirbyteRefreshConnectionOperator:
 @pytest.mark.parametrize(("mode", "sent"), [("merge", "Merge"), ("truncate", "Truncate")])
 def test_a_refresh_waits_for_its_job_and_reports_like_a_sync(airbyte, connection_id, context, mode, sent) -> None:
     report = refresh(connection_id, mode=mode).execute(context)
-    assert (report["job_type"], report["status"], report["adopted"]) == ("refresh", "succeeded", False)
+    assert (report["job_type"], report["status"], report["attached"]) == ("refresh", "succeeded", False)
     [request] = airbyte.calls("refreshConnectionStream")
     assert request.body == {"connectionId": connection_id, "refreshMode": sent}
 

@@ -109,7 +109,7 @@ def test_without_a_place_for_the_snapshot_nothing_is_reset(airbyte, connection_i
 def test_a_lost_answer_makes_no_second_reset(airbyte, connection_id, context) -> None:
     airbyte.fail_next("clearConnection", Fault.drop_after())
     report = reset(connection_id).execute(context)
-    assert report["adopted"] is False
+    assert report["attached"] is False
     assert kinds(airbyte, connection_id) == [("reset_connection", "succeeded")]
 
 
@@ -133,7 +133,7 @@ def test_a_sync_waits_for_a_running_reset_and_never_takes_it_for_its_own(airbyte
     airbyte.start_job(connection_id, kind="reset_connection")
     task = AirbyteSyncConnectionOperator(task_id="t", connection_id=connection_id, poll_interval=0.01, deferrable=False)
     report = task.execute(context)
-    assert (report["job_type"], report["adopted"]) == ("sync", False)
+    assert (report["job_type"], report["attached"]) == ("sync", False)
     assert kinds(airbyte, connection_id) == [("reset_connection", "succeeded"), ("sync", "succeeded")]
 
 
@@ -144,7 +144,7 @@ def test_a_sync_runs_its_own_job_after_a_running_one_where_that_is_asked_for(air
         task_id="t", connection_id=connection_id, poll_interval=0.01, deferrable=False, if_running="wait"
     )
     report = task.execute(context)
-    assert (report["job_id"], report["adopted"]) == (foreign + 1, False)
+    assert (report["job_id"], report["attached"]) == (foreign + 1, False)
 
 
 def test_a_kill_while_another_job_is_waited_for_starts_nothing(airbyte, connection_id, context) -> None:

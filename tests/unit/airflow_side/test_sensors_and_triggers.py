@@ -7,7 +7,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSensorTimeout, TaskDeferred
 from rendering import rendered
 
-from airflow_airbyte_ext.exceptions import AirbyteJobUnreadableError
+from airflow_airbyte_ext.exceptions import AirbyteJobStatusUnavailableError
 from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
 from airflow_airbyte_ext.sensors.airbyte import AirbyteJobSensor
 from airflow_airbyte_ext.testing import Fault, Step
@@ -20,7 +20,7 @@ def sensor(job_id, **arguments) -> AirbyteJobSensor:
 
 def fire(**arguments) -> dict:
     """Run a trigger as the triggerer does, and return its only event."""
-    values = {"airbyte_conn_id": "airbyte_config_default", "poll_interval": 0.01, "unreadable_timeout": 5, **arguments}
+    values = {"airbyte_conn_id": "airbyte_config_default", "poll_interval": 0.01, "poll_error_timeout": 5, **arguments}
 
     async def events() -> list[dict]:
         return [event.payload async for event in AirbyteJobTrigger(**values).run()]
@@ -32,7 +32,7 @@ def fire(**arguments) -> dict:
 def test_the_sensor_waits_for_the_job_and_returns_its_report(airbyte, connection_id, context) -> None:
     job_id = airbyte.start_job(connection_id)
     report = sensor(str(job_id)).execute(context)
-    assert (report["job_id"], report["status"], report["adopted"]) == (job_id, "succeeded", True)
+    assert (report["job_id"], report["status"], report["attached"]) == (job_id, "succeeded", True)
 
 
 def test_a_failed_job_fails_the_sensor_for_good(airbyte, connection_id, context) -> None:
@@ -84,10 +84,10 @@ def test_a_look_that_fails_is_not_the_end(airbyte, connection_id, context) -> No
 def test_in_reschedule_mode_the_time_without_an_answer_adds_up_over_processes(airbyte, connection_id, context) -> None:
     job_id = airbyte.start_job(connection_id)
     airbyte.fail_next("getJobInfoLight", Fault.status(423, body={"message": "locked"}), times=2)
-    assert sensor(job_id, mode="reschedule", unreadable_timeout=100).poke(context) is False
+    assert sensor(job_id, mode="reschedule", poll_error_timeout=100).poke(context) is False
     context["task_state_store"]["airbyte_job"]["readable_at"] = time.time() - 200
-    with pytest.raises(AirbyteJobUnreadableError, match="could not be read for 200 s"):
-        sensor(job_id, mode="reschedule", unreadable_timeout=100).poke(context)
+    with pytest.raises(AirbyteJobStatusUnavailableError, match="could not be read for 200 s"):
+        sensor(job_id, mode="reschedule", poll_error_timeout=100).poke(context)
 
 
 def test_the_deferred_sensor_ends_by_its_own_time_out(airbyte, connection_id, context) -> None:
@@ -117,8 +117,8 @@ def test_a_trigger_survives_polls_that_fail(airbyte, connection_id) -> None:
 def test_a_trigger_tells_by_name_why_it_gave_up(airbyte, connection_id) -> None:
     job_id = airbyte.start_job(connection_id)
     airbyte.fail_next("getJobInfoLight", Fault.status(503), times=1000)
-    event = fire(job_id=job_id, unreadable_timeout=0.05)
-    with pytest.raises(AirbyteJobUnreadableError, match="HTTP 503") as caught:
+    event = fire(job_id=job_id, poll_error_timeout=0.05)
+    with pytest.raises(AirbyteJobStatusUnavailableError, match="HTTP 503") as caught:
         raise_for_event(event)
     assert caught.value.job_id == job_id
 
@@ -130,7 +130,7 @@ def test_a_slow_airbyte_does_not_block_the_event_loop(airbyte, connection_id) ->
 
     async def heartbeat_beside_trigger() -> tuple[int, list[dict]]:
         trigger = AirbyteJobTrigger(
-            job_id=job_id, airbyte_conn_id="airbyte_config_default", poll_interval=0.01, unreadable_timeout=5
+            job_id=job_id, airbyte_conn_id="airbyte_config_default", poll_interval=0.01, poll_error_timeout=5
         )
         beats = 0
 
@@ -153,11 +153,11 @@ def test_in_reschedule_mode_two_hiccups_far_apart_are_no_reason_to_fail(airbyte,
     job_id = airbyte.start_job(connection_id)
     locked = Fault.status(423, body={"message": "locked"})
     airbyte.fail_next("getJobInfoLight", locked)
-    assert sensor(job_id, mode="reschedule", unreadable_timeout=100).poke(context) is False
-    assert not sensor(job_id, mode="reschedule", unreadable_timeout=100).poke(context)
+    assert sensor(job_id, mode="reschedule", poll_error_timeout=100).poke(context) is False
+    assert not sensor(job_id, mode="reschedule", poll_error_timeout=100).poke(context)
     assert context["task_state_store"]["airbyte_job"]["readable_at"] is None
     airbyte.fail_next("getJobInfoLight", locked)
-    assert sensor(job_id, mode="reschedule", unreadable_timeout=100).poke(context) is False
+    assert sensor(job_id, mode="reschedule", poll_error_timeout=100).poke(context) is False
 
 
 def test_in_reschedule_mode_a_job_that_was_seen_is_never_taken_for_unknown(airbyte, connection_id, context) -> None:
@@ -175,7 +175,7 @@ def test_slow_waits_leave_the_triggerers_own_threads_alone(airbyte, connection_i
     airbyte.fail_next("getJobInfoLight", Fault.delay(1.0), times=12)
 
     async def beside() -> float:
-        values = {"airbyte_conn_id": "airbyte_config_default", "poll_interval": 0.01, "unreadable_timeout": 5}
+        values = {"airbyte_conn_id": "airbyte_config_default", "poll_interval": 0.01, "poll_error_timeout": 5}
         triggers = [AirbyteJobTrigger(job_id=job_id, **values) for _ in range(12)]
         waits = [asyncio.create_task(anext(trigger.run())) for trigger in triggers]
         await asyncio.sleep(0.3)

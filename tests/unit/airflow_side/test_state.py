@@ -277,5 +277,5 @@ def test_a_state_that_moves_while_it_is_kept_is_not_written_over(
     monkeypatch.setattr("airflow_airbyte_ext.operators.store.open_store", lambda *_a, **_k: MovesOnWrite(store))
     with pytest.raises(AirbyteRestoreRefusedError, match="Nothing was written: run this again") as caught:
         restore(connection_id, store).execute(context)
-    assert caught.value.worth_retrying
+    assert caught.value.retryable
     assert cursors(airbyte, connection_id) == {"orders": "100"}

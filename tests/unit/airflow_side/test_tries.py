@@ -9,7 +9,7 @@ import pytest
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.api.models.jobs import JobRead
-from airflow_airbyte_ext.hooks.memory import KEY, TaskMemory
+from airflow_airbyte_ext.hooks.task_record import KEY, TaskRecord
 from airflow_airbyte_ext.jobs.submit import Baseline, Refused, Stored, Submission
 from airflow_airbyte_ext.operators.earlier_try import (
     SubmissionRecord,
@@ -48,12 +48,12 @@ def client(airbyte):
         yield client
 
 
-def memory_of(**record: Any) -> TaskMemory:
+def memory_of(**record: Any) -> TaskRecord:
     store = Store({KEY: {**record, "max_tries": 2}} if record else {})
-    return TaskMemory({"ti": SimpleNamespace(max_tries=2), "task_state_store": store})
+    return TaskRecord({"ti": SimpleNamespace(max_tries=2), "task_state_store": store})
 
 
-def kept(memory: TaskMemory) -> dict[str, Any]:
+def kept(memory: TaskRecord) -> dict[str, Any]:
     """What the store has, which is all that the next try gets."""
     return {name: value for name, value in memory._store[KEY].items() if name != "max_tries"}
 
@@ -63,9 +63,9 @@ def test_the_job_of_an_earlier_try_is_still_whose_it_was(airbyte, client, connec
     """A job that was attached to is not cancelled with the task."""
     airbyte.script(connection_id, [Step("running", polls=100)])
     job_id = airbyte.start_job(connection_id)
-    memory = memory_of(job_id=job_id, connection_id=connection_id, adopted=attached)
+    memory = memory_of(job_id=job_id, connection_id=connection_id, attached=attached)
     found = job_of_earlier_try(client, connection_id, memory)
-    assert (found.job.id, found.adopted) == (job_id, attached)
+    assert (found.job.id, found.attached) == (job_id, attached)
 
 
 def test_a_job_that_cannot_be_read_by_itself_is_found_in_the_list(airbyte, client, connection_id):
@@ -73,14 +73,14 @@ def test_a_job_that_cannot_be_read_by_itself_is_found_in_the_list(airbyte, clien
     airbyte.script(connection_id, [Step("running", polls=100)])
     job_id = airbyte.start_job(connection_id)
     airbyte.fail_next("getJobInfoLight", Fault.status(500))
-    memory = memory_of(job_id=job_id, connection_id=connection_id, adopted=False)
-    assert job_of_earlier_try(client.single(), connection_id, memory).job.id == job_id
+    memory = memory_of(job_id=job_id, connection_id=connection_id, attached=False)
+    assert job_of_earlier_try(client.without_retries(), connection_id, memory).job.id == job_id
 
 
 def test_a_job_of_another_connection_is_not_gone_on_with(airbyte, client, connection_id):
     """The template rendered to another connection this time."""
     job_id = airbyte.start_job(connection_id)
-    memory = memory_of(job_id=job_id, connection_id=OTHER, adopted=False)
+    memory = memory_of(job_id=job_id, connection_id=OTHER, attached=False)
     assert job_of_earlier_try(client, connection_id, memory) is None
     assert airbyte.journal == []
 
@@ -95,7 +95,7 @@ def test_what_an_earlier_try_began_counts_for_its_connection_alone():
 
 @pytest.mark.parametrize("attached", [True, False])
 def test_a_job_that_is_kept_is_not_looked_for(airbyte, client, attached):
-    memory = memory_of(job_id=7, after=5, connection_id=OTHER, adopted=attached)
+    memory = memory_of(job_id=7, after=5, connection_id=OTHER, attached=attached)
     assert submitted_job(client, OTHER, memory, kind="sync") == (7, attached)
     assert submitted_job(client, OTHER, memory_of(), kind="sync") == (None, False)
     assert airbyte.journal == []
@@ -124,15 +124,15 @@ class Submits:
         self.steps, self.attached = steps, attached
         self.records: list[dict[str, Any]] = []
         self.record: SubmissionRecord | None = None
-        self.memory: TaskMemory | None = None
+        self.memory: TaskRecord | None = None
 
-    def run(self, client, memory: TaskMemory) -> dict[str, Any]:
+    def run(self, client, memory: TaskRecord) -> dict[str, Any]:
         self.memory = memory
         self.record = SubmissionRecord(client, OTHER, memory, clock=Clock())
         for step in self.steps:
             self.record.keep(step)
             self.records.append(kept(memory))
-        self.record.keep(Submission(JobRead(id=5, config_type="sync"), adopted=self.attached))
+        self.record.keep(Submission(JobRead(id=5, config_type="sync"), attached=self.attached))
         return kept(memory)
 
 
@@ -151,15 +151,15 @@ def test_the_newest_job_is_kept_before_the_request_and_ours_after_it(time):
     """With the server's times of the list and of the request, for a kill while the response is out."""
     submits = Submits(Baseline(4))
     record = submits.run(Server(time), memory_of())
-    before = {"after": 4, "connection_id": OTHER, "job_id": None, "adopted": False}
+    before = {"after": 4, "connection_id": OTHER, "job_id": None, "attached": False}
     assert submits.records == [before]
     assert submits.memory.record["sent"] == [time, None if time is None else T0 + 10]
-    assert (record["job_id"], record["adopted"], record["is_stored"]) == (5, False, False)
+    assert (record["job_id"], record["attached"], record["is_stored"]) == (5, False, False)
     assert (submits.record.after, submits.record.is_stored) == (None, False)
 
 
 def test_a_job_that_is_attached_to_is_kept_as_such():
-    assert Submits(attached=True).run(Server(None), memory_of())["adopted"] is True
+    assert Submits(attached=True).run(Server(None), memory_of())["attached"] is True
 
 
 @pytest.mark.parametrize("after", [None, 3])

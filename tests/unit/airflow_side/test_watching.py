@@ -10,9 +10,9 @@ import pytest
 
 from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
+    AirbyteJobNotFoundError,
+    AirbyteJobStatusUnavailableError,
     AirbyteJobTimeoutError,
-    AirbyteJobUnreadableError,
-    AirbyteJobVanishedError,
 )
 from airflow_airbyte_ext.testing import FakeAirbyte, Fault, Step
 from airflow_airbyte_ext.triggers import airbyte as trigger_module
@@ -58,7 +58,7 @@ def lookups(monkeypatch):
 def trigger_for(airbyte: FakeAirbyte, job_id: int, **values) -> AirbyteJobTrigger:
     [job] = [job for job in airbyte.jobs() if job["id"] == job_id]
     known = {"workspace_id": airbyte.workspace_id, "updated_at": int(job["updated_at"])}
-    usual = {"airbyte_conn_id": CONN_ID, "poll_interval": 0.2, "unreadable_timeout": 20.0, **known}
+    usual = {"airbyte_conn_id": CONN_ID, "poll_interval": 0.2, "poll_error_timeout": 20.0, **known}
     made = AirbyteJobTrigger(**{**usual, "job_id": job_id, "connection_id": job["connection_id"], **values})
     path, arguments = made.serialize()
     assert path.endswith("AirbyteJobTrigger")
@@ -143,7 +143,7 @@ def test_two_connections_that_name_one_airbyte_share_a_watcher(airbyte, monkeypa
 
 def test_a_changed_connection_moves_the_waits_to_its_airbyte(airbyte, monkeypatch) -> None:
     """The old address never answers again; the new one tells the end, and the old watcher's thread ends."""
-    monkeypatch.setattr(trigger_module, "LOOK_AT_CONNECTION_EVERY", 0.1)
+    monkeypatch.setattr(trigger_module, "CONNECTION_CHECK_INTERVAL", 0.1)
     monkeypatch.setattr(watching, "FRESH_FOR", 0.05)
     with FakeAirbyte() as moved:
         jobs = start_jobs(airbyte, 6, Step("running"))
@@ -276,11 +276,11 @@ def test_airflow_may_refuse_the_connection_for_a_moment(airbyte, lookups) -> Non
 
 
 def test_airflow_that_never_gives_the_connection_is_told_by_name(airbyte, lookups) -> None:
-    """After `unreadable_timeout`, and not as a fault of the job."""
+    """After `poll_error_timeout`, and not as a fault of the job."""
     lookups[1].extend(RuntimeError("no database") for _ in range(1000))
     [job_id] = start_jobs(airbyte, 1, Step("succeeded"))
-    event = asyncio.run(event_of(trigger_for(airbyte, job_id, poll_interval=0.05, unreadable_timeout=0.3)))
-    with pytest.raises(AirbyteJobUnreadableError, match=f"no database.*Job {job_id} may be fine") as caught:
+    event = asyncio.run(event_of(trigger_for(airbyte, job_id, poll_interval=0.05, poll_error_timeout=0.3)))
+    with pytest.raises(AirbyteJobStatusUnavailableError, match=f"no database.*Job {job_id} may be fine") as caught:
         raise_for_event(event)
     assert caught.value.job_id == job_id
 
@@ -296,14 +296,14 @@ def test_airflow_that_never_gives_the_connection_is_told_by_name(airbyte, lookup
 def test_a_connection_that_cannot_be_had_later_ends_no_wait_that_goes_well(
     airbyte, lookups, monkeypatch, capsys, refusal
 ) -> None:
-    """Somebody edits it wrongly, or the database is away for longer than `unreadable_timeout`: Airbyte answers."""
-    monkeypatch.setattr(trigger_module, "LOOK_AT_CONNECTION_EVERY", 0.1)
+    """Somebody edits it wrongly, or the database is away for longer than `poll_error_timeout`: Airbyte answers."""
+    monkeypatch.setattr(trigger_module, "CONNECTION_CHECK_INTERVAL", 0.1)
     monkeypatch.setattr(watching, "FRESH_FOR", 0.05)
     [job_id] = start_jobs(airbyte, 1, Step("running", seconds=1.5), Step("succeeded"))
     started = time.monotonic()
 
     async def run() -> dict:
-        waiting = asyncio.create_task(event_of(trigger_for(airbyte, job_id, unreadable_timeout=0.3)))
+        waiting = asyncio.create_task(event_of(trigger_for(airbyte, job_id, poll_error_timeout=0.3)))
         await until(lambda: watched())
         lookups[1].extend(refusal for _ in range(1000))
         return await waiting
@@ -330,7 +330,7 @@ def test_a_wrong_connection_is_told_at_once(airbyte, monkeypatch) -> None:
     [job_id] = start_jobs(airbyte, 1)
     with pytest.raises(AirbyteConfigurationError) as caught:
         raise_for_event(asyncio.run(event_of(trigger_for(airbyte, job_id))))
-    assert caught.value.worth_retrying is False
+    assert caught.value.retryable is False
 
 
 @pytest.mark.parametrize("count", [1, 6])
@@ -349,9 +349,9 @@ def test_events_of_waits_that_end_without_the_job_are_read_by_name(airbyte, coun
         with pytest.raises(AirbyteJobTimeoutError, match="was still running") as caught:
             raise_for_event(json.loads(json.dumps(event)))
         assert caught.value.job_id in jobs
-    with pytest.raises(AirbyteJobVanishedError) as vanished:
+    with pytest.raises(AirbyteJobNotFoundError) as vanished:
         raise_for_event(unknown)
-    assert vanished.value.worth_retrying is False
+    assert vanished.value.retryable is False
 
 
 def test_a_loop_that_is_closed_while_a_read_is_on_its_way_harms_nobody(airbyte, caplog) -> None:

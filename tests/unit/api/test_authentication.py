@@ -58,7 +58,7 @@ def test_wrong_fixed_credentials_are_told_at_once(start_fake, connect, era, auth
     assert len(airbyte.journal) == 1
     assert caught.value.http_status == 401
     assert "hunter2" not in str(caught.value)
-    assert not caught.value.worth_retrying
+    assert not caught.value.retryable
 
 
 def test_a_token_is_bought_once_and_used_again(start_fake, connect):

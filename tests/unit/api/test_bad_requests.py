@@ -310,7 +310,7 @@ def test_an_operation_that_a_release_lacks_or_has_no_more_is_told_with_its_equiv
     assert operation.removed_in is None or f"before {operation.removed_in}" in message
     assert operation.alternative
     assert operation.alternative in message
-    assert not caught.value.worth_retrying
+    assert not caught.value.retryable
 
 
 def test_what_is_to_be_used_instead_is_there():

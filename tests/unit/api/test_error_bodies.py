@@ -25,7 +25,7 @@ CLASS_OF = {
 }
 # Airbyte's own 401 and 404 are in one of its forms (facts, 3.1.1): another one is of something before it.
 OTHER_CLASSES = {
-    **{(404, name): e.AirbyteAnswerError for name in ("list", "nothing", "text", "nested")},
+    **{(404, name): e.AirbyteResponseError for name in ("list", "nothing", "text", "nested")},
     (401, "text"): e.AirbyteProxyAuthenticationError,
 }
 STACK = ["java.lang.X: boom", "\tat io.airbyte.Secret.leak(Secret.java:42)"]
@@ -103,7 +103,7 @@ def test_a_long_message_is_cut(airbyte, connect):
 def test_an_error_page_of_something_else_is_said_to_be_one(airbyte, connect, status):
     """An HTML 404 or 405 comes from a web server that is not Airbyte's API: the base URL is the thing to check."""
     airbyte.fail_next("getConnection", Fault.status(status))
-    with pytest.raises(e.AirbyteAnswerError, match=r"web page.*base URL"):
+    with pytest.raises(e.AirbyteResponseError, match=r"web page.*base URL"):
         connect(airbyte).get_connection(connection_id=UUID)
 
 
@@ -119,7 +119,7 @@ def test_an_error_page_of_a_proxy_keeps_its_status(airbyte, connect, status):
 def test_the_web_app_is_recognised(airbyte, client):
     """200 with the web app's page: the address lacks /api, or a login page stands before it."""
     airbyte.fail_next("getConnection", Fault.html())
-    with pytest.raises(e.AirbyteAnswerError, match=r"web app.*not the API"):
+    with pytest.raises(e.AirbyteResponseError, match=r"web app.*not the API"):
         client.get_connection(connection_id=UUID)
 
 
@@ -130,7 +130,7 @@ def test_the_web_app_is_recognised(airbyte, client):
 def test_an_answer_that_is_not_the_operations_is_an_answer_error(stub, connect_to, content):
     """Half an answer, none, or another one: never a traceback of a library, never a success."""
     stub.answer("/v1/connections/get", content, Content_Type="application/json")
-    with pytest.raises(e.AirbyteAnswerError, match="getConnection"):
+    with pytest.raises(e.AirbyteResponseError, match="getConnection"):
         connect_to(stub.url).get_connection(connection_id=UUID)
 
 
@@ -139,12 +139,12 @@ def test_an_answer_that_is_not_the_operations_is_an_answer_error(stub, connect_t
 def test_a_page_is_recognised_whatever_its_header_says(stub, connect_to, content, kind):
     """Some gateways call everything JSON."""
     stub.answer("/v1/connections/get", content, Content_Type=kind)
-    with pytest.raises(e.AirbyteAnswerError, match="web page"):
+    with pytest.raises(e.AirbyteResponseError, match="web page"):
         connect_to(stub.url).get_connection(connection_id=UUID)
 
 
 def test_an_answer_so_deep_that_it_cannot_be_read_is_an_answer_error(stub, connect_to):
     """Ten thousand brackets are not a reason to die of a RecursionError."""
     stub.answer("/v1/connections/get", b"[" * 100_000 + b"]" * 100_000, Content_Type="application/json")
-    with pytest.raises(e.AirbyteAnswerError, match="getConnection"):
+    with pytest.raises(e.AirbyteResponseError, match="getConnection"):
         connect_to(stub.url).get_connection(connection_id=UUID)

@@ -54,7 +54,7 @@ def test_every_operation_is_missing_exactly_where_its_release_has_not_come(start
         assert operation in str(end)
         assert OPERATIONS[operation].since in str(end)
         assert end.operation == operation
-        assert not end.worth_retrying
+        assert not end.retryable
 
 
 UNKNOWN_IDS = {
@@ -118,7 +118,7 @@ def test_the_release_is_what_the_server_tells(start_fake, connect, era, told):
 def test_the_release_is_asked_for_once(airbyte, client):
     """It does not change while a task runs."""
     assert client.release() is client.release()
-    assert client.single().release() is client.release()
+    assert client.without_retries().release() is client.release()
     assert len(airbyte.calls("getInstanceConfiguration")) == 1
 
 
@@ -127,11 +127,11 @@ def test_a_refused_release_is_read_again_after_five_minutes(airbyte, connect, cl
     """A page that a proxy showed once does not make an Airbyte unknown for ever; nor is it asked for each request."""
     client = connect(airbyte)
     airbyte.fail_next("getInstanceConfiguration", fault)
-    assert {client.release().text, client.single().release().text} == {None}
+    assert {client.release().text, client.without_retries().release().text} == {None}
     clock.sleep(299)
     assert client.release().text is None
     clock.sleep(1)
-    assert client.single().release().text == "2.0.0"
+    assert client.without_retries().release().text == "2.0.0"
     assert len(airbyte.calls("getInstanceConfiguration")) == 2
 
 
@@ -146,7 +146,7 @@ def test_a_fresh_instance_is_read_from_the_web_apps_configuration(airbyte, conne
     """500 until somebody has set it up: one request, no retry, and the release comes from elsewhere (since 1.7)."""
     airbyte.fail_next("getInstanceConfiguration", Fault.status(500, {"errorId": "x"}))
     client = connect(airbyte)
-    assert [client.release().text, client.single().release().text] == ["2.0.0", "2.0.0"]
+    assert [client.release().text, client.without_retries().release().text] == ["2.0.0", "2.0.0"]
     assert [len(airbyte.calls(each)) for each in ("getInstanceConfiguration", "getWebappConfig")] == [1, 1]
 
 

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 
 from airflow_airbyte_ext.connections.find import find_connections
-from airflow_airbyte_ext.exceptions import AirbyteAnswerError, AirbyteConfigurationError
-from airflow_airbyte_ext.jobs.find import jobs_of
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteResponseError
+from airflow_airbyte_ext.jobs.reader import jobs_of
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 
 IDS = [f"{number}1111111-1111-4111-8111-111111111111" for number in range(1, 6)]
@@ -129,21 +129,21 @@ def test_what_a_task_decides_by_must_be_there(stub, client, operation, path, res
         "get_instance_configuration": {},
         "refresh_connection_stream": {"connection_id": IDS[1], "refresh_mode": "Merge"},
     }.get(operation, {"connection_id": IDS[1]})
-    with pytest.raises(AirbyteAnswerError, match="does not have the expected shape"):
+    with pytest.raises(AirbyteResponseError, match="does not have the expected shape"):
         getattr(client, operation)(**asked)
 
 
 @pytest.mark.parametrize("jobs", [5, {"a": 1}, "none"])
 def test_a_list_that_is_none_is_not_an_empty_one(stub, client, jobs) -> None:
     stub.answer("jobs/list", {"jobs": jobs})
-    with pytest.raises(AirbyteAnswerError, match="does not have the expected shape"):
+    with pytest.raises(AirbyteResponseError, match="does not have the expected shape"):
         list(jobs_of(client, IDS[0], ["sync"]))
 
 
 def test_no_part_of_a_state_is_left_out(stub, client) -> None:
     entry = {"streamDescriptor": {"name": 5}, "streamState": {}}
     stub.answer("state/get", {"stateType": "stream", "connectionId": IDS[0], "streamState": [entry]})
-    with pytest.raises(AirbyteAnswerError, match="does not have the expected shape"):
+    with pytest.raises(AirbyteResponseError, match="does not have the expected shape"):
         client.get_state(connection_id=IDS[0])
 
 

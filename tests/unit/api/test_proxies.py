@@ -83,7 +83,7 @@ def test_a_proxy_that_does_not_answer_is_named(airbyte, connect):
     client = connect(airbyte, proxies={"http": "http://user:hunter2@127.0.0.1:9"})
     with pytest.raises(AirbyteUnreachableError, match="proxies") as caught:
         client.get_health_check()
-    assert caught.value.sent is False
+    assert caught.value.was_sent is False
     assert "hunter2" not in f"{caught.value}{caught.value!r}"
 
 
@@ -103,7 +103,7 @@ def test_an_answer_that_is_lost_behind_a_proxy_is_not_a_proxy_that_is_down(airby
     with pytest.raises(AirbyteUnreachableError) as caught:
         connect(airbyte, proxies={"http": proxy.url}).sync_connection(connection_id=connection_id)
     assert len(airbyte.calls("syncConnection")) == 1
-    assert caught.value.sent is True
+    assert caught.value.was_sent is True
 
 
 def test_a_tunnel_that_is_refused_sent_nothing(stub, connect_to):
@@ -111,5 +111,5 @@ def test_a_tunnel_that_is_refused_sent_nothing(stub, connect_to):
     client = connect_to("https://airbyte.example.com", proxies={"https": stub.url}, attempts=1)
     with pytest.raises(AirbyteApiError, match="proxies") as caught:
         client.get_health_check()
-    assert caught.value.sent is False
+    assert caught.value.was_sent is False
     assert [(request.method, request.path) for request in stub.requests] == [("CONNECT", "airbyte.example.com:443")]

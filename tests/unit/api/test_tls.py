@@ -78,7 +78,7 @@ def test_a_certificate_that_nobody_vouches_for_is_refused(secure, connect):
     """Nothing was sent, and the error names the setting that helps."""
     with pytest.raises(AirbyteUnreachableError, match="verify") as caught:
         connect(secure).get_health_check()
-    assert caught.value.sent is False
+    assert caught.value.was_sent is False
     assert secure.journal == []
 
 

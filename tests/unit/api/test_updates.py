@@ -85,7 +85,7 @@ def test_before_patches_everything_else_is_sent_as_it_was(start_fake, connect, e
     after = client.get_connection(connection_id=connection_id)
     assert told(after) == {**told(before), "name": "New"}
     body = body_of(airbyte, method)
-    assert body["syncCatalog"] == before.sync_catalog.answered
+    assert body["syncCatalog"] == before.sync_catalog.raw
     for name, value in {**SETTINGS, "status": "active"}.items():
         assert body[name] == value, name
 

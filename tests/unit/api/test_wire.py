@@ -11,9 +11,9 @@ import pytest
 
 import airflow_airbyte_ext
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteError,
     AirbyteRequestTimeoutError,
+    AirbyteResponseError,
     AirbyteUnreachableError,
 )
 from airflow_airbyte_ext.testing import Fault, Step
@@ -94,7 +94,7 @@ def test_an_answer_that_does_not_come_in_time_has_an_unknown_outcome(connect_to)
         with pytest.raises(AirbyteRequestTimeoutError, match="in time") as caught:
             connect_to(url, timeout=0.1, attempts=1).get_health_check()
         assert time.monotonic() - started < 5
-    assert caught.value.sent is True
+    assert caught.value.was_sent is True
     assert caught.value.operation == "getHealthCheck"
 
 
@@ -124,7 +124,7 @@ def test_a_host_that_does_not_exist_is_said_to_be_one(connect_to):
     """The error shows the address: it is the first thing to check."""
     with pytest.raises(AirbyteUnreachableError, match=r"airbyte\.invalid") as caught:
         connect_to("http://airbyte.invalid", attempts=1).get_health_check()
-    assert caught.value.sent is False
+    assert caught.value.was_sent is False
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
@@ -134,7 +134,7 @@ def test_a_redirect_is_never_followed(start_fake, connect, stub, status, auth):
     airbyte = start_fake("1.0", auth=auth)
     stub.answer("/login", {"available": True})
     airbyte.fail_next("getConnection", Fault.redirect(f"{stub.url}/login?token=abc", status))
-    with pytest.raises(AirbyteAnswerError, match=rf"redirects to {stub.url}/login"):
+    with pytest.raises(AirbyteResponseError, match=rf"redirects to {stub.url}/login"):
         connect(airbyte).get_connection(connection_id="99999999-9999-4999-8999-999999999999")
     assert stub.requests == []
     assert len(airbyte.journal) == 1

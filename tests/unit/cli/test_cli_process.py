@@ -13,7 +13,7 @@ import sys
 import pytest
 from cli_states import SECRET, cursors, state_of, writes
 
-from airflow_airbyte_ext.cli.codes import Exit, code_of
+from airflow_airbyte_ext.cli.exit_codes import Exit, code_of
 from airflow_airbyte_ext.testing import Fault
 
 COMMANDS = ("list", "backup", "show", "diff", "restore", "rewind", "verify", "forget")

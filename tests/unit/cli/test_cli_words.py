@@ -17,8 +17,8 @@ PACKAGE = Path(airflow_airbyte_ext.__file__).parent
 FILES = [
     *(PACKAGE / "api").glob("*.py"),
     *(PACKAGE / "snapshots").glob("*.py"),
-    *(PACKAGE / "jobs" / f"{name}.py" for name in ("cancel", "find", "late_state", "report", "running", "submit")),
-    *(PACKAGE / "jobs" / f"{name}.py" for name in ("submit", "usable", "wait")),
+    *(PACKAGE / "jobs" / f"{name}.py" for name in ("cancel", "reader", "late_state", "report", "running", "submit")),
+    *(PACKAGE / "jobs" / f"{name}.py" for name in ("kinds", "usable", "poll")),
     PACKAGE / "connections" / "find.py",
 ]
 FOREIGN = re.compile(

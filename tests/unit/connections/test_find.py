@@ -14,7 +14,7 @@ from airflow_airbyte_ext.connections.find import (
     list_sources,
     walk,
 )
-from airflow_airbyte_ext.exceptions import AirbyteAnswerError, AirbyteConfigurationError
+from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteResponseError
 
 ERAS = ("0.36", "0.40", "0.50", "1.0", "1.8.0", "2.0", "head")
 TAGGED = ("1.6.0", "1.8.0", "2.0", "head")
@@ -77,7 +77,7 @@ def test_a_list_without_end_is_an_error(stub, connect_to) -> None:
         return stub._queues["/again"][0]
 
     answered, stub.next_answer = stub.next_answer, respond
-    with pytest.raises(AirbyteAnswerError, match="does not end: after 2000 pages"):
+    with pytest.raises(AirbyteResponseError, match="does not end: after 2000 pages"):
         find_connections(connect_to(stub.url), workspace_id=WORKSPACE)
 
 

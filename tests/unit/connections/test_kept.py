@@ -46,7 +46,7 @@ class Converter:
         self.connection: dict[str, Any] = {"connectionId": ID, "name": "Orders", "status": "active"}
         self.take({"syncCatalog": {"streams": list(entries)}})
         self.stub = stub
-        self.answered = stub.next_answer
+        self.raw = stub.next_answer
         stub.next_answer = self.respond
         stub.answer("instance_configuration", {"version": "1.8.0"})
 
@@ -54,7 +54,7 @@ class Converter:
         if path.endswith("connections/update"):
             self.take(self.stub.requests[-1].json)
         elif not path.endswith("connections/get"):
-            return self.answered(path)
+            return self.raw(path)
         self.stub.answer("/ignored", {**self.connection, "syncCatalog": {"streams": self.given()}})
         return self.stub._queues.pop("/ignored").pop()
 

@@ -13,10 +13,10 @@ from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
 from airflow_airbyte_ext.connections.change import apply_changes
 from airflow_airbyte_ext.connections.schema import SchemaChange, discover_changes, schema_changes
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteConnectionDeletedError,
     AirbyteConnectionUnknownError,
     AirbyteDiscoveryError,
+    AirbyteResponseError,
 )
 from airflow_airbyte_ext.testing import Failure, Stream
 
@@ -482,7 +482,7 @@ def test_a_whole_catalog_that_cannot_be_read_is_warned_of(stub, connect_to, capl
 def test_a_catalog_that_cannot_be_read_is_no_catalog_without_changes(stub, connect_to, odd) -> None:
     known = {"connectionId": CONNECTION, "sourceId": CONNECTION, "name": "Orders", "status": "active"}
     stub.answer("/connections/get", {**known, "syncCatalog": odd})
-    with pytest.raises(AirbyteAnswerError, match="no catalog of connection 'Orders'"):
+    with pytest.raises(AirbyteResponseError, match="no catalog of connection 'Orders'"):
         discover_changes(connect_to(stub.url), CONNECTION)
     assert not stub.seen("discover_schema")
 
@@ -492,7 +492,7 @@ def test_a_source_that_cannot_be_asked_is_an_error_with_its_reason(world) -> Non
     airbyte.fail_discovery(made, Failure("source", "config_error", "The password has expired."))
     with pytest.raises(AirbyteDiscoveryError) as caught:
         discover_changes(client, made)
-    assert caught.value.worth_retrying
+    assert caught.value.retryable
     assert caught.value.connection_id == made
     told = "it gives no reason" if airbyte.era in ("0.36", "0.40") else "The password has expired."
     assert told in str(caught.value)

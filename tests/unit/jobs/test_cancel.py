@@ -11,7 +11,7 @@ from airflow_airbyte_ext.api.models.jobs import JobInfoLightRead, JobReadList
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
-    AirbyteJobVanishedError,
+    AirbyteJobNotFoundError,
     AirbyteNotFoundError,
     AirbyteUnreachableError,
 )
@@ -198,7 +198,7 @@ def test_what_a_cancellation_asks(airbyte, client, clock):
 def test_a_job_id_of_another_connection_is_not_cancelled(airbyte, client, clock):
     """An Airbyte that was set up again counts its jobs from 1 again."""
     job_id = start(airbyte, airbyte.add_connection("Other"))
-    with pytest.raises(AirbyteJobVanishedError):
+    with pytest.raises(AirbyteJobNotFoundError):
         cancel_job(client, job_id, connection_id=airbyte.add_connection(), clock=clock)
     assert airbyte.calls("cancelJob") == []
 

@@ -16,13 +16,13 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionUnknownError,
     AirbyteJobCancelledError,
     AirbyteJobFailedError,
+    AirbyteJobStatusUnavailableError,
     AirbyteJobTimeoutError,
-    AirbyteJobUnreadableError,
 )
-from airflow_airbyte_ext.jobs.completed import (
-    CHECK_EVERY,
-    MOST_JOBS,
-    TELL_EVERY,
+from airflow_airbyte_ext.jobs.syncs import (
+    CHECK_INTERVAL,
+    LOG_INTERVAL,
+    MAX_JOBS,
     SyncWatch,
     ended_syncs,
 )
@@ -151,7 +151,7 @@ def test_a_connection_that_is_deleted_during_the_wait_ends_it(airbyte, client, c
     assert waiting.look(client) is None
     client.delete_connection(connection_id=connection_id)
     assert waiting.look(client) is None
-    clock.now += CHECK_EVERY
+    clock.now += CHECK_INTERVAL
     with pytest.raises(AirbyteConnectionDeletedError, match="was deleted in Airbyte"):
         waiting.look(client)
 
@@ -164,9 +164,9 @@ def test_an_inactive_connection_is_warned_about_and_may_be_enabled_again(airbyte
     text = 'is inactive, so nothing will sync it; waiting until somebody enables it (on_failure="wait").'
     assert warnings == [f"Connection 'Paused' ({connection_id}) {text}"]
     for _ in range(4):
-        clock.now += CHECK_EVERY
+        clock.now += CHECK_INTERVAL
         assert waiting.look(client) is None
-    assert len(warnings) == 1 + 4 * CHECK_EVERY // TELL_EVERY
+    assert len(warnings) == 1 + 4 * CHECK_INTERVAL // LOG_INTERVAL
     with pytest.raises(AirbyteConnectionInactiveError):
         watch(connection_id, clock, on_failure="fail").look(client)
 
@@ -190,14 +190,14 @@ def test_a_look_costs_one_small_request(airbyte, client, clock, connection_id) -
 
 
 def test_the_walk_back_has_an_end(airbyte, client, clock, connection_id) -> None:
-    for _ in range(MOST_JOBS + 15):
+    for _ in range(MAX_JOBS + 15):
         ended(airbyte, clock, connection_id, "cancelled", took=1)
-    assert len(list(ended_syncs(client, connection_id))) == MOST_JOBS
+    assert len(list(ended_syncs(client, connection_id))) == MAX_JOBS
 
 
 def test_looks_that_fail_are_borne_until_the_patience_is_used_up(airbyte, client, clock, connection_id) -> None:
     warnings: list[str] = []
-    waiting = watch(connection_id, clock, unreadable_timeout=100, warnings=warnings)
+    waiting = watch(connection_id, clock, poll_error_timeout=100, warnings=warnings)
     assert waiting.look(client) is None
     airbyte.fail_next("listJobsFor", Fault.status(503), times=4)
     for _ in range(2):
@@ -205,7 +205,7 @@ def test_looks_that_fail_are_borne_until_the_patience_is_used_up(airbyte, client
         clock.now += 60
     assert len(warnings) == 2
     assert "giving up at" in warnings[0]
-    with pytest.raises(AirbyteJobUnreadableError, match="could not be read for 120 s"):
+    with pytest.raises(AirbyteJobStatusUnavailableError, match="could not be read for 120 s"):
         waiting.look(client)
     assert waiting.look(client) is None, "a retry is patient again"
 
@@ -219,7 +219,7 @@ def test_an_outage_at_the_first_look_is_borne_as_well(airbyte, client, clock, co
 
 
 def test_outages_that_end_do_not_add_up(airbyte, client, clock, connection_id) -> None:
-    waiting = watch(connection_id, clock, unreadable_timeout=100)
+    waiting = watch(connection_id, clock, poll_error_timeout=100)
     waiting.look(client)
     for _ in range(3):
         airbyte.fail_next("listJobsFor", Fault.drop_before())
@@ -230,13 +230,13 @@ def test_outages_that_end_do_not_add_up(airbyte, client, clock, connection_id) -
 
 
 def test_the_patience_adds_up_over_processes(airbyte, client, clock, connection_id) -> None:
-    first = watch(connection_id, clock, unreadable_timeout=100)
+    first = watch(connection_id, clock, poll_error_timeout=100)
     first.look(client)
     airbyte.fail_next("listJobsFor", Fault.status(503), times=2)
     first.look(client)
     clock.now += 150
-    with pytest.raises(AirbyteJobUnreadableError, match="150 s"):
-        watch(connection_id, clock, unreadable_timeout=100, known=first.known).look(client)
+    with pytest.raises(AirbyteJobStatusUnavailableError, match="150 s"):
+        watch(connection_id, clock, poll_error_timeout=100, known=first.known).look(client)
 
 
 def test_wrong_credentials_are_told_at_the_first_look_and_borne_later(start_fake, connect, clock) -> None:
@@ -321,7 +321,7 @@ def test_the_log_says_what_is_waited_for_and_then_only_what_changes(airbyte, cli
     job_id = airbyte.start_job(connection_id)
     assert look() == [f"Job {job_id} runs."]
     assert look(json.loads(json.dumps(waiting.known))) == []
-    clock.now += TELL_EVERY
+    clock.now += LOG_INTERVAL
     assert look() == [line]
     assert look() == []
     assert waiting.story() == (
@@ -347,11 +347,11 @@ def test_an_inactive_connection_that_is_enabled_again_is_told_of(airbyte, client
     said: list[str] = []
     waiting = watch(connection_id, clock, said=said)
     waiting.look(client)
-    clock.now += CHECK_EVERY
+    clock.now += CHECK_INTERVAL
     airbyte.fail_next("getConnection", Fault.status(500), times=1)
     waiting.look(client)
     assert len(said) == 1, "a look that cannot see the connection says nothing about it"
     client.update_connection(connection_id=connection_id, status="active")
-    clock.now += CHECK_EVERY
+    clock.now += CHECK_INTERVAL
     waiting.look(client)
     assert said[1] == f"Connection 'Paused' ({connection_id}) can be synced again."

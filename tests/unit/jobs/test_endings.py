@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_airbyte_ext.jobs.endings import FEW, SWEEP_EVERY, Cursor, Endings, untold
+from airflow_airbyte_ext.jobs.sync_feed import MAX_READ_ONE_BY_ONE, SWEEP_INTERVAL, Cursor, Endings, untold
 from airflow_airbyte_ext.testing import Fault, Step
 
-MANY = FEW + 7
+MANY = MAX_READ_ONE_BY_ONE + 7
 
 
 def ended(airbyte, clock, connection_id, status="succeeded") -> int:
@@ -91,7 +91,7 @@ def test_what_the_list_of_all_jobs_hides_is_found_all_the_same(airbyte, client, 
     job_id = ended(airbyte, clock, ids[0])
     reader.endings._newest[ids[0]] = job_id
     assert reader.poll() == []
-    clock.now += SWEEP_EVERY
+    clock.now += SWEEP_INTERVAL
     assert reader.poll() == [job_id]
 
 
@@ -121,7 +121,7 @@ def test_nothing_is_lost_in_an_outage(airbyte, client, clock, count, fault) -> N
 
 
 def test_while_airbyte_is_down_it_is_asked_once_a_poll(airbyte, client, clock) -> None:
-    reader = Reader(client, clock, [airbyte.add_connection(name=f"c{number}") for number in range(FEW)])
+    reader = Reader(client, clock, [airbyte.add_connection(name=f"c{number}") for number in range(MAX_READ_ONE_BY_ONE)])
     reader.poll()
     airbyte.reset()
     airbyte.fail_next("*", Fault.status(503), times=5)

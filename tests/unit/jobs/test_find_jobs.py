@@ -7,12 +7,12 @@ import pytest
 from airflow_airbyte_ext.api.models.jobs import JobReadList
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteBadRequestError,
-    AirbyteJobVanishedError,
+    AirbyteJobNotFoundError,
     AirbyteNotFoundError,
+    AirbyteResponseError,
 )
-from airflow_airbyte_ext.jobs.find import REFRESH, SYNC, JobReader, jobs_of, newest_job, running_job
+from airflow_airbyte_ext.jobs.reader import REFRESH, SYNC, JobReader, jobs_of, newest_job, running_job
 from airflow_airbyte_ext.testing import Fault
 
 
@@ -57,9 +57,9 @@ def test_a_retry_helps_where_a_job_id_belongs_to_another_connection(airbyte, cli
     """It starts a new job."""
     job_id = airbyte.start_job(airbyte.add_connection("Other"))
     reader = JobReader(client, job_id, connection_id=airbyte.add_connection())
-    with pytest.raises(AirbyteJobVanishedError, match="A retry starts a new job") as caught:
+    with pytest.raises(AirbyteJobNotFoundError, match="A retry starts a new job") as caught:
         reader.read()
-    assert caught.value.worth_retrying
+    assert caught.value.retryable
     assert (caught.value.job_id, caught.value.connection_id) == (job_id, reader.connection_id)
 
 
@@ -139,5 +139,5 @@ def test_a_page_of_rows_that_are_none_does_not_end_a_list():
 
 def test_the_error_of_a_list_that_repeats_itself_counts_pages_from_one():
     page = [{"job": {"id": 5}}, {"job": {"id": 4}}]
-    with pytest.raises(AirbyteAnswerError, match="page 2 of 2 jobs brings nothing new"):
+    with pytest.raises(AirbyteResponseError, match="page 2 of 2 jobs brings nothing new"):
         list(jobs_of(Pages(page, page, page), "x", ["sync"], page_size=2))

@@ -19,7 +19,7 @@ REPORT = JobReport(
     bytes_synced=2048,
     started_at="2026-01-01T00:00:00+00:00",
     ended_at="2026-01-01T00:01:30+00:00",
-    adopted=False,
+    attached=False,
     streams=[StreamReport("orders", "public", 1234567, 2048), StreamReport("users", None, None, None)],
 )
 

@@ -8,11 +8,11 @@ import pytest
 
 from airflow_airbyte_ext.api.models.jobs import JobInfoRead, JobReadList
 from airflow_airbyte_ext.api.releases import Release
-from airflow_airbyte_ext.exceptions import AirbyteAnswerError, AirbyteJobFailedError
-from airflow_airbyte_ext.jobs.completed import SyncWatch, ended_syncs
-from airflow_airbyte_ext.jobs.find import jobs_of
+from airflow_airbyte_ext.exceptions import AirbyteJobFailedError, AirbyteResponseError
+from airflow_airbyte_ext.jobs.changes import PAGE_SIZE, ChangeFeed
 from airflow_airbyte_ext.jobs.paging import is_sorted_as_asked, pages_count_attempts
-from airflow_airbyte_ext.jobs.recent import PAGE_SIZE, RecentJobs
+from airflow_airbyte_ext.jobs.reader import jobs_of
+from airflow_airbyte_ext.jobs.syncs import SyncWatch, ended_syncs
 
 CONNECTION = "11111111-1111-4111-8111-111111111111"
 T0 = 1_760_000_000
@@ -65,7 +65,7 @@ class Lists:
         self.jobs = jobs
         self.requests: list[str] = []
 
-    def single(self):
+    def without_retries(self):
         return self
 
     def release(self) -> Release:
@@ -91,7 +91,7 @@ class Lists:
         )
 
     def get_connection(self, *, connection_id: str):
-        raise AirbyteAnswerError("not now")
+        raise AirbyteResponseError("not now")
 
     def _sorted(self, field: str) -> list[dict[str, Any]]:
         return sorted(self.jobs, key=lambda entry: entry["job"][field], reverse=True)
@@ -186,11 +186,11 @@ def test_a_list_that_does_not_end_is_an_error(release) -> None:
     lists = Lists(release, [job(number) for number in range(1, 30)])
     page = lists._page(lists._sorted("createdAt"), 20, 0, cut=False)
     lists.list_jobs_for = lambda **_asked: page
-    with pytest.raises(AirbyteAnswerError, match=r"listJobsFor: the list of the jobs of connection .* does not end"):
+    with pytest.raises(AirbyteResponseError, match=r"listJobsFor: the list of the jobs of connection .* does not end"):
         list(jobs_of(lists, CONNECTION, ["sync"]))
 
 
-def told(recent: RecentJobs) -> dict[int, str]:
+def told(recent: ChangeFeed) -> dict[int, str]:
     return {each.id: each.status for page in recent.read(["w"]) for each in page}
 
 
@@ -201,7 +201,7 @@ def test_a_long_job_that_ends_is_told_behind_pages_of_newer_ones(release, clock)
     many = [job(number, attempts=1 + number % 3) for number in range(2, count)]
     lists = Lists(release, [job(1, "running"), *many])
     clock.now = float(T0 + 60 * count)
-    recent = RecentJobs(lists, clock=clock)
+    recent = ChangeFeed(lists, clock=clock)
     assert recent.begin(1, int(clock.now) - 120)
     told(recent)
     lists.jobs[0] = job(1, "succeeded", updated=int(clock.now))
@@ -213,7 +213,7 @@ def test_a_long_job_that_ends_is_told_behind_pages_of_newer_ones(release, clock)
 def test_where_the_whole_list_is_sorted_a_quiet_one_costs_one_page(clock) -> None:
     lists = Lists("0.58.0", [job(number) for number in range(1, 3 * PAGE_SIZE)])
     clock.now = float(T0 + 60 * 3 * PAGE_SIZE)
-    recent = RecentJobs(lists, clock=clock)
+    recent = ChangeFeed(lists, clock=clock)
     recent.begin(1, int(clock.now) - 120)
     told(recent)
     lists.requests.clear()

@@ -11,17 +11,17 @@ import pytest
 from airflow_airbyte_ext.api.models.jobs import JobRead, JobReadList, JobWithAttemptsRead
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.exceptions import AirbyteOperationMissingError, AirbytePermissionError, AirbyteServerError
-from airflow_airbyte_ext.jobs.pace import Pace
-from airflow_airbyte_ext.jobs.recent import (
+from airflow_airbyte_ext.jobs.changes import (
     ASK_AGAIN_AFTER,
-    MOST_PAGES,
+    MAX_PAGES,
     OVERLAP,
     PAGE_SIZE,
-    THOROUGH_EVERY,
+    THOROUGH_INTERVAL,
     WORTH_WALKING,
+    ChangeFeed,
     Listing,
-    RecentJobs,
 )
+from airflow_airbyte_ext.jobs.throttle import Throttle
 
 T0 = 1_760_000_000
 
@@ -42,7 +42,7 @@ class Server:
         self.most_workspaces = 1_000
         self.forbidden: set[str] = set()
 
-    def single(self):
+    def without_retries(self):
         return self
 
     def release(self) -> Release:
@@ -89,11 +89,11 @@ def _unavailable() -> None:
     raise AirbyteServerError("down", http_status=503)
 
 
-def told(recent: RecentJobs, *workspaces: str) -> dict[int, str]:
+def told(recent: ChangeFeed, *workspaces: str) -> dict[int, str]:
     return {job.id: job.status for page in recent.read(list(workspaces or ("w",))) for job in page}
 
 
-def pages_of(server: Server, recent: RecentJobs, *workspaces: str) -> int:
+def pages_of(server: Server, recent: ChangeFeed, *workspaces: str) -> int:
     server.pages.clear()
     told(recent, *workspaces)
     return len(server.pages)
@@ -103,7 +103,7 @@ def test_a_first_read_of_nobodys_is_one_page(server, clock):
     """Without a job to look for, the first page says where the list begins."""
     for number in range(1000):
         server.set(number, at=T0 - number)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     assert not recent.has_begun
     assert pages_of(server, recent) == 1
     assert recent.has_begun
@@ -113,12 +113,12 @@ def test_a_quiet_list_costs_one_page_a_read_but_for_a_thorough_one_now_and_then(
     """A thousand jobs that run on cost ten pages once, and then one."""
     for number in range(1000):
         server.set(number, at=T0)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     assert recent.begin(1, T0)
     assert pages_of(server, recent) == 11
     clock.now += 1
     assert [pages_of(server, recent) for _ in range(20)] == [1] * 20
-    clock.now += THOROUGH_EVERY
+    clock.now += THOROUGH_INTERVAL
     assert pages_of(server, recent) == 11
     assert pages_of(server, recent) == 1
 
@@ -127,7 +127,7 @@ def test_jobs_that_were_already_told_ask_for_no_walk(server, clock):
     """Waits that come while nothing has changed cost no pages: their jobs are known to run."""
     for number in range(1000):
         server.set(number, at=T0)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     recent.begin(0, T0)
     told(recent)
     clock.now += 1
@@ -139,7 +139,7 @@ def test_jobs_that_were_already_told_ask_for_no_walk(server, clock):
 def test_an_end_that_was_told_before_the_wait_came_is_told_again(server, clock):
     """A job ended, a read told it to nobody, and only then somebody waits: hidden behind full pages of known rows."""
     server.set(1, at=T0)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     recent.begin(1, T0)
     told(recent)
     server.set(2, "succeeded", at=T0 + 1)
@@ -155,7 +155,7 @@ def test_an_end_between_submission_and_the_first_read_is_told(server, clock):
     server.set(1, "succeeded", at=T0 + 1)
     for number in range(100, 600):
         server.set(number, at=T0 + 3)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     assert recent.begin(1, T0)
     assert told(recent)[1] == "succeeded"
 
@@ -164,7 +164,7 @@ def test_a_wait_that_comes_during_a_walk_is_served_by_the_next_read_at_the_lates
     """Its job ended just before, deep in the list, on a page that was read already or is still to come."""
     for number in range(100, 500):
         server.set(number, at=T0 + 10 - number // 100)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     recent.begin(100, T0)
     seen: dict[int, str] = {}
     for number, page in enumerate(recent.read(["w"])):
@@ -182,7 +182,7 @@ def test_a_job_that_ends_between_two_pages_is_told(server, clock, place):
     """Its row moves to the top, and all others a row down, while the walk is between pages one and two."""
     for number in range(400):
         server.set(number, at=T0 + 400 - number)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     recent.begin(0, T0)
     server.on_page = [lambda: None, lambda: server.set(place, "succeeded", at=T0 + 401)]
     first = told(recent)
@@ -194,7 +194,7 @@ def test_ties_are_no_trouble(server, clock):
     """All change in one second, in an order that the server may change between two requests."""
     for number in range(350):
         server.set(number, at=T0)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     recent.begin(1, T0)
     told(recent)
     for number in range(350):
@@ -208,7 +208,7 @@ def test_a_row_that_comes_late_with_an_old_time_is_told(server, clock):
     """A transaction began, hundreds of others ended, and only then it ended: nearly a minute later."""
     for number in range(10):
         server.set(number, at=T0)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     recent.begin(1, T0)
     told(recent)
     late_at = server.now + 1
@@ -229,7 +229,7 @@ def test_the_servers_clock_may_be_hours_away(clock, ahead):
     server = Server(clock, ahead=ahead)
     for number in range(300):
         server.set(number)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     listed = recent.begin(1, server.now)
     told(recent)
     for second in range(1, 40):
@@ -246,7 +246,7 @@ def test_the_filter_may_be_read_in_any_time_zone(clock, zone):
     server = Server(clock, zone=zone)
     for number in range(300):
         server.set(number)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     recent.begin(1, server.now)
     told(recent)
     clock.now += 5
@@ -259,7 +259,7 @@ def test_the_filter_may_be_read_in_any_time_zone(clock, zone):
 @pytest.mark.parametrize(("is_first", "is_asked"), [(True, True), (False, True), (False, False)])
 def test_a_page_that_fails_loses_nothing(server, clock, failing, is_first, is_asked):
     """The next read tells what the failed one did not, also behind pages that are known by then."""
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     if not is_first:
         server.set(1, at=T0)
         recent.begin(1, T0)
@@ -286,7 +286,7 @@ def test_a_reader_who_stops_in_the_middle_loses_nothing(server, clock):
     """Whoever reads the pages may fail himself."""
     for number in range(400):
         server.set(number, "succeeded", at=T0)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     recent.begin(1, T0)
     pages = recent.read(["w"])
     next(pages)
@@ -298,7 +298,7 @@ def test_a_workspace_that_comes_later_is_read_to_its_ground(server, clock):
     """Its rows stand behind full pages of known rows of other workspaces."""
     for number in range(400):
         server.set(number, at=T0 + 5)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     recent.begin(1, T0 + 5)
     told(recent)
     server.set(999, "succeeded", at=T0 + 1, workspace="v")
@@ -311,7 +311,7 @@ def test_workspaces_are_listed_one_by_one_where_several_are_refused(server, cloc
     server.most_workspaces = 1
     for number, workspace in enumerate("abc", start=1):
         server.set(number, workspace=workspace)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     assert told(recent, "a", "b", "c") == {1: "running", 2: "running", 3: "running"}
     assert recent.is_complete
     server.bodies.clear()
@@ -326,7 +326,7 @@ def test_a_forbidden_workspace_keeps_no_other_from_being_listed(server, clock):
     server.forbidden = {"b"}
     for number, workspace in enumerate("abc", start=1):
         server.set(number, workspace=workspace)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     assert told(recent, "a", "b", "c") == {1: "running", 3: "running"}
     assert recent.refused == {"b"}
     server.bodies.clear()
@@ -341,7 +341,7 @@ def test_a_forbidden_workspace_keeps_no_other_from_being_listed(server, clock):
 def test_a_list_that_is_forbidden_everywhere_is_an_error(server, clock):
     """Nothing can be listed: whoever reads knows at once."""
     server.forbidden = {"a", "b"}
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     for _ in range(2):
         with pytest.raises(AirbytePermissionError):
             told(recent, "a", "b")
@@ -350,7 +350,7 @@ def test_a_list_that_is_forbidden_everywhere_is_an_error(server, clock):
 def test_what_is_too_long_ago_is_not_looked_for(server, clock):
     """Reading the one job costs less than a walk through all that changed since."""
     server.set(1, at=T0)
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     assert not recent.begin(1, int(clock.now) - WORTH_WALKING - 1)
     told(recent)
     assert not recent.begin(2, T0 - WORTH_WALKING - 1)
@@ -359,7 +359,7 @@ def test_what_is_too_long_ago_is_not_looked_for(server, clock):
 
 def test_after_a_long_gap_all_of_it_is_told(server, clock):
     """An outage of an hour, in which other jobs went on: one walk tells every change."""
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     server.set(0)
     recent.begin(0, server.now)
     told(recent)
@@ -372,18 +372,18 @@ def test_after_a_long_gap_all_of_it_is_told(server, clock):
 
 def test_a_flood_of_changes_ends_at_a_bound_and_says_so(server, clock):
     """More rows than any walk goes through."""
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     recent.begin(0, T0)
     server.is_sorted = True
-    for number in range((MOST_PAGES + 2) * PAGE_SIZE):
+    for number in range((MAX_PAGES + 2) * PAGE_SIZE):
         server.set(number, at=T0 + 1)
-    assert pages_of(server, recent) == MOST_PAGES
+    assert pages_of(server, recent) == MAX_PAGES
     assert not recent.is_complete
 
 
 def test_an_empty_list_is_a_beginning(server, clock):
     """A workspace whose first hundreds of jobs are still to come."""
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     assert told(recent) == {}
     assert recent.has_begun
     for number in range(250):
@@ -396,7 +396,7 @@ def test_pages_go_at_the_pace_of_all_requests(server, clock):
     server.is_sorted = True
     for number in range(15_000):
         server.set(number, at=T0)
-    recent = RecentJobs(server, clock=clock, pace=Pace(clock.now))
+    recent = ChangeFeed(server, clock=clock, throttle=Throttle(clock.now))
     recent.begin(1, T0)
     before = clock.now
     assert pages_of(server, recent) == 151
@@ -408,7 +408,7 @@ def test_every_end_is_told_in_a_random_life(clock, seed):
     """Hundreds of jobs, late rows, failing pages, and new waits: each end is told in good time."""
     chance = random.Random(seed)
     server = Server(clock, ahead=chance.choice([-9000, 0, 9000]), zone=chance.choice([-5, 0, 9]))
-    recent = RecentJobs(server, clock=clock)
+    recent = ChangeFeed(server, clock=clock)
     running: list[int] = []
     waited: set[int] = set()
     shown_at: dict[int, float] = {}
@@ -436,8 +436,8 @@ def test_every_end_is_told_in_a_random_life(clock, seed):
                     if job.status == "succeeded" and job.id in waited:
                         waited.remove(job.id)
                         worst = max(worst, clock.now - shown_at[job.id])
-    assert worst <= THOROUGH_EVERY + 5
-    assert not [job_id for job_id in waited if clock.now - shown_at.get(job_id, clock.now) > THOROUGH_EVERY + 5]
+    assert worst <= THOROUGH_INTERVAL + 5
+    assert not [job_id for job_id in waited if clock.now - shown_at.get(job_id, clock.now) > THOROUGH_INTERVAL + 5]
     assert len(shown_at) > 500
 
 
@@ -490,4 +490,4 @@ def test_a_list_that_fails_again_and_again_is_left_alone(server, clock):
 
 def test_the_constants_fit_each_other():
     """A row may come late by the overlap, and a thorough walk in between must not go past it."""
-    assert THOROUGH_EVERY <= OVERLAP
+    assert THOROUGH_INTERVAL <= OVERLAP

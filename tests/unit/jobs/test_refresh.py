@@ -27,7 +27,7 @@ def test_a_refresh_is_started(start_fake, connect, clock, era, mode):
     submission = submit_refresh(connect(airbyte), connection_id, mode=mode, clock=clock)
     assert [job["id"] for job in airbyte.jobs(connection_id)] == [submission.job.id]
     assert submission.job.config_type == "refresh"
-    assert not submission.adopted
+    assert not submission.attached
     assert airbyte.calls("refreshConnectionStream")[0].body == {"connectionId": connection_id, "refreshMode": mode}
 
 
@@ -53,7 +53,7 @@ def test_a_lost_answer_leaves_one_refresh(start_fake, connect, clock, era, fault
     airbyte.fail_next("refreshConnectionStream", fault)
     submission = submit_refresh(connect(airbyte), connection_id, mode="Merge", clock=clock)
     assert [job["id"] for job in airbyte.jobs(connection_id)] == [submission.job.id]
-    assert not submission.adopted
+    assert not submission.attached
 
 
 @pytest.mark.parametrize("era", ERAS)
@@ -64,7 +64,7 @@ def test_a_destination_that_cannot_refresh_is_told(start_fake, connect, clock, e
     connection_id = airbyte.add_connection(destination=old)
     with pytest.raises(AirbyteRefreshUnsupportedError, match="does not support refreshes") as caught:
         submit_refresh(connect(airbyte), connection_id, mode="Merge", clock=clock)
-    assert not caught.value.worth_retrying
+    assert not caught.value.retryable
     assert airbyte.jobs(connection_id) == []
 
 
@@ -124,7 +124,7 @@ def test_a_wait_that_takes_too_long_says_what_is_stored(start_fake, connect, clo
             airbyte.add_connection(),
             mode="Merge",
             clock=clock,
-            make_way=way,
+            resolve_running_job=way,
             after=0,
             is_stored=is_stored,
         )

@@ -11,7 +11,7 @@ from airflow_airbyte_ext.api.models.jobs import AttemptRead, JobInfoRead, JobRea
 from airflow_airbyte_ext.exceptions import (
     AirbyteJobCancelledError,
     AirbyteJobFailedError,
-    AirbyteJobVanishedError,
+    AirbyteJobNotFoundError,
 )
 from airflow_airbyte_ext.jobs.logs import attempt_log_tail
 from airflow_airbyte_ext.jobs.report import failure_reason, read_report, report_of
@@ -20,7 +20,7 @@ from airflow_airbyte_ext.testing import Failure, Step
 ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
 KEYS = {
     *("job_id", "connection_id", "status", "job_type", "attempts", "records_synced", "bytes_synced"),
-    *("started_at", "ended_at", "adopted", "streams"),
+    *("started_at", "ended_at", "attached", "streams"),
 }
 LAKE = Failure(
     "destination", "transient_error", "The lake did not answer.", "java.net.X: timeout", "at io.airbyte.X(1)"
@@ -50,12 +50,12 @@ def test_a_success_is_reported_in_full(start_fake, finished, connect, era, known
     airbyte = start_fake(era)
     connection_id, job_id = finished(airbyte, Step("running"), Step("succeeded", records=100, bytes=2048))
     client = connect(airbyte)
-    report = read_report(client, job_id, connection_id=connection_id if known else None, adopted=True)
+    report = read_report(client, job_id, connection_id=connection_id if known else None, attached=True)
     told = report.as_dict()
     assert json.loads(json.dumps(told)) == told
     assert set(told) == KEYS
     assert (report.job_id, report.connection_id, report.status) == (job_id, connection_id, "succeeded")
-    assert (report.job_type, report.attempts, report.adopted) == ("sync", 1, True)
+    assert (report.job_type, report.attempts, report.attached) == ("sync", 1, True)
     assert (report.records_synced, report.bytes_synced) == (100, 2048)
     assert sorted(stream["name"] for stream in told["streams"]) == ["orders", "users"]
     assert [stream["records"] for stream in told["streams"]] == [50, 50]
@@ -71,7 +71,7 @@ def test_logs_are_read_only_where_there_is_no_other_way(start_fake, finished, co
     """getJobInfo carries all log lines of all attempts."""
     airbyte = start_fake(era)
     connection_id, job_id = finished(airbyte, Step("succeeded"))
-    read_report(connect(airbyte), job_id, connection_id=connection_id, adopted=False)
+    read_report(connect(airbyte), job_id, connection_id=connection_id, attached=False)
     assert airbyte.calls("getJobInfo") == []
 
 
@@ -85,7 +85,7 @@ def test_all_attempts_are_summed(start_fake, finished, connect, era):
         Step("succeeded", records=70, bytes=700),
     ]
     connection_id, job_id = finished(airbyte, *steps)
-    report = read_report(connect(airbyte), job_id, connection_id=connection_id, adopted=False)
+    report = read_report(connect(airbyte), job_id, connection_id=connection_id, attached=False)
     known = (None, None) if era == "0.36" else (100, 1000)
     assert (report.attempts, report.records_synced, report.bytes_synced) == (2, *known)
     if era != "0.36":
@@ -99,7 +99,7 @@ def test_a_failure_says_why_in_one_line(start_fake, finished, connect, era):
     airbyte = start_fake(era)
     steps = [Step("running"), Step("incomplete", failure=LAKE), Step("running"), Step("failed", failure=KEY)]
     connection_id, job_id = finished(airbyte, *steps)
-    report = read_report(connect(airbyte), job_id, connection_id=connection_id, adopted=False)
+    report = read_report(connect(airbyte), job_id, connection_id=connection_id, attached=False)
     error = report.error()
     assert isinstance(error, AirbyteJobFailedError)
     assert (error.job_id, error.connection_id) == (job_id, connection_id)
@@ -115,7 +115,7 @@ def test_a_cancelled_job_is_not_a_failed_one(start_fake, finished, connect, era)
     """Somebody wanted it to end."""
     airbyte = start_fake(era)
     connection_id, job_id = finished(airbyte, Step("running"), Step("cancelled"))
-    error = read_report(connect(airbyte), job_id, connection_id=connection_id, adopted=False).error()
+    error = read_report(connect(airbyte), job_id, connection_id=connection_id, attached=False).error()
     assert isinstance(error, AirbyteJobCancelledError)
     assert error.job_id == job_id
     assert str(job_id) in str(error)
@@ -124,7 +124,7 @@ def test_a_cancelled_job_is_not_a_failed_one(start_fake, finished, connect, era)
 def test_a_running_job_has_no_end_and_is_no_success(airbyte, finished, client):
     """A report may be made while it runs; whoever takes it for the end of the job is told."""
     connection_id, job_id = finished(airbyte, Step("running", records=5, bytes=50, polls=99))
-    report = read_report(client, job_id, connection_id=connection_id, adopted=False)
+    report = read_report(client, job_id, connection_id=connection_id, attached=False)
     assert (report.status, report.ended_at) == ("running", None)
     assert "is running again after it had ended" in str(report.error())
 
@@ -134,8 +134,8 @@ def test_a_job_that_is_listed_no_more_has_vanished(start_fake, connect, era):
     """An error that names it."""
     airbyte = start_fake(era)
     connection_id = airbyte.add_connection()
-    with pytest.raises(AirbyteJobVanishedError, match="4711"):
-        read_report(connect(airbyte), 4711, connection_id=connection_id, adopted=False)
+    with pytest.raises(AirbyteJobNotFoundError, match="4711"):
+        read_report(connect(airbyte), 4711, connection_id=connection_id, attached=False)
 
 
 AGGREGATED = {
@@ -167,7 +167,7 @@ TOTALS = {"recordsEmitted": 5, "bytesEmitted": 50, "recordsCommitted": 4}
 def test_figures_come_from_the_best_source_and_are_none_where_absent(job, attempts, records, size):
     """Airbyte's own sum, else the attempt's totals, else what it synced; a missing figure is not a zero."""
     read = JobRead.model_validate({"id": 1, "status": "succeeded", **job})
-    report = report_of(read, [AttemptRead.model_validate(attempt) for attempt in attempts], adopted=False)
+    report = report_of(read, [AttemptRead.model_validate(attempt) for attempt in attempts], attached=False)
     assert (report.records_synced, report.bytes_synced) == (records, size)
 
 
@@ -177,7 +177,7 @@ def test_streams_of_one_name_in_two_namespaces_are_two():
     stats = [{"streamName": "a", **name, "stats": {"recordsCommitted": number}} for number, name in enumerate(names)]
     attempt = AttemptRead.model_validate({**ATTEMPT, "streamStats": stats})
     modes = dict.fromkeys([(None, "a"), ("", "a"), ("x", "a")], "incremental")
-    report = report_of(JobRead(id=1, status="succeeded"), [attempt, attempt], adopted=False, modes=modes)
+    report = report_of(JobRead(id=1, status="succeeded"), [attempt, attempt], attached=False, modes=modes)
     told = [(stream.namespace, stream.records, stream.bytes) for stream in report.streams]
     assert told == [(None, 0, None), ("", 2, None), ("x", 4, None)]
 
@@ -211,7 +211,7 @@ def test_a_stream_that_is_read_in_full_counts_once(modes, total, orders, users):
     """Before 0.52.0 nobody sums the attempts up: each one reads such a stream from its beginning."""
     attempts = [tried(0, orders=30, users=10), tried(1), tried(2, "succeeded", orders=80, users=60)]
     known = modes and {(None, name): mode for name, mode in modes.items()}
-    report = report_of(JobRead(id=1, status="succeeded"), attempts, adopted=False, modes=known)
+    report = report_of(JobRead(id=1, status="succeeded"), attempts, attached=False, modes=known)
     assert report.records_synced == total
     assert {stream.name: stream.records for stream in report.streams} == {"orders": orders, "users": users}
 
@@ -219,7 +219,7 @@ def test_a_stream_that_is_read_in_full_counts_once(modes, total, orders, users):
 @pytest.mark.parametrize("modes", [None, {(None, "orders"): "full_refresh"}, {(None, "orders"): "incremental"}])
 def test_one_attempt_that_moved_anything_is_the_whole(modes):
     attempts = [tried(0), tried(1, "succeeded", orders=80)]
-    report = report_of(JobRead(id=1, status="succeeded"), attempts, adopted=False, modes=modes)
+    report = report_of(JobRead(id=1, status="succeeded"), attempts, attached=False, modes=modes)
     assert (report.records_synced, report.bytes_synced) == (80, 800)
 
 
@@ -230,14 +230,14 @@ def stats_of(name: str, count: int) -> dict[str, object]:
 def test_an_attempt_without_namespaces_merges_no_two_streams():
     """`get_without_logs` gives no namespaces before 0.52.0: two rows that look alike are two streams."""
     attempt = AttemptRead.model_validate({**ATTEMPT, "streamStats": [stats_of("a", 1), stats_of("a", 2)]})
-    report = report_of(JobRead(id=1, status="succeeded"), [attempt], adopted=False)
+    report = report_of(JobRead(id=1, status="succeeded"), [attempt], attached=False)
     assert [(stream.namespace, stream.records) for stream in report.streams] == [(None, 1), (None, 2)]
 
 
 def test_the_namespace_is_that_of_the_jobs_only_stream_of_this_name():
     job = {"id": 1, "status": "succeeded", "enabledStreams": [{"name": "a", "namespace": "x"}, {"name": "b"}]}
     attempt = AttemptRead.model_validate({**ATTEMPT, "streamStats": [stats_of("a", 1), stats_of("b", 2)]})
-    report = report_of(JobRead.model_validate(job), [attempt], adopted=False)
+    report = report_of(JobRead.model_validate(job), [attempt], attached=False)
     assert [(stream.namespace, stream.name) for stream in report.streams] == [("x", "a"), (None, "b")]
 
 
@@ -249,7 +249,7 @@ def test_namespaces_are_read_from_the_list_where_names_repeat(stub, connect_to):
     stub.answer("instance_configuration", {"edition": "community"})
     stub.answer("jobs/get_without_logs", {"job": job, "attempts": [{"attempt": bare}]})
     stub.answer("jobs/list", {"jobs": [{"job": job, "attempts": [{**ATTEMPT, "streamStats": listed}]}]})
-    report = read_report(connect_to(stub.url), 1, adopted=False)
+    report = read_report(connect_to(stub.url), 1, attached=False)
     assert [(stream.namespace, stream.records) for stream in report.streams] == [("x", 1), ("y", 2)]
 
 
@@ -257,16 +257,16 @@ def test_zeros_of_an_airbyte_that_keeps_no_statistics_say_nothing():
     """Airbyte's sum over no stream at all; a sync of nothing has a row for each of its streams."""
     nothing = {"aggregatedStats": {**AGGREGATED, "recordsCommitted": 0, "recordsEmitted": 0}}
     job = JobRead.model_validate({"id": 1, "status": "succeeded", **nothing, "streamAggregatedStats": []})
-    assert report_of(job, [], adopted=False).records_synced is None
+    assert report_of(job, [], attached=False).records_synced is None
     row = {"streamName": "a", "recordsCommitted": 0, "bytesCommitted": 0}
     job = JobRead.model_validate({"id": 1, "status": "succeeded", **nothing, "streamAggregatedStats": [row]})
-    assert report_of(job, [], adopted=False).records_synced == 0
+    assert report_of(job, [], attached=False).records_synced == 0
 
 
 def test_a_job_began_when_it_was_created():
     """`startedAt` never comes; a value there is not Airbyte's."""
     job = JobRead.model_validate({"id": 1, "status": "succeeded", "createdAt": 60, "startedAt": 5})
-    assert report_of(job, [], adopted=False).started_at == "1970-01-01T00:01:00+00:00"
+    assert report_of(job, [], attached=False).started_at == "1970-01-01T00:01:00+00:00"
 
 
 SOMETHING = "Something went wrong in the connector. See the logs for more details."
@@ -311,7 +311,7 @@ def test_a_long_reason_is_cut():
 def test_a_failed_job_without_reason_still_says_what_to_do(summary):
     """Airbyte does not always tell."""
     attempt = AttemptRead.model_validate({**ATTEMPT, "status": "failed", "failureSummary": summary})
-    error = report_of(JobRead(id=7, status="failed"), [attempt], adopted=False).error()
+    error = report_of(JobRead(id=7, status="failed"), [attempt], attached=False).error()
     assert "Job 7 failed after 1 attempt:" in str(error)
     assert "log" in str(error)
 
@@ -319,7 +319,7 @@ def test_a_failed_job_without_reason_still_says_what_to_do(summary):
 def test_recorded_statistics_are_summed(recorded):
     """A job as dagster's tests keep it: four streams, with statistics but no totals."""
     info = JobInfoRead.model_validate(recorded("jobs_get_stats.json")["json"])
-    report = report_of(info.job, [entry.attempt for entry in info.attempts], adopted=False)
+    report = report_of(info.job, [entry.attempt for entry in info.attempts], attached=False)
     told = {stream.name: stream.records for stream in report.streams}
     assert told == {"dagster_teams": 3, "dagster_tags": 622, "dagster_releases": 119, "dagster_array_test": 119}
     assert report.streams[0].bytes == 1493

@@ -38,12 +38,12 @@ LONG = [Step("running", polls=1000)]
 
 @pytest.mark.parametrize("era", ERAS)
 def test_a_sync_is_started(start_fake, connect, clock, era):
-    """The plain case, in every era: one request, one job, not adopted."""
+    """The plain case, in every era: one request, one job, not attached."""
     airbyte = start_fake(era)
     connection_id = airbyte.add_connection()
     submission = submit_sync(connect(airbyte), connection_id, clock=clock)
     assert [job["id"] for job in airbyte.jobs(connection_id)] == [submission.job.id]
-    assert not submission.adopted
+    assert not submission.attached
     assert submission.job.config_id == connection_id
     assert len(airbyte.calls("syncConnection")) == 1
 
@@ -59,7 +59,7 @@ def test_one_job_whatever_happens_to_the_answer(start_fake, connect, clock, era,
     airbyte.fail_next("syncConnection", LOST[fault])
     submission = submit_sync(connect(airbyte), connection_id, clock=clock)
     assert [job["id"] for job in airbyte.jobs(connection_id)] == [submission.job.id]
-    assert not submission.adopted
+    assert not submission.attached
 
 
 @pytest.mark.parametrize(
@@ -81,7 +81,7 @@ def test_one_job_after_several_faults_in_a_row(airbyte, client, clock, faults):
         airbyte.fail_next("syncConnection", LOST[fault])
     submission = submit_sync(client, connection_id, clock=clock)
     assert [job["id"] for job in airbyte.jobs(connection_id)] == [submission.job.id]
-    assert not submission.adopted
+    assert not submission.attached
 
 
 @pytest.mark.parametrize("fault", ["dropped after", "504 after"])
@@ -139,7 +139,7 @@ def test_too_many_requests_are_not_a_lost_answer(airbyte, client, clock):
     """429 says that nothing was taken: wait and ask again; at last say so."""
     connection_id = airbyte.add_connection()
     airbyte.fail_next("syncConnection", Fault.status(429, headers={"Retry-After": "2"}), times=2)
-    assert not submit_sync(client, connection_id, clock=clock).adopted
+    assert not submit_sync(client, connection_id, clock=clock).attached
     assert clock.sleeps == [2, 2]
     other = airbyte.add_connection("Other")
     airbyte.fail_next("syncConnection", Fault.status(429), times=5)
@@ -156,7 +156,7 @@ def test_a_running_sync_is_adopted(start_fake, connect, clock, era, status):
     airbyte.script(connection_id, [Step(status, polls=1000)])
     running = airbyte.start_job(connection_id)
     submission = submit_sync(connect(airbyte), connection_id, clock=clock)
-    assert (submission.job.id, submission.adopted) == (running, True)
+    assert (submission.job.id, submission.attached) == (running, True)
     assert len(airbyte.jobs(connection_id)) == 1
 
 
@@ -171,7 +171,7 @@ def test_a_sync_that_starts_just_before_ours_is_adopted(start_fake, connect, clo
     )
     assert [job["id"] for job in airbyte.jobs(connection_id)] == [submission.job.id]
     # The old scheduler answers 200 with the other's job, which looks like our own.
-    assert submission.adopted or era == "0.36"
+    assert submission.attached or era == "0.36"
 
 
 def test_where_attaching_is_not_wanted_a_running_sync_is_an_error(airbyte, client, clock):
@@ -203,7 +203,7 @@ def test_a_running_reset_is_never_taken_for_our_sync(start_fake, connect, clock,
         submit_sync(
             connect(airbyte), connection_id, clock=clock, before_start=reset if when == "between" else lambda _: None
         )
-    assert caught.value.worth_retrying
+    assert caught.value.retryable
     assert len(airbyte.jobs(connection_id)) == 1
 
 
@@ -217,7 +217,7 @@ def test_the_old_scheduler_gives_us_a_reset_of_others_which_is_waited_for(start_
         connect(airbyte), connection_id, clock=clock, before_start=lambda _newest: begin and begin.pop()()
     )
     assert [job["kind"] for job in airbyte.jobs(connection_id)] == ["reset_connection", "sync"]
-    assert (submission.job.id, submission.adopted) == (2, False)
+    assert (submission.job.id, submission.attached) == (2, False)
 
 
 @pytest.mark.parametrize("era", ["1.0", "2.0", "head"])

@@ -27,7 +27,7 @@ def test_the_job_of_a_crashed_try_is_found(start_fake, connect, clock, era, stat
     airbyte.script(connection_id, [Step(status, polls=1000)])
     job_id = airbyte.start_job(connection_id)
     submission = submit_sync(connect(airbyte), connection_id, clock=clock, after=0)
-    assert (submission.job.id, submission.adopted) == (job_id, False)
+    assert (submission.job.id, submission.attached) == (job_id, False)
     assert airbyte.calls("syncConnection") == []
 
 
@@ -41,7 +41,7 @@ def test_the_job_of_a_crashed_try_is_found_behind_later_ones(airbyte, client, cl
         airbyte.advance(airbyte.start_job(connection_id), "succeeded")
     submission = submit_sync(client, connection_id, clock=clock, after=noted)
     assert submission.job.id == noted + 1
-    assert not submission.adopted
+    assert not submission.attached
 
 
 def test_a_job_of_another_connection_is_not_ours(airbyte, client, clock):
@@ -66,7 +66,7 @@ def test_where_the_earlier_try_started_nothing_a_job_is_started(airbyte, client,
     connection_id = airbyte.add_connection()
     airbyte.advance(airbyte.start_job(connection_id), "succeeded")
     submission = submit_sync(client, connection_id, clock=clock, after=1)
-    assert (submission.job.id, submission.adopted) == (2, False)
+    assert (submission.job.id, submission.attached) == (2, False)
 
 
 def test_the_job_of_a_crashed_try_is_found_though_attaching_is_not_wanted(airbyte, client, clock):
@@ -100,7 +100,7 @@ def test_a_connection_that_cannot_run_says_why(start_fake, connect, clock, era, 
     assert connection_id in str(caught.value)
     assert caught.value.connection_id == connection_id
     assert isinstance(caught.value, AirbyteConnectionUnusableError)
-    assert not caught.value.worth_retrying
+    assert not caught.value.retryable
     assert airbyte.jobs() == []
     assert sum(clock.sleeps) < 5
 
@@ -129,7 +129,7 @@ def test_a_reset_is_submitted_once_too(airbyte, client, clock, fault):
         airbyte.fail_next("resetConnection", fault)
     submission = PlainReset(client, connection_id, clock=clock).submit()
     assert [(job["id"], job["kind"]) for job in airbyte.jobs()] == [(submission.job.id, "reset_connection")]
-    assert not submission.adopted
+    assert not submission.attached
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -7,11 +7,11 @@ import pytest
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteAuthenticationError,
+    AirbyteJobNotFoundError,
+    AirbyteJobStatusUnavailableError,
     AirbyteJobTimeoutError,
-    AirbyteJobUnreadableError,
-    AirbyteJobVanishedError,
 )
-from airflow_airbyte_ext.jobs.wait import JobWatch, poll_job, wait_for_job
+from airflow_airbyte_ext.jobs.poll import JobWatch, poll_job, wait_for_job
 from airflow_airbyte_ext.testing import Fault, Step
 
 ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
@@ -73,7 +73,7 @@ def test_without_its_connection_an_old_job_is_read_with_logs_once(start_fake, co
 def test_a_poll_that_fails_is_borne(airbyte, client, clock, connection_id, job_id, fault):
     """Whatever goes wrong for a while, the job itself may be fine."""
     airbyte.fail_next("getJobInfoLight", FAULTS[fault], times=5)
-    watch = JobWatch(client, job_id, connection_id=connection_id, clock=clock, seen=True, unreadable_timeout=600)
+    watch = JobWatch(client, job_id, connection_id=connection_id, clock=clock, seen=True, poll_error_timeout=600)
     assert [watch.poll() for _ in range(5)] == [None] * 5
     assert watch.poll().status == "running"
     assert len(airbyte.calls("getJobInfoLight")) == 6
@@ -81,11 +81,13 @@ def test_a_poll_that_fails_is_borne(airbyte, client, clock, connection_id, job_i
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_status_that_stays_unreadable_ends_the_wait(airbyte, client, clock, connection_id, job_id, fault):
-    """After `unreadable_timeout`, with the last answer in the error and the job left alone."""
+    """After `poll_error_timeout`, with the last answer in the error and the job left alone."""
     airbyte.fail_next("getJobInfoLight", FAULTS[fault], times=7)
     started = clock.now
-    with pytest.raises(AirbyteJobUnreadableError, match=rf"job {job_id}.*may be fine.*getJobInfoLight") as caught:
-        wait_for_job(client, job_id, connection_id=connection_id, clock=clock, poll_interval=10, unreadable_timeout=60)
+    with pytest.raises(
+        AirbyteJobStatusUnavailableError, match=rf"job {job_id}.*may be fine.*getJobInfoLight"
+    ) as caught:
+        wait_for_job(client, job_id, connection_id=connection_id, clock=clock, poll_interval=10, poll_error_timeout=60)
     assert 60 <= clock.now - started <= 70
     assert caught.value.job_id == job_id
     assert airbyte.jobs()[0]["status"] == "running"
@@ -98,7 +100,7 @@ def test_time_counts_as_unreadable_only_while_it_is(airbyte, client, clock, conn
     for _ in range(5):
         airbyte.fail_next("getJobInfoLight", Fault.status(503), times=4)
         airbyte.fail_next("getJobInfoLight", Fault.delay(0))
-    job = wait_for_job(client, job_id, clock=clock, poll_interval=10, unreadable_timeout=45)
+    job = wait_for_job(client, job_id, clock=clock, poll_interval=10, poll_error_timeout=45)
     assert job.status == "succeeded"
 
 
@@ -144,18 +146,18 @@ def test_a_job_that_the_server_never_had_is_told_soon(start_fake, connect, clock
     airbyte = start_fake(era)
     connection_id = airbyte.add_connection()
     started = clock.now
-    with pytest.raises(AirbyteJobVanishedError, match=rf"{airbyte.base_url} has no job 4711") as caught:
+    with pytest.raises(AirbyteJobNotFoundError, match=rf"{airbyte.base_url} has no job 4711") as caught:
         wait_for_job(connect(airbyte), 4711, connection_id=connection_id if known else None, clock=clock, seen=False)
     assert clock.now - started < 60
     assert caught.value.job_id == 4711
-    assert not caught.value.worth_retrying
+    assert not caught.value.retryable
 
 
 @pytest.mark.parametrize("status", [403, 404])
 def test_a_job_that_may_not_be_seen_is_told_soon(airbyte, client, clock, connection_id, status):
     """Non-admin tokens get 403 for an unknown id."""
     airbyte.fail_next("getJobInfoLight", Fault.status(status, {"errorId": "x"}))
-    with pytest.raises(AirbyteJobVanishedError, match="4711"):
+    with pytest.raises(AirbyteJobNotFoundError, match="4711"):
         wait_for_job(client, 4711, clock=clock, seen=False)
 
 
@@ -173,8 +175,8 @@ def test_a_job_that_vanishes_for_ever_does_not_hold_the_worker_for_ever(airbyte,
     """A restored database has no such job any more: whether it was seen or not, the wait ends."""
     client = connect(airbyte)
     started = clock.now
-    with pytest.raises((AirbyteJobVanishedError, AirbyteJobUnreadableError), match="4711"):
-        wait_for_job(client, 4711, clock=clock, seen=seen, unreadable_timeout=300)
+    with pytest.raises((AirbyteJobNotFoundError, AirbyteJobStatusUnavailableError), match="4711"):
+        wait_for_job(client, 4711, clock=clock, seen=seen, poll_error_timeout=300)
     assert clock.now - started < 400
 
 
@@ -196,7 +198,7 @@ def test_a_web_page_at_the_first_look_is_told_at_once(airbyte, client, clock, jo
 def test_a_job_of_another_kind_is_refused(airbyte, client, clock, connection_id):
     """A check of a source is a job for Airbyte, and nothing to wait for here."""
     job_id = airbyte.start_job(connection_id, "check_connection_source")
-    with pytest.raises(AirbyteJobVanishedError, match="check_connection_source"):
+    with pytest.raises(AirbyteJobNotFoundError, match="check_connection_source"):
         wait_for_job(client, job_id, clock=clock, seen=False)
 
 
@@ -215,8 +217,8 @@ def test_an_old_job_is_found_behind_many_later_ones(start_fake, connect, clock, 
 def test_the_time_of_the_last_reading_can_be_handed_on(airbyte, client, clock, connection_id, job_id):
     """A trigger that moves to another process goes on counting where it stood."""
     airbyte.fail_next("getJobInfoLight", Fault.status(503))
-    watch = JobWatch(client, job_id, clock=clock, seen=True, unreadable_timeout=60, readable_at=clock.now - 61)
-    with pytest.raises(AirbyteJobUnreadableError):
+    watch = JobWatch(client, job_id, clock=clock, seen=True, poll_error_timeout=60, readable_at=clock.now - 61)
+    with pytest.raises(AirbyteJobStatusUnavailableError):
         watch.poll()
 
 
@@ -224,9 +226,9 @@ def test_a_job_that_airbyte_had_and_lists_no_more_has_vanished_at_once(airbyte, 
     """An Airbyte that was set up anew answers 500 for it, as for a moment of weakness; its list of jobs tells."""
     connection_id = airbyte.add_connection()
     watch = JobWatch(client, 4711, clock=clock, connection_id=connection_id, seen=True)
-    with pytest.raises(AirbyteJobVanishedError, match="reset or restored") as caught:
+    with pytest.raises(AirbyteJobNotFoundError, match="reset or restored") as caught:
         watch.poll()
-    assert caught.value.worth_retrying
+    assert caught.value.retryable
 
 
 def test_polls_that_fail_are_told_once_a_minute_with_their_end(airbyte, client, clock, caplog):

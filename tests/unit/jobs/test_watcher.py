@@ -10,11 +10,11 @@ import pytest
 
 from airflow_airbyte_ext.api.models.jobs import JobRead
 from airflow_airbyte_ext.exceptions import (
+    AirbyteJobNotFoundError,
+    AirbyteJobStatusUnavailableError,
     AirbyteJobTimeoutError,
-    AirbyteJobUnreadableError,
-    AirbyteJobVanishedError,
 )
-from airflow_airbyte_ext.jobs.pace import LAST_LOOK, LONGEST_BACK_OFF, READS_PER_SECOND, JobWait
+from airflow_airbyte_ext.jobs.throttle import FINAL_POLL_TIMEOUT, MAX_BACK_OFF, READS_PER_SECOND, JobWait
 from airflow_airbyte_ext.jobs.watcher import READ_THREADS, JobWatcher
 from airflow_airbyte_ext.testing import Fault, Step
 
@@ -283,7 +283,7 @@ def test_a_list_that_always_breaks_ends_no_wait(start_fake, watch, wait_for, go,
     airbyte = start_fake()
     airbyte.fail_next("listJobsForWorkspaces", fault, times=1000)
     jobs = start_jobs(airbyte, 20, Step("running", seconds=900), Step("succeeded"))
-    watcher, waits = watch(airbyte), [wait_for(airbyte, job_id, unreadable_timeout=60) for job_id in jobs]
+    watcher, waits = watch(airbyte), [wait_for(airbyte, job_id, poll_error_timeout=60) for job_id in jobs]
     for wait in waits:
         watcher.add(wait)
     go(watcher, seconds=920)
@@ -314,7 +314,7 @@ def test_a_job_id_that_is_anothers_now_is_told_as_vanished(start_fake, watch, wa
     for wait in waits:
         watcher.add(wait)
     go(watcher, seconds=5)
-    assert waits[0].end is AirbyteJobVanishedError
+    assert waits[0].end is AirbyteJobNotFoundError
     assert [wait.outcomes for wait in waits[1:]] == [[]] * (count - 1)
 
 
@@ -325,7 +325,7 @@ def test_a_job_that_is_gone_is_told_as_vanished(start_fake, watch, wait_for, go,
     watcher, wait = watch(airbyte), Wait(clock, 4711, connection_id=connection_id)
     watcher.add(wait)
     go(watcher, seconds=2)
-    assert wait.end is AirbyteJobVanishedError
+    assert wait.end is AirbyteJobNotFoundError
 
 
 def test_the_rate_of_requests_is_bounded_over_any_window(start_fake, watch, wait_for, go, clock):
@@ -391,21 +391,21 @@ def test_looks_become_rarer_and_never_rarer_than_asked(start_fake, watch, wait_f
 
 @pytest.mark.parametrize("era", ["0.40", "2.0"])
 def test_an_outage_ends_those_that_bear_no_more_and_no_others(start_fake, watch, wait_for, go, clock, era):
-    """Few requests meanwhile, an end by name after `unreadable_timeout`, and all others end well afterwards."""
+    """Few requests meanwhile, an end by name after `poll_error_timeout`, and all others end well afterwards."""
     airbyte = start_fake(era)
     jobs = start_jobs(airbyte, 200, Step("running", seconds=400), Step("succeeded"))
     watcher, waits = watch(airbyte), []
     for number, job_id in enumerate(jobs):
-        waits.append(wait_for(airbyte, job_id, unreadable_timeout=60 if number % 2 else 600))
+        waits.append(wait_for(airbyte, job_id, poll_error_timeout=60 if number % 2 else 600))
         watcher.add(waits[-1])
     go(watcher, seconds=20)
     down_at = clock.now
     airbyte.reset()
     airbyte.fail_next("*", UNAVAILABLE, times=10**6)
     go(watcher, seconds=300)
-    assert requests(airbyte) <= READ_THREADS + 300 / LONGEST_BACK_OFF + 8
-    assert {wait.end for wait in waits[1::2]} == {AirbyteJobUnreadableError}
-    assert all(60 <= wait.ended_at - down_at <= 60 + LONGEST_BACK_OFF + 12 for wait in waits[1::2])
+    assert requests(airbyte) <= READ_THREADS + 300 / MAX_BACK_OFF + 8
+    assert {wait.end for wait in waits[1::2]} == {AirbyteJobStatusUnavailableError}
+    assert all(60 <= wait.ended_at - down_at <= 60 + MAX_BACK_OFF + 12 for wait in waits[1::2])
     assert [wait.outcomes for wait in waits[::2]] == [[]] * 100
     assert all(0 < len(wait.warnings) <= 300 / 60 + 1 for wait in waits)
     airbyte.reset()
@@ -418,7 +418,7 @@ def test_waits_that_end_by_an_outage_do_not_hurry_the_requests(start_fake, watch
     airbyte = start_fake("0.40")
     watcher = watch(airbyte)
     for job_id in start_jobs(airbyte, 100, Step("running", seconds=9000)):
-        watcher.add(wait_for(airbyte, job_id, unreadable_timeout=1e-9))
+        watcher.add(wait_for(airbyte, job_id, poll_error_timeout=1e-9))
     airbyte.reset()
     airbyte.fail_next("*", UNAVAILABLE, times=10**6)
     go(watcher, seconds=60)
@@ -432,7 +432,7 @@ def test_blips_that_are_far_apart_never_add_up(start_fake, watch, wait_for, go):
     busy, rare = start_jobs(airbyte, 2, Step("running", seconds=7500), Step("succeeded"))
     watcher = watch(airbyte)
     waits = [wait_for(airbyte, busy, poll_interval=20), wait_for(airbyte, rare, poll_interval=600)]
-    waits[1].unreadable_timeout = 50
+    waits[1].poll_error_timeout = 50
     for wait in waits:
         watcher.add(wait)
     go(watcher, seconds=6200)
@@ -490,7 +490,7 @@ def test_a_deadline_ends_a_wait_whose_read_hangs(start_fake, watch, wait_for, go
         watcher.add(waits[-1])
     go(watcher, seconds=50)
     assert {wait.end for wait in waits} == {AirbyteJobTimeoutError}
-    assert all(0 <= wait.ended_at - wait.deadline <= LAST_LOOK + 1 for wait in waits)
+    assert all(0 <= wait.ended_at - wait.deadline <= FINAL_POLL_TIMEOUT + 1 for wait in waits)
     threads.do()
     assert [len(wait.outcomes) for wait in waits] == [1] * 40
 
@@ -584,7 +584,7 @@ def test_an_end_is_told_once_by_reads_that_race(start_fake, connect, clock, wait
 
 
 def test_an_airbyte_that_is_down_does_not_delay_another(start_fake, watch, wait_for, go, clock):
-    """Each has its watcher, its pace and its threads."""
+    """Each has its watcher, its throttle and its threads."""
     ill, well = start_fake("0.40"), start_fake("0.40")
     watchers, waits = [watch(ill), watch(well)], {}
     for airbyte, watcher in zip((ill, well), watchers, strict=True):
@@ -626,16 +626,16 @@ def test_a_callback_that_fails_stops_nobody_else(start_fake, watch, wait_for, go
 
 
 def test_a_read_that_breaks_in_our_own_code_is_borne(start_fake, watch, wait_for, go, monkeypatch, clock):
-    """Whatever is wrong here, a deadline is kept, and `unreadable_timeout` too."""
+    """Whatever is wrong here, a deadline is kept, and `poll_error_timeout` too."""
     airbyte = start_fake("0.40")
     watcher = watch(airbyte)
     waits = [wait_for(airbyte, job_id) for job_id in start_jobs(airbyte, 2, Step("running", seconds=9000))]
-    waits[0].deadline, waits[1].unreadable_timeout = clock.now + 30, 60
+    waits[0].deadline, waits[1].poll_error_timeout = clock.now + 30, 60
     for wait in waits:
         watcher.add(wait)
         monkeypatch.setattr(wait.watch._reader, "read", lambda: {}["nothing"])
     go(watcher, seconds=80)
-    assert [wait.end for wait in waits] == [AirbyteJobTimeoutError, AirbyteJobUnreadableError]
+    assert [wait.end for wait in waits] == [AirbyteJobTimeoutError, AirbyteJobStatusUnavailableError]
 
 
 def test_a_wait_that_moves_to_another_watcher_begins_anew(start_fake, watch, wait_for, go, clock):
@@ -679,7 +679,7 @@ def test_ten_thousand_waits_on_endless_jobs_need_few_requests_a_minute(start_fak
         calls["one"] += 1
         return JobRead(id=self.job_id, config_type="sync", status="running", updated_at=now)
 
-    monkeypatch.setattr("airflow_airbyte_ext.jobs.find.JobReader.read", one)
+    monkeypatch.setattr("airflow_airbyte_ext.jobs.reader.JobReader.read", one)
     waits = [
         Wait(clock, id, workspace_id=workspaces[id % 20], updated_at=now, poll_interval=5) for id in range(1, 10_001)
     ]

@@ -9,7 +9,7 @@ import pytest
 from snapshot_states import CONNECTION, entry, global_state, legacy_state, nested, not_set, stream_state
 
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
+    AirbyteResponseError,
     AirbyteRestoreUnverifiedError,
     AirbyteSnapshotDamagedError,
     AirbyteSnapshotError,
@@ -152,7 +152,7 @@ def test_a_state_that_would_be_saved_as_another_is_not_saved(server, connect_to,
     server.answer("/state/get", answer.encode(), Content_Type="application/json")
     store = SnapshotStore(tmp_path / "store")
     with pytest.raises(
-        (AirbyteSnapshotError, AirbyteAnswerError), match=r"does not understand|double can hold|not JSON"
+        (AirbyteSnapshotError, AirbyteResponseError), match=r"does not understand|double can hold|not JSON"
     ):
         store.write(take_snapshot(connect_to(server.url), CONNECTION))
     assert store.snapshots(CONNECTION) == []

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_airbyte_ext.testing import Stream, literals
+from airflow_airbyte_ext.testing import Stream, json_numbers
 from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.states import StateRows
 
@@ -180,15 +180,15 @@ def test_what_was_read_is_a_copy():
 @pytest.mark.parametrize("text", ["1e400", "-0", "1.10", "1E+2", "0.1", "-0.0", "9" * 5000, "123456789012345678901"])
 def test_a_number_comes_back_as_it_was_written(text):
     """State is the user's: no number is rounded, shortened or refused."""
-    state = literals.loads('{"stateType": "legacy", "state": [' + text + "]}")
-    assert literals.dumps(rows_with(state).read()["state"]) == f"[{text}]"
+    state = json_numbers.loads('{"stateType": "legacy", "state": [' + text + "]}")
+    assert json_numbers.dumps(rows_with(state).read()["state"]) == f"[{text}]"
 
 
 def test_what_is_not_json_is_refused():
     """NaN and Infinity are Python's, not JSON's."""
     for text in ("NaN", "[-Infinity]", "{"):
         with pytest.raises(ValueError, match=r".+"):
-            literals.loads(text)
+            json_numbers.loads(text)
 
 
 json_values = st.recursive(
@@ -201,7 +201,7 @@ json_values = st.recursive(
 def test_json_goes_in_and_out_unchanged(value):
     """Any JSON that Python can write comes back, number by number as it was written."""
     text = json.dumps(value)
-    assert literals.dumps(literals.loads(text)) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    assert json_numbers.dumps(json_numbers.loads(text)) == json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 keys = st.tuples(st.sampled_from("ab"), st.sampled_from([None, "", "public"]))

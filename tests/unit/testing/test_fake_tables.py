@@ -11,15 +11,15 @@ import pytest
 import airflow_airbyte_ext.testing as fake
 from airflow_airbyte_ext.testing.behaviour import BEHAVIOUR_BY_NAME, BEHAVIOURS
 from airflow_airbyte_ext.testing.fields import FIELD_BY_NAME, FIELDS
+from airflow_airbyte_ext.testing.model import SETTINGS
 from airflow_airbyte_ext.testing.operations import OPERATIONS
-from airflow_airbyte_ext.testing.pieces import SETTINGS
 from airflow_airbyte_ext.testing.releases import release_key
 from airflow_airbyte_ext.testing.request_fields import PROPERTY_BY_NAME, SCHEMAS
 
 FOLDER = Path(fake.__file__).parent
 TREES = {path.name: ast.parse(path.read_text()) for path in FOLDER.glob("*.py")}
 # The tables, and what reads them.
-TABLES = {"behaviour.py", "fields.py", "request_fields.py", "operations.py", "pieces.py", "eras.py", "releases.py"}
+TABLES = {"behaviour.py", "fields.py", "request_fields.py", "operations.py", "model.py", "eras.py", "releases.py"}
 ROWS = [row for rows in BEHAVIOURS.values() for row in rows]
 EVERY_ROW = [*ROWS, *FIELDS, *OPERATIONS, *SETTINGS]
 EVIDENCE = re.compile(r"\[(CODE|PUBLIC|DOC|TEST|RUN|SPEC|INFER|UNPROVEN)\b[^\]]*\]")

@@ -6,11 +6,11 @@ import itertools
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteBadRequestError,
-    AirbyteJobVanishedError,
+    AirbyteJobNotFoundError,
     AirbyteNotFoundError,
     AirbyteOperationMissingError,
+    AirbyteResponseError,
 )
 from airflow_airbyte_ext.jobs.paging import MAX_PAGES, MAX_STALE_PAGES, pages_count_attempts
 from airflow_airbyte_ext.jobs.status import verdict
@@ -49,7 +49,7 @@ def jobs_of(
     Return a connection's jobs, newest first and each once, page by page as long as somebody wants more.
 
     :param with_all_attempts: Read a terminal job anew where its page may have cut its attempts off; see `jobs.paging`.
-    :raises AirbyteAnswerError: Airbyte gives the same page again and again, or more pages than any list has.
+    :raises AirbyteResponseError: Airbyte gives the same page again and again, or more pages than any list has.
     """
     seen: set[int] = set()
     stale = 0
@@ -67,7 +67,7 @@ def jobs_of(
         stale = 0 if new else stale + 1
         if stale > (MAX_STALE_PAGES if is_cut or len(entries) < size else 0):
             break
-    raise AirbyteAnswerError(
+    raise AirbyteResponseError(
         f"listJobsFor: the list of the jobs of connection {connection_id} does not end: page {number + 1} of "
         f"{page_size} jobs brings nothing new, or is one too many. Check any proxy before Airbyte.",
         operation="listJobsFor",
@@ -133,7 +133,7 @@ class JobReader:
         """
         Return the job as it is now; None where the server does not have it, and says so (since 2.0 it does not).
 
-        :raises AirbyteJobVanishedError: The job's id belongs to another connection now.
+        :raises AirbyteJobNotFoundError: The job's id belongs to another connection now.
         """
         if self._has_light_read:
             try:
@@ -158,13 +158,13 @@ class JobReader:
         """An Airbyte that was set up anew counts its jobs from 1 again, and has this id for somebody else's job."""
         if self.connection_id is None or job.config_id in (None, self.connection_id):
             return job
-        error = AirbyteJobVanishedError(
+        error = AirbyteJobNotFoundError(
             f"Job {job.id} of {self.client.settings.base_url} belongs to connection {job.config_id} now, and not to "
             f"{self.connection_id}: this Airbyte was reset or restored. A retry starts a new job.",
             job_id=job.id,
             connection_id=self.connection_id,
         )
-        error.worth_retrying = True
+        error.retryable = True
         raise error
 
     def listed(self) -> tuple[JobRead, list[AttemptRead]] | None:

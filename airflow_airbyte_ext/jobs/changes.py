@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteOperationMissingError, AirbytePermissionError
-from airflow_airbyte_ext.jobs.find import replication_kinds
-from airflow_airbyte_ext.jobs.pace import Pace, is_down
 from airflow_airbyte_ext.jobs.paging import is_sorted_as_asked, pages_count_attempts
+from airflow_airbyte_ext.jobs.reader import replication_kinds
 from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.throttle import Throttle, is_down
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -29,12 +29,12 @@ LISTS_SINCE = "0.50.18"
 
 PAGE_SIZE = 100
 MAX_KNOWN = 100_000
-MOST_PAGES = 200
+MAX_PAGES = 200
 # A change is in the list when its transaction ends, and stands there with the time of its beginning.
 OVERLAP = 60
 # The times of one job's changes may come from clocks of several servers.
 SLACK = 5
-THOROUGH_EVERY = 60.0
+THOROUGH_INTERVAL = 60.0
 # Looking for an older change costs more than reading the job itself.
 WORTH_WALKING = 900
 # A list that was refused may be allowed later.
@@ -43,7 +43,7 @@ ASK_AGAIN_AFTER = 300.0
 ANY_TIME_ZONE = 26 * 3600
 
 
-class RecentJobs:
+class ChangeFeed:
     """
     Reads the jobs that changed since the last read, newest change first, without a clock of ours.
 
@@ -52,13 +52,13 @@ class RecentJobs:
 
     :param client: Reads; each page is tried once.
     :param clock: Says when to be thorough, and waits where pages would come too quickly.
-    :param pace: Bounds the requests.
+    :param throttle: Bounds the requests.
     """
 
-    def __init__(self, client: AirbyteClient, *, clock: Clock = SYSTEM_CLOCK, pace: Pace | None = None) -> None:
-        self._client = client.single()
+    def __init__(self, client: AirbyteClient, *, clock: Clock = SYSTEM_CLOCK, throttle: Throttle | None = None) -> None:
+        self._client = client.without_retries()
         self._clock = clock
-        self._pace = pace
+        self._throttle = throttle
         self._lock = threading.Lock()
         self._mark: int | None = None
         self._since: int | None = None
@@ -113,7 +113,7 @@ class RecentJobs:
         :raises AirbyteApiError: Airbyte could not be asked; the next read tells what this one did not.
         """
         now = self._clock.time()
-        thorough = now - self._thorough_at >= THOROUGH_EVERY or not self._workspaces.issuperset(workspace_ids)
+        thorough = now - self._thorough_at >= THOROUGH_INTERVAL or not self._workspaces.issuperset(workspace_ids)
         with self._lock:
             asked, self._since = self._since, None
             marks = (self._mark, self._thorough_since if thorough else None)
@@ -175,7 +175,7 @@ class RecentJobs:
         newest: int | None = None
         release = self._client.release()
         is_sorted, is_cut = is_sorted_as_asked(release), pages_count_attempts(release, of_workspaces=True)
-        for number in range(MOST_PAGES):
+        for number in range(MAX_PAGES):
             entries = self._page(workspace_ids, floor, number)
             page = [entry.job for entry in entries.jobs]
             new = [job for job in page if self._known.get(job.id) != (job.updated_at or 0, job.status)]
@@ -195,7 +195,7 @@ class RecentJobs:
         filters: JobFilters = {"order_by_field": "updatedAt", "order_by_method": "DESC"}
         if floor is not None:
             filters["updated_at_start"] = datetime.fromtimestamp(max(floor - ANY_TIME_ZONE, 0), tz=UTC).isoformat()
-        if self._pace and (pause := self._pace.reserve(self._clock.time())):
+        if self._throttle and (pause := self._throttle.reserve(self._clock.time())):
             self._clock.sleep(pause)
         return self._client.list_jobs_for_workspaces(
             config_types=replication_kinds(self._client),
@@ -206,7 +206,7 @@ class RecentJobs:
         )
 
 
-class Listing(RecentJobs):
+class Listing(ChangeFeed):
     """The jobs that changed, and whether it is of use to ask for them all."""
 
     _failures = 0
@@ -234,7 +234,7 @@ class Listing(RecentJobs):
         except AirbyteApiError as error:
             self._failures += 1
             # Where all fails, a single job is read first: if that goes well and the list fails again, it is the list.
-            if self._failures > 1 or not (error.worth_retrying or is_down(error)):
+            if self._failures > 1 or not (error.retryable or is_down(error)):
                 log.info("Jobs are read one by one for a while, since Airbyte does not list them. %s", error)
                 self._close(ASK_AGAIN_AFTER)
             raise

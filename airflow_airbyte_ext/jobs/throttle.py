@@ -14,24 +14,24 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteStatusError,
     AirbyteUnreachableError,
 )
-from airflow_airbyte_ext.jobs.wait import LONGEST_RETRY_AFTER, UNREADABLE_TIMEOUT
+from airflow_airbyte_ext.jobs.poll import MAX_RETRY_AFTER, POLL_ERROR_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.exceptions import AirbyteError
-    from airflow_airbyte_ext.jobs.wait import JobWatch
+    from airflow_airbyte_ext.jobs.poll import JobWatch
 
 log = logging.getLogger(__name__)
 
 # The first look is soon; then the time between two looks grows with the time that the job runs already.
-QUICKEST_POLL = 1.0
+MIN_POLL_INTERVAL = 1.0
 SHARE_OF_AGE = 0.1
 # When a deadline has passed the job is read once more, which may take so long.
-LAST_LOOK = 5.0
+FINAL_POLL_TIMEOUT = 5.0
 READS_PER_SECOND = 50.0
-LONGEST_BACK_OFF = 30.0
+MAX_BACK_OFF = 30.0
 # What says that it is not the one job that cannot be read.
 DOWN_STATUSES = (429, 502, 503, 504)
 
@@ -56,7 +56,7 @@ class JobWait:
     :param seen: Whether this Airbyte is known to have the job.
     :param poll_interval: Most seconds between two looks.
     :param deadline: Epoch seconds at which to stop waiting.
-    :param unreadable_timeout: Seconds for which looks may fail.
+    :param poll_error_timeout: Seconds for which looks may fail.
     :param on_change: Called, in some thread, when its status has changed.
     :param warn: Told, now and then, that the job cannot be read.
     """
@@ -69,7 +69,7 @@ class JobWait:
     seen: bool = True
     poll_interval: float = 10.0
     deadline: float | None = None
-    unreadable_timeout: float = UNREADABLE_TIMEOUT
+    poll_error_timeout: float = POLL_ERROR_TIMEOUT
     on_change: Callable[[JobRead], None] = lambda _job: None
     warn: Callable[[str], None] = log.warning
     watch: JobWatch = field(init=False)
@@ -89,7 +89,7 @@ class JobWait:
 
     def interval(self, now: float) -> float:
         """Return the seconds between two looks: few for a job that has just begun, more for one that runs for long."""
-        return min(self.poll_interval, max(QUICKEST_POLL, SHARE_OF_AGE * (now - self.started_at)))
+        return min(self.poll_interval, max(MIN_POLL_INTERVAL, SHARE_OF_AGE * (now - self.started_at)))
 
     def is_over(self, now: float) -> bool:
         """Whether the deadline has passed."""
@@ -97,7 +97,7 @@ class JobWait:
 
     def is_hopeless(self, now: float, answered_at: float) -> bool:
         """Whether the last look after the deadline has had its time: Airbyte, which last answered then, hangs."""
-        return now - max(self.deadline or 0.0, self.started_at, self.asked_at or answered_at) >= LAST_LOOK
+        return now - max(self.deadline or 0.0, self.started_at, self.asked_at or answered_at) >= FINAL_POLL_TIMEOUT
 
 
 def tell(callback: Callable[..., None], *arguments: object) -> None:
@@ -108,9 +108,9 @@ def tell(callback: Callable[..., None], *arguments: object) -> None:
         log.exception("Telling of a job went wrong.")
 
 
-class Pace:
+class Throttle:
     """
-    The pace of the requests to one Airbyte, told and asked by several threads.
+    The throttle of the requests to one Airbyte, told and asked by several threads.
 
     :param now: Epoch seconds.
     """
@@ -155,11 +155,11 @@ class Pace:
     def failed(self, error: AirbyteApiError, now: float) -> None:
         """Be quiet for as long as Airbyte asks for, and longer with each failure; those at one time are one."""
         asked = (isinstance(error, AirbyteStatusError) and error.retry_after) or 0.0
-        pause = min(asked, LONGEST_RETRY_AFTER)
+        pause = min(asked, MAX_RETRY_AFTER)
         with self._lock:
             if now >= self.quiet_until:
                 self._failures += 1
-                pause = max(min(2.0 ** min(self._failures - 1, 10), LONGEST_BACK_OFF), pause)
+                pause = max(min(2.0 ** min(self._failures - 1, 10), MAX_BACK_OFF), pause)
             self.quiet_until = max(self.quiet_until, now + pause)
 
     def _refill(self, now: float) -> None:

@@ -89,7 +89,7 @@ def test_a_lost_answer_that_cannot_be_looked_for_is_looked_for_by_the_retry(
     store.set = keep
     report = make(connection_id).execute(context)
     assert jobs(airbyte, connection_id) == ["succeeded"]
-    assert not report["adopted"]
+    assert not report["attached"]
 
 
 def test_a_request_that_surely_was_refused_is_nobodys_job(airbyte, connection_id, context) -> None:
@@ -100,7 +100,7 @@ def test_a_request_that_surely_was_refused_is_nobodys_job(airbyte, connection_id
     airbyte.script(connection_id, LONG)
     airbyte.start_job(connection_id)
     task = sync(connection_id, wait_for_completion=False)
-    assert task.execute(context)["adopted"]
+    assert task.execute(context)["attached"]
 
 
 def test_a_job_of_ours_is_ours_although_an_earlier_try_had_adopted_one(

@@ -14,15 +14,15 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionInactiveError,
     AirbyteConnectionLockedError,
     AirbyteError,
+    AirbyteJobStatusUnavailableError,
     AirbyteJobTimeoutError,
-    AirbyteJobUnreadableError,
     AirbyteStatusError,
 )
-from airflow_airbyte_ext.jobs.find import RESET, jobs_of, replication_kinds
+from airflow_airbyte_ext.jobs.poll import MAX_RETRY_AFTER, POLL_ERROR_TIMEOUT, WARNING_INTERVAL
+from airflow_airbyte_ext.jobs.reader import RESET, jobs_of, replication_kinds
 from airflow_airbyte_ext.jobs.report import report_of
 from airflow_airbyte_ext.jobs.status import Verdict, verdict
 from airflow_airbyte_ext.jobs.usable import connection_problem
-from airflow_airbyte_ext.jobs.wait import LONGEST_RETRY_AFTER, UNREADABLE_TIMEOUT, WARNING_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -34,15 +34,15 @@ log = logging.getLogger(__name__)
 
 PAGE_SIZE = 10
 # So many jobs back a success is looked for: behind more failures in a row than that it is no news.
-MOST_JOBS = 200
+MAX_JOBS = 200
 # A connection carries its catalog, so whether it still can sync is asked less often than what its jobs do.
-CHECK_EVERY = 300.0
+CHECK_INTERVAL = 300.0
 # Where nothing changes, so often it is told what is waited for.
-TELL_EVERY = 600.0
+LOG_INTERVAL = 600.0
 NO_SUCCESS = "none has succeeded lately"
 
 
-def ended_syncs(client: AirbyteClient, connection_id: str, *, most: int = MOST_JOBS) -> Iterator[JobReport]:
+def ended_syncs(client: AirbyteClient, connection_id: str, *, most: int = MAX_JOBS) -> Iterator[JobReport]:
     """
     Return a connection's syncs and refreshes that have ended, newest first, however they ended.
 
@@ -51,12 +51,12 @@ def ended_syncs(client: AirbyteClient, connection_id: str, *, most: int = MOST_J
     return (report for report in _syncs(client, connection_id, most) if verdict(report.status).is_final)
 
 
-def _syncs(client: AirbyteClient, connection_id: str, most: int = MOST_JOBS) -> Iterator[JobReport]:
+def _syncs(client: AirbyteClient, connection_id: str, most: int = MAX_JOBS) -> Iterator[JobReport]:
     entries = jobs_of(client, connection_id, sync_kinds(client), page_size=PAGE_SIZE, with_all_attempts=True)
     for number, entry in enumerate(entries):
         if number >= most:
             return
-        yield report_of(entry.job, entry.attempts, adopted=True)
+        yield report_of(entry.job, entry.attempts, attached=True)
 
 
 def sync_kinds(client: AirbyteClient) -> Sequence[str]:
@@ -80,7 +80,7 @@ class SyncWatch:
         ends, counted from the first look.
     :param on_failure: "wait" for another sync after one that failed or was cancelled, and where the connection is
         inactive or locked, and warn; or "fail".
-    :param unreadable_timeout: Seconds for which looks may fail.
+    :param poll_error_timeout: Seconds for which looks may fail.
     :param clock: Says how long looks have been failing.
     :param known: What an earlier watch knew.
     :param warn: Told of failures, of a connection that nobody can sync, and of looks that fail.
@@ -93,7 +93,7 @@ class SyncWatch:
         *,
         since: float | None,
         on_failure: str = "wait",
-        unreadable_timeout: float = UNREADABLE_TIMEOUT,
+        poll_error_timeout: float = POLL_ERROR_TIMEOUT,
         clock: Clock = SYSTEM_CLOCK,
         known: dict[str, Any] | None = None,
         warn: Callable[[str], None] = log.warning,
@@ -102,7 +102,7 @@ class SyncWatch:
         self.connection_id = connection_id
         self._since = since
         self._on_failure = on_failure
-        self._unreadable_timeout = unreadable_timeout
+        self._poll_error_timeout = poll_error_timeout
         self._clock = clock
         self._warn = warn
         self._tell = tell
@@ -162,11 +162,11 @@ class SyncWatch:
         :raises AirbyteConnectionUnusableError: The connection is unknown or was deleted; with "fail" also where it is
             inactive or locked.
         :raises AirbyteJobFailedError: With "fail": a sync failed. A cancelled one is an `AirbyteJobCancelledError`.
-        :raises AirbyteJobUnreadableError: Looks have been failing for too long.
+        :raises AirbyteJobStatusUnavailableError: Looks have been failing for too long.
         :raises AirbyteApiError: The very first look was refused for a reason that will not pass.
         """
         # Once there was an answer each look tries once, since the next look is the second try.
-        reader = client.single() if self._after_job is not None else client
+        reader = client.without_retries() if self._after_job is not None else client
         try:
             ended = self._ended_as_asked(reader)
         except AirbyteApiError as error:
@@ -186,7 +186,7 @@ class SyncWatch:
     def _tell_what_is_waited_for(self) -> None:
         """Tell it at first; then what changes, and now and then that nothing does."""
         now, running = self._clock.time(), self._running_now
-        is_due = self._told_at is None or now - self._told_at >= TELL_EVERY
+        is_due = self._told_at is None or now - self._told_at >= LOG_INTERVAL
         if self._told_at is None or (is_due and not self._problem):
             self._tell(f"Waiting for {self._wanted}; {self._newest or NO_SUCCESS}.")
         if running is not None and (self._told_at is None or running != self._running):
@@ -233,7 +233,7 @@ class SyncWatch:
 
     def _check_connection(self, client: AirbyteClient) -> None:
         """Now and then, make sure that the connection is there and can be synced at all."""
-        if self._clock.time() - self._checked_at < CHECK_EVERY:
+        if self._clock.time() - self._checked_at < CHECK_INTERVAL:
             return
         self._checked_at = self._clock.time()
         try:
@@ -251,7 +251,7 @@ class SyncWatch:
             text = f"{_sentence(self._label)} is inactive, so nothing will sync it; waiting until somebody enables it"
         elif problem:
             text = f"{problem} Nothing will sync it before; waiting until somebody unlocks it"
-        if text and (text != self._problem or self._checked_at - (self._told_at or 0.0) >= TELL_EVERY):
+        if text and (text != self._problem or self._checked_at - (self._told_at or 0.0) >= LOG_INTERVAL):
             self._warn(f'{text} (on_failure="wait").')
         elif self._problem and is_active:
             self._tell(f"{_sentence(self._label)} can be synced again.")
@@ -266,23 +266,23 @@ class SyncWatch:
         """
         self.trouble = error if isinstance(error, AirbyteApiError) else None
         is_first = self._after_job is None
-        if is_first and isinstance(error, AirbyteError) and not error.worth_retrying:
+        if is_first and isinstance(error, AirbyteError) and not error.retryable:
             raise error
         now = self._clock.time()
         self._retry_after = (isinstance(error, AirbyteStatusError) and error.retry_after) or 0.0
         if self._unreadable_since is None:
             self._unreadable_since = now
         spent = now - self._unreadable_since
-        if spent >= self._unreadable_timeout:
+        if spent >= self._poll_error_timeout:
             self._unreadable_since = None  # a retry of the task has as much patience again
-            raise AirbyteJobUnreadableError(
+            raise AirbyteJobStatusUnavailableError(
                 f"The jobs of connection {self.connection_id} could not be read for {spent:.0f} s. The connection "
                 f"itself may be fine: look at it in Airbyte. The last answer was: {error}",
                 connection_id=self.connection_id,
             ) from error
         if now - self._warned_at >= WARNING_INTERVAL:
             self._warned_at = now
-            until = datetime.fromtimestamp(self._unreadable_since + self._unreadable_timeout, tz=UTC)
+            until = datetime.fromtimestamp(self._unreadable_since + self._poll_error_timeout, tz=UTC)
             when = f"giving up at {until:%H:%M:%S} UTC"
             self._warn(f"The jobs of connection {self.connection_id} cannot be read; {when}. {error}")
 
@@ -295,7 +295,7 @@ class SyncWatch:
         """
         left = math.inf if deadline is None else deadline - self._clock.time()
         if left > 0:
-            return min(max(poll_interval, min(self._retry_after, LONGEST_RETRY_AFTER)), left)
+            return min(max(poll_interval, min(self._retry_after, MAX_RETRY_AFTER)), left)
         raise AirbyteJobTimeoutError(
             f"{self.story()} The wait is over. Look at the connection's schedule and its last jobs in Airbyte, or give "
             "the sensor a longer timeout.",

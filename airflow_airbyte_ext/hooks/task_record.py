@@ -18,7 +18,7 @@ log = logging.getLogger(__name__)
 KEY = "airbyte_job"
 
 
-class TaskMemory:
+class TaskRecord:
     """
     A record in Airflow's task state store; before Airflow 3.3 there is none, and nothing is remembered.
 
@@ -36,9 +36,9 @@ class TaskMemory:
         record = dict(kept) if isinstance(kept, dict) else {}
         is_ours = record.pop("max_tries", None) == self._generation and not record.get("ended")
         self.record: dict[str, Any] = record if is_ours else {}
-        self.before_clear: dict[str, Any] = {} if is_ours else record
+        self.previous: dict[str, Any] = {} if is_ours else record
 
-    def remember(self, **values: Any) -> None:
+    def save(self, **values: Any) -> None:
         """Add to the record; the caller goes on only when it is kept."""
         self.record.update(values)
         if self._store is not None:
@@ -54,9 +54,9 @@ class TaskMemory:
                 error.args = (f"{error} Nothing was started.",)
             raise
 
-    def forget(self) -> None:
+    def close(self) -> None:
         """Mark the record as ended, as well as can be: Airflow may have given the task up already."""
         try:
-            self.remember(ended=True)
+            self.save(ended=True)
         except Exception as error:  # whatever Airflow says now, the task is over
             log.info("Airflow does not keep that the task was ended (%s).", type(error).__name__)

@@ -26,7 +26,7 @@ STARTS = {"sync": "syncConnection", "reset": "clearConnection", "refresh": "refr
 PATIENCE = 120.0
 # Scenes at once, and how often each looks: more is too much for SQLite.
 AT_ONCE = 8
-LOOK_EVERY = 0.8
+POLL_INTERVAL = 0.8
 # What asks Airbyte how a job is.
 READS = ("getJobInfoLight", "listJobsForWorkspaces")
 
@@ -234,7 +234,7 @@ class Scene:
 
     def _looks_at_its_job(self) -> bool:
         assert self.run
-        time.sleep(LOOK_EVERY)
+        time.sleep(POLL_INTERVAL)
         if not self.jobs():
             return False
         log, job_id = self.run.log(self.task()["try_number"]), self.job_id()
@@ -248,7 +248,7 @@ class Scene:
         """Wait until the task is in one of these states."""
 
         def look() -> dict[str, Any] | None:
-            time.sleep(LOOK_EVERY)
+            time.sleep(POLL_INTERVAL)
             task = self.task()
             return task if task["state"] in states and task["try_number"] >= try_number else None
 

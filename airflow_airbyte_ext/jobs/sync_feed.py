@@ -8,27 +8,27 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError
-from airflow_airbyte_ext.jobs.completed import ended_at, ended_syncs
-from airflow_airbyte_ext.jobs.pace import is_down
+from airflow_airbyte_ext.jobs.changes import ChangeFeed
 from airflow_airbyte_ext.jobs.page import workspace_of
-from airflow_airbyte_ext.jobs.recent import RecentJobs
+from airflow_airbyte_ext.jobs.poll import WARNING_INTERVAL
 from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.syncs import ended_at, ended_syncs
+from airflow_airbyte_ext.jobs.throttle import is_down
 from airflow_airbyte_ext.jobs.usable import connection_problem
-from airflow_airbyte_ext.jobs.wait import WARNING_INTERVAL
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.jobs.pace import Pace
     from airflow_airbyte_ext.jobs.report import JobReport
+    from airflow_airbyte_ext.jobs.throttle import Throttle
 
 log = logging.getLogger(__name__)
 
 # Up to so many connections it is cheaper to read each one's jobs than a list of all.
-FEW = 3
+MAX_READ_ONE_BY_ONE = 3
 # However good the list of all is, each connection's own jobs are read now and then.
-SWEEP_EVERY = 600.0
+SWEEP_INTERVAL = 600.0
 ASK_AGAIN_AFTER = 300.0
 
 
@@ -69,15 +69,15 @@ class Endings:
 
     :param client: Reads, from one thread at a time.
     :param clock: Says when to read each connection all the same.
-    :param pace: Bounds the requests.
+    :param throttle: Bounds the requests.
     """
 
-    def __init__(self, client: AirbyteClient, *, clock: Clock = SYSTEM_CLOCK, pace: Pace | None = None) -> None:
+    def __init__(self, client: AirbyteClient, *, clock: Clock = SYSTEM_CLOCK, throttle: Throttle | None = None) -> None:
         self.client = client
-        self._single = client.single()
+        self._without_retries = client.without_retries()
         self._clock = clock
-        self._pace = pace
-        self._recent = RecentJobs(client, clock=clock, pace=pace)
+        self._throttle = throttle
+        self._recent = ChangeFeed(client, clock=clock, throttle=throttle)
         self._workspaces: dict[str, str] = {}
         self._read_at: dict[str, float] = {}
         self._is_due: set[str] = set()
@@ -130,13 +130,13 @@ class Endings:
     def _read(self, connection_id: str, cursor: Cursor | None) -> list[JobReport]:
         now = self._clock.time()
         ended: list[JobReport] = []
-        if self._pace and (pause := self._pace.reserve(now)):
+        if self._throttle and (pause := self._throttle.reserve(now)):
             self._clock.sleep(pause)
-        for report in ended_syncs(self._single, connection_id):
+        for report in ended_syncs(self._without_retries, connection_id):
             ended.append(report)
             if cursor is None or (report.job_id <= cursor.job_id and ended_at(report) <= cursor.ended_at):
                 break
-        if connection_id not in self._read_at and (problem := connection_problem(self._single, connection_id)):
+        if connection_id not in self._read_at and (problem := connection_problem(self._without_retries, connection_id)):
             log.warning("%s Until then none of its syncs will be told of.", problem)
         self._read_at[connection_id] = now
         self._is_due.discard(connection_id)
@@ -144,7 +144,7 @@ class Endings:
 
     def _note_changes(self, connection_ids: Collection[str]) -> None:
         """Find out which connections are due: all, or those that a list of all jobs tells of."""
-        if len(connection_ids) <= FEW or self._clock.time() < self._no_list_until:
+        if len(connection_ids) <= MAX_READ_ONE_BY_ONE or self._clock.time() < self._no_list_until:
             self._is_due.update(connection_ids)
             return
         try:
@@ -181,7 +181,7 @@ class Endings:
         """Return a connection's workspace; nothing where Airbyte does not tell it."""
         if connection_id not in self._workspaces:
             try:
-                self._workspaces[connection_id] = workspace_of(self._single, connection_id) or ""
+                self._workspaces[connection_id] = workspace_of(self._without_retries, connection_id) or ""
             except AirbyteApiError as error:
                 if is_down(error):
                     raise
@@ -189,7 +189,7 @@ class Endings:
         return self._workspaces[connection_id]
 
     def _is_stale(self, connection_id: str) -> bool:
-        return self._clock.time() - self._read_at.get(connection_id, -math.inf) >= SWEEP_EVERY
+        return self._clock.time() - self._read_at.get(connection_id, -math.inf) >= SWEEP_INTERVAL
 
     def _warn(self, what: str, message: str, error: AirbyteApiError) -> None:
         now = self._clock.time()

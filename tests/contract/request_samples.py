@@ -7,10 +7,10 @@ import types
 import typing
 from typing import Any
 
-from making import Pick, Schemas, schemas_of
 from pydantic import BaseModel
 from pydantic.alias_generators import to_camel, to_snake
 from pydantic.fields import FieldInfo
+from schema_samples import Pick, Schemas, schemas_of
 from typing_extensions import get_type_hints, is_typeddict
 
 from airflow_airbyte_ext.api.client import OPERATIONS

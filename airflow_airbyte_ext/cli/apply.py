@@ -7,8 +7,8 @@ import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.cli.codes import Exit, code_of, explain, overall
 from airflow_airbyte_ext.cli.describe import diff_document, failure_document, ref_document, show_diff
+from airflow_airbyte_ext.cli.exit_codes import Exit, code_of, explain, overall
 from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteRestoreRefusedError,

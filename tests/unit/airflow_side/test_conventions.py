@@ -87,7 +87,7 @@ def test_a_task_is_made_without_looking_at_anything(task) -> None:
 
 
 def test_a_trigger_can_be_made_again_from_what_it_serialized() -> None:
-    values = {"job_id": 1, "airbyte_conn_id": "c", "poll_interval": 1.5, "unreadable_timeout": 60.0, "deadline": 9.0}
+    values = {"job_id": 1, "airbyte_conn_id": "c", "poll_interval": 1.5, "poll_error_timeout": 60.0, "deadline": 9.0}
     trigger = AirbyteJobTrigger(**values, connection_id="x", cancel_on_kill=True, seen=False)
     path, kept = json.loads(json.dumps(trigger.serialize()))
     assert AirbyteJobTrigger(**kept).serialize() == (path, kept)

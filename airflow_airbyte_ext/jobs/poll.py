@@ -10,17 +10,17 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import (
-    AirbyteAnswerError,
     AirbyteApiError,
+    AirbyteJobNotFoundError,
+    AirbyteJobStatusUnavailableError,
     AirbyteJobTimeoutError,
-    AirbyteJobUnreadableError,
-    AirbyteJobVanishedError,
     AirbyteNotFoundError,
     AirbytePermissionError,
+    AirbyteResponseError,
     AirbyteServerError,
     AirbyteStatusError,
 )
-from airflow_airbyte_ext.jobs.find import REFRESH, RESET, SYNC, JobReader
+from airflow_airbyte_ext.jobs.reader import REFRESH, RESET, SYNC, JobReader
 from airflow_airbyte_ext.jobs.status import verdict
 
 if TYPE_CHECKING:
@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL = 10.0
-UNREADABLE_TIMEOUT = 600.0
-LONGEST_RETRY_AFTER = 120.0
+POLL_ERROR_TIMEOUT = 600.0
+MAX_RETRY_AFTER = 120.0
 WARNING_INTERVAL = 60.0
 
 
@@ -44,7 +44,7 @@ class JobWatch:
     :param client: Reads. Once the job has been seen each poll tries once, since the next poll is the second try.
     :param job_id: The job.
     :param connection_id: Its connection, where known.
-    :param unreadable_timeout: Seconds for which polls may fail before the watch gives up.
+    :param poll_error_timeout: Seconds for which polls may fail before the watch gives up.
     :param clock: Says how long polls have been failing.
     :param seen: Whether this server is known to have the job.
     :param readable_at: Epoch seconds since which polls have been failing; those of the next failure, when not given.
@@ -58,14 +58,14 @@ class JobWatch:
         *,
         clock: Clock = SYSTEM_CLOCK,
         connection_id: str | None = None,
-        unreadable_timeout: float = UNREADABLE_TIMEOUT,
+        poll_error_timeout: float = POLL_ERROR_TIMEOUT,
         seen: bool = False,
         readable_at: float | None = None,
         warn: Callable[[str], None] = log.warning,
     ) -> None:
-        self._reader = JobReader(client.single() if seen else client, job_id, connection_id=connection_id)
+        self._reader = JobReader(client.without_retries() if seen else client, job_id, connection_id=connection_id)
         self._clock = clock
-        self._unreadable_timeout = unreadable_timeout
+        self._poll_error_timeout = poll_error_timeout
         self._seen = seen
         self.readable_at = clock.time() if readable_at is None else readable_at
         self._is_failing = readable_at is not None
@@ -80,8 +80,8 @@ class JobWatch:
         """
         Read the job once. None means that the poll failed, and that the next one may succeed.
 
-        :raises AirbyteJobVanishedError: This server does not know the job.
-        :raises AirbyteJobUnreadableError: Polls have been failing for too long.
+        :raises AirbyteJobNotFoundError: This server does not know the job.
+        :raises AirbyteJobStatusUnavailableError: Polls have been failing for too long.
         :raises AirbyteApiError: The very first read was refused for a reason that will not pass.
         """
         try:
@@ -98,17 +98,17 @@ class JobWatch:
         """
         Take the job as it was just read, here or in a list of many.
 
-        :raises AirbyteJobVanishedError: It is no job that could be waited for.
+        :raises AirbyteJobNotFoundError: It is no job that could be waited for.
         """
         if job.config_type not in (None, SYNC, RESET, REFRESH, "clear"):
-            raise AirbyteJobVanishedError(
+            raise AirbyteJobNotFoundError(
                 f"Job {job.id} of {self._where} is a {job.config_type!r} job, not one that moves or resets data. "
                 "Give the id that a sync or reset returned.",
                 job_id=job.id,
             )
         if not self._seen:
             self._seen = True
-            self._reader.client = self._reader.client.single()
+            self._reader.client = self._reader.client.without_retries()
         self._status = job.status
         self.readable()
         return job
@@ -127,7 +127,7 @@ class JobWatch:
         :param deadline: Epoch seconds at which to stop waiting.
         :raises AirbyteJobTimeoutError: The deadline has passed.
         """
-        wanted = max(poll_interval, min(self._retry_after, LONGEST_RETRY_AFTER))
+        wanted = max(poll_interval, min(self._retry_after, MAX_RETRY_AFTER))
         left = math.inf if deadline is None else deadline - self._clock.time()
         if left > 0:
             return min(wanted, left)
@@ -150,13 +150,13 @@ class JobWatch:
         if not self._seen:
             if isinstance(error, AirbyteNotFoundError | AirbytePermissionError) or self._is_unknown(error):
                 raise self._vanished() from error
-            if not error.worth_retrying or isinstance(error, AirbyteAnswerError):
+            if not error.retryable or isinstance(error, AirbyteResponseError):
                 raise error
         if not self._is_failing:  # since nobody knows what a look would have told between this one and the last
             self._is_failing, self.readable_at = True, self._clock.time()
         unreadable_for = self._clock.time() - self.readable_at
-        if unreadable_for >= self._unreadable_timeout:
-            raise AirbyteJobUnreadableError(
+        if unreadable_for >= self._poll_error_timeout:
+            raise AirbyteJobStatusUnavailableError(
                 f"The status of job {job_id} could not be read for {unreadable_for:.0f} s. The job itself may be fine: "
                 f"look at it in Airbyte. The last answer was: {error}",
                 job_id=job_id,
@@ -168,7 +168,7 @@ class JobWatch:
             self._warned_at = self._clock.time()
             since, until = (
                 datetime.fromtimestamp(moment, tz=UTC).strftime("%H:%M:%S")
-                for moment in (self.readable_at, self.readable_at + self._unreadable_timeout)
+                for moment in (self.readable_at, self.readable_at + self._poll_error_timeout)
             )
             self._warn(
                 f"Job {job_id} could not be read since {since} UTC, and may be fine; giving up at {until}. {error}"
@@ -192,19 +192,19 @@ class JobWatch:
         except AirbyteApiError:
             return False
 
-    def _vanished(self) -> AirbyteJobVanishedError:
+    def _vanished(self) -> AirbyteJobNotFoundError:
         job_id = self._reader.job_id
         advice = (
             "It had it: was this Airbyte reset or restored? A retry starts a new job."
             if self._seen
             else "Check the id, and that the Airflow Connection points at the Airbyte that runs the job."
         )
-        error = AirbyteJobVanishedError(
+        error = AirbyteJobNotFoundError(
             f"{self._where} has no job {job_id}, or does not let these credentials see it. {advice}",
             job_id=job_id,
             connection_id=self._reader.connection_id or "",
         )
-        error.worth_retrying = self._seen
+        error.retryable = self._seen
         return error
 
 
@@ -216,7 +216,7 @@ def poll_job(
     connection_id: str | None = None,
     poll_interval: float = POLL_INTERVAL,
     deadline: float | None = None,
-    unreadable_timeout: float = UNREADABLE_TIMEOUT,
+    poll_error_timeout: float = POLL_ERROR_TIMEOUT,
     seen: bool = True,
 ) -> Iterator[JobRead]:
     """
@@ -224,14 +224,14 @@ def poll_job(
 
     :param poll_interval: Seconds between two polls.
     :param deadline: Epoch seconds at which to stop waiting.
-    :param unreadable_timeout: Seconds for which polls may fail.
+    :param poll_error_timeout: Seconds for which polls may fail.
     :param seen: Whether this server is known to have the job; one that it never had is told soon.
     :raises AirbyteJobTimeoutError: The deadline has passed; the job goes on.
-    :raises AirbyteJobUnreadableError: Polls have failed for too long.
-    :raises AirbyteJobVanishedError: This server does not know the job.
+    :raises AirbyteJobStatusUnavailableError: Polls have failed for too long.
+    :raises AirbyteJobNotFoundError: This server does not know the job.
     """
     watch = JobWatch(
-        client, job_id, connection_id=connection_id, unreadable_timeout=unreadable_timeout, clock=clock, seen=seen
+        client, job_id, connection_id=connection_id, poll_error_timeout=poll_error_timeout, clock=clock, seen=seen
     )
     while True:
         if job := watch.poll():

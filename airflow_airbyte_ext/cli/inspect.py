@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.cli.choose import in_airbyte, in_store, one_connection
-from airflow_airbyte_ext.cli.codes import Exit, explain
 from airflow_airbyte_ext.cli.describe import (
     age,
     compact,
@@ -20,6 +18,8 @@ from airflow_airbyte_ext.cli.describe import (
     show_diff,
     state_parts,
 )
+from airflow_airbyte_ext.cli.exit_codes import Exit, explain
+from airflow_airbyte_ext.cli.selection import in_airbyte, in_store, one_connection
 from airflow_airbyte_ext.exceptions import AirbyteSnapshotStoreError
 from airflow_airbyte_ext.snapshots.diff import diff, odd_rows, shown_rows
 from airflow_airbyte_ext.snapshots.snapshot import Snapshot, take_snapshot

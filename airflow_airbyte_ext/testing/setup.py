@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.inventory import WORKSPACE_ID
 from airflow_airbyte_ext.testing.jobs import Failure, Stream
-from airflow_airbyte_ext.testing.pieces import SETTINGS
+from airflow_airbyte_ext.testing.model import SETTINGS
 from airflow_airbyte_ext.testing.writes import is_quartz
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import AbstractContextManager
 
-    from airflow_airbyte_ext.testing.pieces import Connection
+    from airflow_airbyte_ext.testing.model import Connection
     from airflow_airbyte_ext.testing.world import World
 
 StreamName = str | tuple[str | None, str] | Stream
