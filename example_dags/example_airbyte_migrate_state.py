@@ -1,5 +1,5 @@
 """
-Move the state of a connection to one that was made anew, so that the new one does not read everything again.
+Move the state of a connection to one that was recreated, so that the new one does not read everything again.
 
 Airbyte gives a connection that is recreated another id, and no state: after a change by infrastructure as code, say.
 The old one's state is saved, and restored to the new one; here a stream has another name there.

@@ -1,5 +1,5 @@
 """
-Run whenever a sync of a connection has ended well, whoever started it: Airbyte's own schedule, a person, another DAG.
+Run whenever a sync of a connection has ended well, no matter who started it: Airbyte's schedule, a person, another DAG.
 
 Airbyte keeps its schedule, and Airflow follows: each sync that ends makes an event of the asset, and each event a run.
 A run that is started by hand has no event, and says so.

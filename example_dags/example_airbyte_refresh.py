@@ -1,5 +1,5 @@
 """
-Read one stream anew from the start, without emptying it first: Airbyte calls that a refresh.
+Read one stream again from the start, without emptying it first: Airbyte calls that a refresh.
 
 The destination keeps what it has until the new records are there. Needs Airbyte 0.57.2 or later, a destination whose
 connector supports refreshes, and an Airflow Connection `airbyte_config_default`.

@@ -1,7 +1,7 @@
 """
 Sync all connections of a workspace that have a tag, whichever these are today: one mapped task for each.
 
-Whoever tags a connection in Airbyte has it synced from the next run on, and nobody touches this file. The grid shows
+Anyone who tags a connection in Airbyte has it synced from the next run on, and nobody touches this file. The grid shows
 the mapped tasks by the names of their connections.
 
 Needs an Airflow Connection `airbyte_config_default`, and an Airbyte of 1.6.0 or later; older ones have no tags.

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from urllib3.connection import HTTPConnection
 
 MAX_ENCODINGS = 3
-# JSON may have so many values, or more where it may be larger: one for each so many bytes of the limit.
+# JSON may have this many values, or more where it may be larger: one for each of this many bytes of the limit.
 MIN_VALUES = 1_000_000
 BYTES_PER_VALUE = 32
 # gzip's own header tells it from zlib's.
@@ -60,7 +60,7 @@ _exchange = _Exchange()
 
 
 def begin_exchange(limit: int) -> None:
-    """Say that this thread is about to send a request whose response may have so many bytes."""
+    """Say that this thread is about to send a request whose response may have this many bytes."""
     _exchange.was_sent, _exchange.limit = False, limit
 
 

@@ -87,8 +87,8 @@ def _list_missing(context: Context) -> Exit:
     context.output.document({"command": "list", "store": store.name, "missing": connections, "exit_code": code})
     if missing:
         context.output.table(("CONNECTION", "NAME"), [(one, name or "") for one, name in missing.items()])
-    verdict = "has" if len(missing) == 1 else "have"
-    context.output.note(f"{counted(len(missing), 'connection')} of the workspace {verdict} no snapshot in {store.name}")
+    has = "has" if len(missing) == 1 else "have"
+    context.output.note(f"{counted(len(missing), 'connection')} of the workspace {has} no snapshot in {store.name}")
     _tell_failures(context, failures)
     return code
 

@@ -30,7 +30,7 @@ def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) 
     try:
         return _run(options, clock or SystemClock())
     except BrokenPipeError:
-        # Whoever read has gone, such as `head`; Python would complain when it flushes.
+        # The reader has gone, such as `head`; Python would complain when it flushes.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return Exit.FAILED
     except KeyboardInterrupt:

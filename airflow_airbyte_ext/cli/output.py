@@ -30,7 +30,7 @@ class Output:
     """
 
     about = ""
-    """What the floors below are working on, said before what they log."""
+    """What the layers below are working on, printed before what they log."""
 
     def __init__(self, *, as_json: bool) -> None:
         self.as_json = as_json
@@ -81,7 +81,7 @@ class Output:
 
 
 class NoteHandler(logging.Handler):
-    """Passes on what the floors below log; once where it is said twice, as by a plan and then by the restore."""
+    """Prints what the layers below log; once where they log it twice, as a plan and then the restore do."""
 
     def __init__(self, output: Output) -> None:
         super().__init__(logging.INFO)

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.snapshots.snapshot import Origin
 
 MAX_NAMES = 20
-# Of a connection whose newest snapshots cannot be read, so many are tried for its name.
+# Of a connection whose newest snapshots cannot be read, this many are tried for its name.
 MAX_READS = 5
 
 

@@ -82,7 +82,7 @@ def snapshot_store(options: argparse.Namespace, environment: Mapping[str, str]) 
         ",".join((keys or "").split()), compress=getattr(options, "compress", False), allow_plain=options.allow_plain
     )
     try:
-        # Whoever has this shell may read the file anyway.
+        # Anyone who has this shell may read the file anyway.
         return SnapshotStore(root, packing=packing, allow_any_path=True)
     except (ValueError, ImportError, OSError) as error:
         raise AirbyteConfigurationError(f"The store {shown_address(root)} cannot be used: {error}") from None

@@ -136,9 +136,9 @@ def _row(context: Context, connection_id: str, name: str, checked: Checked) -> t
 def _complain(context: Context, found: dict[str, Checked], names: dict[str, str | None]) -> None:
     bad = sum(not checked.is_well for checked in found.values())
     total = sum(len(checked.snapshots) for checked in found.values())
-    verdict = f"something is wrong with {counted(bad, 'connection')}" if bad else "all is well"
+    result = f"something is wrong with {counted(bad, 'connection')}" if bad else "all is well"
     read = f"{counted(total, 'snapshot')} of {counted(len(found), 'connection')} read"
-    context.output.note(f"{read}: {verdict}")
+    context.output.note(f"{read}: {result}")
     for one, checked in found.items():
         called = " ".join(filter(None, (one, names[one])))
         for ref, error in checked.bad:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError
 from airflow_airbyte_ext.jobs.reader import JobReader, running_job
-from airflow_airbyte_ext.jobs.status import JobStatus, verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# For whoever is being killed, and for whoever has time: a job that is about to run cannot be cancelled before it does.
+# For a task that is being killed, and for one that has time: a job that is about to run cannot be cancelled before.
 PAUSES = (1.0, 2.0, 4.0)
 PATIENT_PAUSES = (*PAUSES, 8.0, 15.0, 30.0)
 
@@ -51,14 +51,14 @@ def cancel_job(
     reader = JobReader(client, job_id, connection_id=connection_id)
     job = reader.read()
     for pause in pauses:
-        if job is None or verdict(job.status).is_final:
+        if job is None or JobStatus.of(job.status).is_terminal:
             return job
         active = running_job(client, job.config_id or connection_id or "")
         if active is None or active.id != job_id:
             log.info("Job %s is not the one that runs on its connection now, and is left alone.", job_id)
             return reader.read()
         job = _cancel_and_read(client, reader)
-        if job is None or verdict(job.status).is_final:
+        if job is None or JobStatus.of(job.status).is_terminal:
             return job
         log.info("Job %s is %s after its cancellation was requested; trying again.", job_id, job.status)
         clock.sleep(pause)
@@ -80,4 +80,4 @@ def _cancel_and_read(client: AirbyteClient, reader: JobReader) -> JobRead | None
         # Lost, or refused because the job has just ended: only reading tells.
         log.warning("It is unclear whether job %s was cancelled; reading it. %s", reader.job_id, error)
         return reader.read()
-    return job if verdict(job.status).is_final else reader.read()
+    return job if JobStatus.of(job.status).is_terminal else reader.read()

@@ -12,7 +12,7 @@ from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteOperationMissingError, AirbytePermissionError
 from airflow_airbyte_ext.jobs.paging import is_sorted_as_asked, pages_count_attempts
 from airflow_airbyte_ext.jobs.reader import replication_kinds
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.throttle import Throttle, is_down
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class ChangeFeed:
         """
         with self._lock:
             seen_at, status = self._known.get(job_id, (updated_at, None))
-            if updated_at >= self._told_since and not verdict(status or "running").is_final:
+            if updated_at >= self._told_since and not JobStatus.of(status or "running").is_terminal:
                 return True
             updated_at = max(seen_at, updated_at)
             if updated_at < (self._mark or self._clock.time()) - WORTH_WALKING:
@@ -117,14 +117,14 @@ class ChangeFeed:
         with self._lock:
             asked, self._since = self._since, None
             marks = (self._mark, self._thorough_since if thorough else None)
-            floors = [mark - OVERLAP for mark in marks if mark is not None]
+            limits = [mark - OVERLAP for mark in marks if mark is not None]
             # Down to where a walk goes however little is new.
-            sure = min([*(floors if thorough else []), *([] if asked is None else [asked - SLACK])], default=math.inf)
-            floor = min([*floors, *([] if asked is None else [asked - SLACK])], default=None)
-            if floor is not None:
-                self._told_since = floor
+            sure = min([*(limits if thorough else []), *([] if asked is None else [asked - SLACK])], default=math.inf)
+            limit = min([*limits, *([] if asked is None else [asked - SLACK])], default=None)
+            if limit is not None:
+                self._told_since = limit
         try:
-            newest = yield from self._walk_all(workspace_ids, floor, sure)
+            newest = yield from self._walk_all(workspace_ids, limit, sure)
         except BaseException:
             with self._lock:
                 self._thorough_at, self._told_since = -math.inf, math.inf
@@ -143,13 +143,13 @@ class ChangeFeed:
             self._known = {}  # what is new is told once more
 
     def _walk_all(
-        self, workspace_ids: Sequence[str], floor: int | None, sure: float
+        self, workspace_ids: Sequence[str], limit: int | None, sure: float
     ) -> Generator[list[JobRead], None, int | None]:
         """Walk the workspaces' jobs together; one by one where Airbyte refuses several at once (2.4: facts, 6)."""
         self.is_complete = True
         if not self._is_split:
             try:
-                return (yield from self._walk(workspace_ids, floor, sure))
+                return (yield from self._walk(workspace_ids, limit, sure))
             except AirbytePermissionError as error:
                 if len(workspace_ids) < 2:
                     raise
@@ -159,7 +159,7 @@ class ChangeFeed:
         refusal: AirbytePermissionError | None = None
         for workspace in [each for each in workspace_ids if each not in self.refused]:
             try:
-                newest.append((yield from self._walk([workspace], floor, sure)))
+                newest.append((yield from self._walk([workspace], limit, sure)))
             except AirbytePermissionError as error:
                 log.info("Jobs of workspace %s are read one by one for a while. %s", workspace, error)
                 self._refused_until[workspace] = self._clock.time() + ASK_AGAIN_AFTER
@@ -170,13 +170,13 @@ class ChangeFeed:
         return max((each for each in newest if each is not None), default=None)
 
     def _walk(
-        self, workspace_ids: Sequence[str], floor: int | None, sure: float
+        self, workspace_ids: Sequence[str], limit: int | None, sure: float
     ) -> Generator[list[JobRead], None, int | None]:
         newest: int | None = None
         release = self._client.release()
         is_sorted, is_cut = is_sorted_as_asked(release), pages_count_attempts(release, of_workspaces=True)
         for number in range(MAX_PAGES):
-            entries = self._page(workspace_ids, floor, number)
+            entries = self._page(workspace_ids, limit, number)
             page = [entry.job for entry in entries.jobs]
             new = [job for job in page if self._known.get(job.id) != (job.updated_at or 0, job.status)]
             self._known.update({job.id: (job.updated_at or 0, job.status) for job in new})
@@ -185,16 +185,16 @@ class ChangeFeed:
             oldest = (page[-1].updated_at or 0) if page else math.inf
             is_last = not entries.size if is_cut else entries.size < PAGE_SIZE
             # Where only the jobs within a page are sorted, one that changed may stand on any page.
-            is_deep_enough = is_sorted and floor is not None and (oldest < floor or (not new and oldest < sure))
-            if floor is None or is_last or is_deep_enough:
+            is_deep_enough = is_sorted and limit is not None and (oldest < limit or (not new and oldest < sure))
+            if limit is None or is_last or is_deep_enough:
                 return newest
         self.is_complete = False
         return newest
 
-    def _page(self, workspace_ids: Sequence[str], floor: int | None, number: int) -> JobReadList:
+    def _page(self, workspace_ids: Sequence[str], limit: int | None, number: int) -> JobReadList:
         filters: JobFilters = {"order_by_field": "updatedAt", "order_by_method": "DESC"}
-        if floor is not None:
-            filters["updated_at_start"] = datetime.fromtimestamp(max(floor - ANY_TIME_ZONE, 0), tz=UTC).isoformat()
+        if limit is not None:
+            filters["updated_at_start"] = datetime.fromtimestamp(max(limit - ANY_TIME_ZONE, 0), tz=UTC).isoformat()
         if self._throttle and (pause := self._throttle.reserve(self._clock.time())):
             self._clock.sleep(pause)
         return self._client.list_jobs_for_workspaces(

@@ -26,7 +26,7 @@ def figures_of(
 
     Airbyte's own sum over the attempts, where it makes one: since 0.52.0. Before, the same from the attempts: of a
     stream that is read incrementally their sum, and of one that is read in full what the last attempt moved, since
-    each began anew. Without its mode a stream that several attempts moved has no figure.
+    each began again. Without its mode a stream that several attempts moved has no figure.
 
     :param attempts: By their numbers.
     :param modes: How each stream is read; None where that is not known.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError
 from airflow_airbyte_ext.jobs.reader import jobs_of, replication_kinds
-from airflow_airbyte_ext.jobs.status import Verdict, verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
@@ -42,7 +42,7 @@ def wait_for_late_state(
     jobs = [entry.job for entry in itertools.islice(listed, NEWEST_JOBS)]
     now = client.server_time() or max((job.updated_at or 0 for job in jobs), default=0)
     ages = {job.id: max(now - (job.updated_at or now), 0) for job in jobs}
-    late = [job for job in jobs if verdict(job.status) in (Verdict.CANCELLED, Verdict.FAILED)]
+    late = [job for job in jobs if JobStatus.of(job.status) in (JobStatus.CANCELLED, JobStatus.FAILED)]
     last = min(late, key=lambda job: ages[job.id], default=None)
     if last is None or ages[last.id] >= LATE_STATE_SECONDS:
         return False

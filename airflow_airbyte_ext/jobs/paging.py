@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.releases import Release
 
-# A job of a whole instance or workspace stands within so many pages, and so do the jobs of a connection.
+# A job of a whole instance or workspace stands within this many pages, and so do the jobs of a connection.
 MAX_PAGES = 1000
 # Where a page counts attempts, one job may fill pages alone.
 MAX_STALE_PAGES = 50

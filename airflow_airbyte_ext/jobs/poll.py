@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import logging
-import math
 from collections import deque
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteJobNotFoundError,
-    AirbyteJobStatusUnavailableError,
     AirbyteJobTimeoutError,
     AirbyteNotFoundError,
     AirbytePermissionError,
@@ -20,8 +17,9 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteServerError,
     AirbyteStatusError,
 )
+from airflow_airbyte_ext.jobs.outage import POLL_ERROR_TIMEOUT, Outage
 from airflow_airbyte_ext.jobs.reader import REFRESH, RESET, SYNC, JobReader
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -32,9 +30,6 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 POLL_INTERVAL = 10.0
-POLL_ERROR_TIMEOUT = 600.0
-MAX_RETRY_AFTER = 120.0
-WARNING_INTERVAL = 60.0
 
 
 class JobWatch:
@@ -47,8 +42,8 @@ class JobWatch:
     :param poll_error_timeout: Seconds for which polls may fail before the watch gives up.
     :param clock: Says how long polls have been failing.
     :param seen: Whether this server is known to have the job.
-    :param readable_at: Epoch seconds since which polls have been failing; those of the next failure, when not given.
-    :param warn: Told, now and then, that the job cannot be read.
+    :param failing_since: Epoch seconds since which polls have been failing; None where they do not.
+    :param warn: Called now and then with a message, while polls fail.
     """
 
     def __init__(
@@ -60,19 +55,23 @@ class JobWatch:
         connection_id: str | None = None,
         poll_error_timeout: float = POLL_ERROR_TIMEOUT,
         seen: bool = False,
-        readable_at: float | None = None,
+        failing_since: float | None = None,
         warn: Callable[[str], None] = log.warning,
     ) -> None:
         self._reader = JobReader(client.without_retries() if seen else client, job_id, connection_id=connection_id)
-        self._clock = clock
-        self._poll_error_timeout = poll_error_timeout
+        self._outage = Outage(
+            f"The status of job {job_id}",
+            "The job itself",
+            timeout=poll_error_timeout,
+            clock=clock,
+            since=failing_since,
+            job_id=job_id,
+            connection_id=connection_id or "",
+            warn=warn,
+        )
         self._seen = seen
-        self.readable_at = clock.time() if readable_at is None else readable_at
-        self._is_failing = readable_at is not None
         self.trouble: AirbyteApiError | None = None
-        self._warn = warn
-        self._retry_after = 0.0
-        self._warned_at = -math.inf
+        """Why the last poll failed."""
         self._status: str | None = None
         self._where = client.settings.base_url
 
@@ -88,10 +87,10 @@ class JobWatch:
             job = self._reader.read()
         except AirbyteApiError as error:
             self.trouble = error
-            self.bear(error)
+            self.record(error)
             return None
         if job is None:
-            raise self._vanished()
+            raise self._not_found()
         return self.take(job)
 
     def take(self, job: JobRead) -> JobRead:
@@ -113,69 +112,50 @@ class JobWatch:
         self.readable()
         return job
 
+    @property
+    def failing_since(self) -> float | None:
+        """Epoch seconds since which polls have been failing; None where they do not."""
+        return self._outage.since
+
     def readable(self) -> None:
         """Note that the job can be read."""
         self.trouble = None
-        self._is_failing = False
-        self._retry_after = 0.0
-        self._warned_at = -math.inf
+        self._outage.end()
 
     def pause(self, poll_interval: float, deadline: float | None) -> float:
         """
-        Return the seconds to wait before the next poll: the interval, or longer where the server asks for it.
+        Return the seconds to wait before the next poll: the interval, or longer where the server wants that.
 
         :param deadline: Epoch seconds at which to stop waiting.
         :raises AirbyteJobTimeoutError: The deadline has passed.
         """
-        wanted = max(poll_interval, min(self._retry_after, MAX_RETRY_AFTER))
-        left = math.inf if deadline is None else deadline - self._clock.time()
-        if left > 0:
-            return min(wanted, left)
+        if pause := self._outage.pause(poll_interval, deadline):
+            return pause
         job_id = self._reader.job_id
         raise AirbyteJobTimeoutError(
-            f"Job {job_id} was still {self._status or 'unreadable'} when the wait was over. Give it a longer time, or "
-            "look at the job in Airbyte for what keeps it.",
+            f"Timed out waiting for job {job_id} (still {self._status or 'unreadable'}). Increase the time, or check "
+            "the job in Airbyte.",
             job_id=job_id,
             connection_id=self._reader.connection_id or "",
         )
 
-    def bear(self, error: AirbyteApiError) -> None:
+    def record(self, error: AirbyteApiError) -> None:
         """
-        Take a failed poll.
+        Note that a poll has failed.
 
         :raises AirbyteError: It was one too many; see `poll`.
         """
-        job_id = self._reader.job_id
-        self._retry_after = (isinstance(error, AirbyteStatusError) and error.retry_after) or 0.0
         if not self._seen:
             if isinstance(error, AirbyteNotFoundError | AirbytePermissionError) or self._is_unknown(error):
-                raise self._vanished() from error
+                raise self._not_found() from error
             if not error.retryable or isinstance(error, AirbyteResponseError):
                 raise error
-        if not self._is_failing:  # since nobody knows what a look would have told between this one and the last
-            self._is_failing, self.readable_at = True, self._clock.time()
-        unreadable_for = self._clock.time() - self.readable_at
-        if unreadable_for >= self._poll_error_timeout:
-            raise AirbyteJobStatusUnavailableError(
-                f"The status of job {job_id} could not be read for {unreadable_for:.0f} s. The job itself may be fine: "
-                f"look at it in Airbyte. The last answer was: {error}",
-                job_id=job_id,
-                connection_id=self._reader.connection_id or "",
-            ) from error
-        if self._seen and self._is_listed_no_more(error):
-            raise self._vanished() from error
-        if self._clock.time() - self._warned_at >= WARNING_INTERVAL:
-            self._warned_at = self._clock.time()
-            since, until = (
-                datetime.fromtimestamp(moment, tz=UTC).strftime("%H:%M:%S")
-                for moment in (self.readable_at, self.readable_at + self._poll_error_timeout)
-            )
-            self._warn(
-                f"Job {job_id} could not be read since {since} UTC, and may be fine; giving up at {until}. {error}"
-            )
+        elif self._is_listed_no_more(error):
+            raise self._not_found() from error
+        self._outage.record(error)
 
     def _is_listed_no_more(self, error: AirbyteApiError) -> bool:
-        """An Airbyte that was set up anew answers 500 for a job that it had; its list of jobs tells."""
+        """An Airbyte that was set up again responds 500 for a job that it had; its list of jobs says more."""
         if self._reader.connection_id is None or not isinstance(error, AirbyteStatusError) or error.http_status != 500:
             return False
         try:
@@ -184,7 +164,7 @@ class JobWatch:
             return False
 
     def _is_unknown(self, error: AirbyteApiError) -> bool:
-        """Airbyte answers 500 for a job that it does not know, and when it is ill: so ask whether it is well."""
+        """Airbyte responds 500 for a job that it does not know, and when it is ill: so its health is read."""
         if not isinstance(error, AirbyteServerError) or error.http_status != 500:
             return False
         try:
@@ -192,7 +172,7 @@ class JobWatch:
         except AirbyteApiError:
             return False
 
-    def _vanished(self) -> AirbyteJobNotFoundError:
+    def _not_found(self) -> AirbyteJobNotFoundError:
         job_id = self._reader.job_id
         advice = (
             "It had it: was this Airbyte reset or restored? A retry starts a new job."
@@ -225,7 +205,7 @@ def poll_job(
     :param poll_interval: Seconds between two polls.
     :param deadline: Epoch seconds at which to stop waiting.
     :param poll_error_timeout: Seconds for which polls may fail.
-    :param seen: Whether this server is known to have the job; one that it never had is told soon.
+    :param seen: Whether this server is known to have the job; one that it never had is an error soon.
     :raises AirbyteJobTimeoutError: The deadline has passed; the job goes on.
     :raises AirbyteJobStatusUnavailableError: Polls have failed for too long.
     :raises AirbyteJobNotFoundError: This server does not know the job.
@@ -236,7 +216,7 @@ def poll_job(
     while True:
         if job := watch.poll():
             yield job
-            if verdict(job.status).is_final:
+            if JobStatus.of(job.status).is_terminal:
                 return
         clock.sleep(watch.pause(poll_interval, deadline))
 

@@ -13,7 +13,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteResponseError,
 )
 from airflow_airbyte_ext.jobs.paging import MAX_PAGES, MAX_STALE_PAGES, pages_count_attempts
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -48,7 +48,7 @@ def jobs_of(
     """
     Return a connection's jobs, newest first and each once, page by page as long as somebody wants more.
 
-    :param with_all_attempts: Read a terminal job anew where its page may have cut its attempts off; see `jobs.paging`.
+    :param with_all_attempts: Read a terminal job again where its page may have cut its attempts off; see `jobs.paging`.
     :raises AirbyteResponseError: Airbyte gives the same page again and again, or more pages than any list has.
     """
     seen: set[int] = set()
@@ -60,7 +60,9 @@ def jobs_of(
         new = [entry for entry in entries if entry.job.id not in seen]
         for entry in new:
             seen.add(entry.job.id)
-            may_lack = with_all_attempts and is_cut and entry is entries[-1] and verdict(entry.job.status).is_final
+            may_lack = (
+                with_all_attempts and is_cut and entry is entries[-1] and JobStatus.of(entry.job.status).is_terminal
+            )
             yield _with_all_attempts(client, entry) if may_lack else entry
         if not size or (size < page_size and not is_cut):
             return
@@ -110,7 +112,7 @@ def first_job_after(client: AirbyteClient, connection_id: str, job_id: int, *, k
 def running_job(client: AirbyteClient, connection_id: str) -> JobRead | None:
     """Return the job that occupies the connection. Airbyte allows one at most, and it is the newest."""
     job = newest_job(client, connection_id)
-    return job if job and not verdict(job.status).is_final else None
+    return job if job and not JobStatus.of(job.status).is_terminal else None
 
 
 class JobReader:
@@ -155,7 +157,7 @@ class JobReader:
         return found[0] if found else None
 
     def _checked(self, job: JobRead) -> JobRead:
-        """An Airbyte that was set up anew counts its jobs from 1 again, and has this id for somebody else's job."""
+        """An Airbyte that was set up again counts its jobs from 1 again, and has this id for somebody else's job."""
         if self.connection_id is None or job.config_id in (None, self.connection_id):
             return job
         error = AirbyteJobNotFoundError(

@@ -21,7 +21,7 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.figures import figures_of, needs_namespaces, needs_sync_modes
 from airflow_airbyte_ext.jobs.reader import JobReader
-from airflow_airbyte_ext.jobs.status import Verdict, verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -75,19 +75,19 @@ class JobReport:
         """Return the error that the job's end means; None for a success alone."""
         connection_id = self.connection_id or ""
         tries = f"{self.attempts} attempt{'' if self.attempts == 1 else 's'}"
-        match verdict(self.status):
-            case Verdict.FAILED:
+        match JobStatus.of(self.status):
+            case JobStatus.FAILED:
                 reason = self.failure or "Airbyte gives no reason; look at the job's log in Airbyte."
                 message = f"Job {self.job_id} failed after {tries}: {reason}"
                 return AirbyteJobFailedError(message, job_id=self.job_id, connection_id=connection_id)
-            case Verdict.CANCELLED:
+            case JobStatus.CANCELLED:
                 message = f"Job {self.job_id} was cancelled in Airbyte after {tries}."
                 return AirbyteJobCancelledError(message, job_id=self.job_id, connection_id=connection_id)
-            case Verdict.STILL_RUNNING:
+            case JobStatus.SUCCEEDED:
+                return None
+            case _:
                 message = f"Job {self.job_id} is {self.status} again after it had ended. Clear the task to wait for it."
                 return AirbyteJobError(message, job_id=self.job_id, connection_id=connection_id)
-            case Verdict.SUCCEEDED:
-                return None
 
 
 def read_report(
@@ -166,7 +166,7 @@ def report_of(
     :param modes: How each stream is read; see `needs_sync_modes`.
     """
     attempts = sorted(attempts, key=lambda attempt: attempt.id or 0)  # some lists do not
-    final = verdict(job.status).is_final
+    final = JobStatus.of(job.status).is_terminal
     ended = [attempt.ended_at or attempt.updated_at for attempt in attempts[-1:]] if final else []
     (records, size), streams = figures_of(job, attempts, modes)
     return JobReport(

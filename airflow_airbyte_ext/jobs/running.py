@@ -10,9 +10,10 @@ from airflow_airbyte_ext.api.known import known_connection
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobRunningError
 from airflow_airbyte_ext.jobs.cancel import PATIENT_PAUSES, cancel_job, why_not_cancelled
 from airflow_airbyte_ext.jobs.late_state import wait_for_late_state
-from airflow_airbyte_ext.jobs.poll import POLL_ERROR_TIMEOUT, POLL_INTERVAL, wait_for_job
+from airflow_airbyte_ext.jobs.outage import POLL_ERROR_TIMEOUT
+from airflow_airbyte_ext.jobs.poll import POLL_INTERVAL, wait_for_job
 from airflow_airbyte_ext.jobs.reader import newest_job
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -51,7 +52,7 @@ def resolve_running_job(
     :raises AirbyteJobTimeoutError: It still runs at the deadline.
     """
     met: list[int] = []
-    while (job := newest_job(client, connection_id)) and not verdict(job.status).is_final:
+    while (job := newest_job(client, connection_id)) and not JobStatus.of(job.status).is_terminal:
         if job.config_type == except_kind:
             break
         running = f"Job {job.id} ({job.config_type}, {job.status}) runs on connection {connection_id}"
@@ -97,15 +98,15 @@ def settled(
     deadline: float | None = None,
 ) -> JobRead | None:
     """
-    Make way for a job that deletes state, and wait until no job that has ended can write state any more.
+    Prepare the connection for a job that deletes state, and wait until no job that has ended can write state any more.
 
-    :param way: Makes way, and returns the newest job.
+    :param way: Sees to it that no job runs, and returns the newest one.
     :param deadline: Epoch seconds beyond which not to wait.
     :raises AirbyteJobTimeoutError: The wait would not be over at the deadline.
     """
     newest = way()
     for _ in range(MAX_CANCELLED):
-        if newest is None or not verdict(newest.status).is_final:
+        if newest is None or not JobStatus.of(newest.status).is_terminal:
             return newest
         if not wait_for_late_state(client, connection_id, clock=clock, deadline=deadline):
             return newest
@@ -117,7 +118,7 @@ def settled(
 
 def _cancel(client: AirbyteClient, connection_id: str, job: JobRead, clock: Clock) -> None:
     ended = cancel_job(client, job.id, connection_id=connection_id, clock=clock, pauses=PATIENT_PAUSES)
-    if ended and not verdict(ended.status).is_final:
+    if ended and not JobStatus.of(ended.status).is_terminal:
         raise AirbyteJobRunningError(
             f"Job {job.id} ({job.config_type}) of connection {connection_id} is {ended.status}, and was not cancelled"
             f"{why_not_cancelled(ended.status)}. Try again later, or wait for its end "

@@ -1,4 +1,4 @@
-"""The one table that says what a job's status means; everybody asks it."""
+"""What a job's status means, decided once."""
 
 from __future__ import annotations
 
@@ -12,7 +12,11 @@ MAX_WORD = 50
 
 
 class JobStatus(StrEnum):
-    """The words that Airbyte uses for how a job is doing (0.1 to 2.x)."""
+    """
+    How a job is doing, in Airbyte's words (0.1 to 2.x); a word that is not known here means that it still runs.
+
+    "incomplete" is an attempt that failed: Airbyte tries again, perhaps half an hour later.
+    """
 
     PENDING = "pending"
     QUEUED = "queued"
@@ -21,41 +25,20 @@ class JobStatus(StrEnum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     CANCELLED = "cancelled"
-
-
-class Verdict(StrEnum):
-    """What a status means for whoever waits for the job."""
-
-    STILL_RUNNING = "still running"
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    CANCELLED = "cancelled"
+    UNKNOWN = "unknown"
 
     @property
-    def is_final(self) -> bool:
+    def is_terminal(self) -> bool:
         """Whether the job has ended."""
-        return self is not Verdict.STILL_RUNNING
+        return self in (JobStatus.SUCCEEDED, JobStatus.FAILED, JobStatus.CANCELLED)
 
-
-# "incomplete" is an attempt that failed: Airbyte tries again, perhaps half an hour later.
-VERDICTS = {
-    JobStatus.PENDING: Verdict.STILL_RUNNING,
-    JobStatus.QUEUED: Verdict.STILL_RUNNING,
-    JobStatus.RUNNING: Verdict.STILL_RUNNING,
-    JobStatus.INCOMPLETE: Verdict.STILL_RUNNING,
-    JobStatus.SUCCEEDED: Verdict.SUCCEEDED,
-    JobStatus.FAILED: Verdict.FAILED,
-    JobStatus.CANCELLED: Verdict.CANCELLED,
-}
-
-
-def verdict(status: str | None) -> Verdict:
-    """Return what a status means. A word that this release of ours does not know means: still running."""
-    try:
-        return VERDICTS[JobStatus(str(status).lower())]
-    except ValueError:
-        _warn_once(str(status)[:MAX_WORD])
-        return Verdict.STILL_RUNNING
+    @classmethod
+    def of(cls, word: str | None) -> JobStatus:
+        """Return what Airbyte's word means."""
+        found = next((status for status in cls if status.value == str(word).lower()), None)
+        if found is None:
+            _warn_once(str(word)[:MAX_WORD])
+        return found or cls.UNKNOWN
 
 
 @lru_cache(maxsize=100)

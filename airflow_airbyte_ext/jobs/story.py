@@ -13,7 +13,7 @@ from rich.filesize import decimal
 from rich.table import Table
 
 from airflow_airbyte_ext.api.streams import stream_name
-from airflow_airbyte_ext.jobs.status import Verdict, verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.text import MAX_ADDRESS, one_line
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def story_of(report: JobReport) -> list[str]:
     attempts = f"{report.attempts} attempt{'' if report.attempts == 1 else 's'}"
     summary = f"Job {report.job_id} ({report.job_type}): {report.status} after {attempts}{duration}; {moved}."
     lines = [*_streams(report), summary]
-    if verdict(report.status) is Verdict.FAILED:
+    if JobStatus.of(report.status) is JobStatus.FAILED:
         lines.append(f"Airbyte's reason: {report.failure or 'none given; look at the job in Airbyte.'}")
     return lines
 

@@ -37,7 +37,7 @@ from airflow_airbyte_ext.exceptions import (
 from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.reader import REFRESH, RESET, STANDS_FOR, SYNC, JobReader, first_job_after, newest_job
 from airflow_airbyte_ext.jobs.running import settled
-from airflow_airbyte_ext.jobs.status import Verdict, verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.usable import check_usable, connection_problem
 
 if TYPE_CHECKING:
@@ -58,13 +58,13 @@ ALREADY_RUNNING = "already running"
 # After a job's end Airbyte still sends notifications and calls webhooks, and refuses other jobs meanwhile (facts, 3.2).
 BUSY_AFTER_JOB = 60.0
 BUSY_PAUSE = 2.0
-# So many jobs of others may come first, one after the other.
+# At most this many jobs of others may come first, one after the other.
 MAX_JOBS_IN_THE_WAY = 10
 # Both the job's time and the server's are whole seconds.
 ROUNDING = 2.0
 REFRESH_IS_STORED = (
-    "Airbyte has stored the refresh: the connection's next run, whoever starts it, is that refresh. A retry waits for "
-    "it, or starts it."
+    "Airbyte has stored the refresh: the connection's next run, no matter who starts it, is that refresh. A retry "
+    "waits for it, or starts it."
 )
 # Before this release a sync of an inactive connection runs and moves nothing, and up to 0.40.23 the request for an
 # unknown connection is never answered (facts, 3.2).
@@ -202,7 +202,7 @@ class JobSubmitter(ABC):
             self._reset_ended(self._read_followed(followed))
         self._check_connection()
         newest = yield from self._prepared()
-        if newest and not verdict(newest.status).is_final:
+        if newest and not JobStatus.of(newest.status).is_terminal:
             found = None if after is None else self._found_after(after)
             yield found or self._running_already(newest)
             return
@@ -221,7 +221,7 @@ class JobSubmitter(ABC):
         return self._is_stored
 
     def stored(self) -> None:
-        """Note that Airbyte has stored the request: the next run of the connection is this job, whoever starts it."""
+        """Note that Airbyte has stored the request: no matter who starts the connection's next run, it is this job."""
         self._is_stored = self._may_have_started = True
 
     def _check_connection(self) -> None:
@@ -323,7 +323,7 @@ class JobSubmitter(ABC):
         came_first = newest.id > noted and newest.id != self._followed
         if came_first and self._may_have_started and self._is_stored_reset(newest):
             return (yield from self._follow_reset(newest, noted))
-        return None if verdict(newest.status).is_final else (yield from self._let_others_end(newest, noted))
+        return None if JobStatus.of(newest.status).is_terminal else (yield from self._let_others_end(newest, noted))
 
     def _take(self, job: JobRead, noted: int, sent: Sent, *, was_stored: bool) -> Steps[Submission | int]:
         """Say what the job of a response is: ours or another's, or else from which job on to try again."""
@@ -377,7 +377,7 @@ class JobSubmitter(ABC):
             return None
 
     def _reset_ended(self, job: JobRead | None) -> None:
-        if job and verdict(job.status) is Verdict.FAILED:
+        if job and JobStatus.of(job.status) is JobStatus.FAILED:
             raise self._reset_again(job, "failed again")
 
     def _reset_again(self, job: JobRead, what: str) -> AirbyteJobFailedError:
@@ -401,7 +401,7 @@ class JobSubmitter(ABC):
         newest = yield from self._prepared()
         if self._may_have_started and (found := self._found_after(noted)):
             return found
-        if newest and not verdict(newest.status).is_final:
+        if newest and not JobStatus.of(newest.status).is_terminal:
             return self._running_already(newest)
         noted = newest.id if newest and not self._may_have_started else noted
         yield from self._begin(noted)
@@ -494,7 +494,7 @@ class JobSubmitter(ABC):
     def _not_started(self, lost: AirbyteError | None) -> AirbyteJobNotStartedError:
         return AirbyteJobNotStartedError(
             f"Airbyte started no job for connection {self._connection_id} in {SUBMISSIONS} tries: none appeared in its "
-            f"list of jobs. Look at the server's log. The last answer was: {lost or 'that it would start one'}"
+            f"list of jobs. Look at the server's log. The last response: {lost or 'that it would start one'}"
             f"{self._stored_words()}",
             connection_id=self._connection_id,
         )

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, NamedTuple
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError
 from airflow_airbyte_ext.jobs.changes import ChangeFeed
+from airflow_airbyte_ext.jobs.outage import WARNING_INTERVAL
 from airflow_airbyte_ext.jobs.page import workspace_of
-from airflow_airbyte_ext.jobs.poll import WARNING_INTERVAL
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.syncs import ended_at, ended_syncs
 from airflow_airbyte_ext.jobs.throttle import is_down
 from airflow_airbyte_ext.jobs.usable import connection_problem
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Up to so many connections it is cheaper to read each one's jobs than a list of all.
+# Up to this many connections it is cheaper to read each one's jobs than a list of all.
 MAX_READ_ONE_BY_ONE = 3
 # However good the list of all is, each connection's own jobs are read now and then.
 SWEEP_INTERVAL = 600.0
@@ -47,15 +47,15 @@ def untold(ended: Sequence[JobReport], cursor: Cursor) -> list[JobReport]:
     """
     Return the syncs that ended after the cursor, oldest first.
 
-    Ids of jobs grow, but for an Airbyte that was set up anew or restored: then the time of the end tells.
+    Ids of jobs grow, but for an Airbyte that was set up again or restored: then the time of the end tells.
 
     :param ended: Newest first.
     """
-    began_anew = bool(ended) and ended[0].job_id < cursor.job_id
+    began_again = bool(ended) and ended[0].job_id < cursor.job_id
     news = [
         report
         for report in ended
-        if (ended_at(report) > cursor.ended_at if began_anew else report.job_id > cursor.job_id)
+        if (ended_at(report) > cursor.ended_at if began_again else report.job_id > cursor.job_id)
     ]
     return news[::-1]
 
@@ -112,11 +112,11 @@ class Endings:
                     self.trouble = error
                     self._warn(connection_id, f"The jobs of connection {connection_id} cannot be read.", error)
         except AirbyteApiError as error:
-            self.bear(error)
+            self.record(error)
         return found
 
-    def bear(self, error: AirbyteApiError) -> None:
-        """Take it that Airbyte could not be read."""
+    def record(self, error: AirbyteApiError) -> None:
+        """Note that Airbyte could not be read."""
         self.trouble = error
         self._warn("", "Airbyte cannot be read; looking again at the next poll.", error)
 
@@ -168,7 +168,7 @@ class Endings:
         newest: dict[str, int] = {}
         for page in self._recent.read(sorted(set(filter(None, workspaces.values())))):
             for job in page:
-                if job.config_id in workspaces and verdict(job.status).is_final:
+                if job.config_id in workspaces and JobStatus.of(job.status).is_terminal:
                     newest.setdefault(job.config_id, job.id)
         if not self._recent.is_complete:
             self._is_due.update(connection_ids)

@@ -1,4 +1,4 @@
-"""Waiting for a connection: until a sync of it, whoever started it, has succeeded."""
+"""Waiting for a connection: until a sync of it, no matter who started it, has succeeded."""
 
 from __future__ import annotations
 
@@ -14,14 +14,12 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionInactiveError,
     AirbyteConnectionLockedError,
     AirbyteError,
-    AirbyteJobStatusUnavailableError,
     AirbyteJobTimeoutError,
-    AirbyteStatusError,
 )
-from airflow_airbyte_ext.jobs.poll import MAX_RETRY_AFTER, POLL_ERROR_TIMEOUT, WARNING_INTERVAL
+from airflow_airbyte_ext.jobs.outage import POLL_ERROR_TIMEOUT, Outage
 from airflow_airbyte_ext.jobs.reader import RESET, jobs_of, replication_kinds
 from airflow_airbyte_ext.jobs.report import report_of
-from airflow_airbyte_ext.jobs.status import Verdict, verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.usable import connection_problem
 
 if TYPE_CHECKING:
@@ -33,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE_SIZE = 10
-# So many jobs back a success is looked for: behind more failures in a row than that it is no news.
+# This many jobs back a success is looked for: behind more failures in a row than that it is no news.
 MAX_JOBS = 200
 # A connection carries its catalog, so whether it still can sync is asked less often than what its jobs do.
 CHECK_INTERVAL = 300.0
@@ -48,7 +46,7 @@ def ended_syncs(client: AirbyteClient, connection_id: str, *, most: int = MAX_JO
 
     Airbyte runs one job of a connection at a time, so this is the order in which they ended as well.
     """
-    return (report for report in _syncs(client, connection_id, most) if verdict(report.status).is_final)
+    return (report for report in _syncs(client, connection_id, most) if JobStatus.of(report.status).is_terminal)
 
 
 def _syncs(client: AirbyteClient, connection_id: str, most: int = MAX_JOBS) -> Iterator[JobReport]:
@@ -83,7 +81,7 @@ class SyncWatch:
     :param poll_error_timeout: Seconds for which looks may fail.
     :param clock: Says how long looks have been failing.
     :param known: What an earlier watch knew.
-    :param warn: Told of failures, of a connection that nobody can sync, and of looks that fail.
+    :param warn: Told of failures, of a connection that nobody can sync, and of polls that fail.
     :param tell: Told what is waited for, and what has changed.
     """
 
@@ -102,19 +100,24 @@ class SyncWatch:
         self.connection_id = connection_id
         self._since = since
         self._on_failure = on_failure
-        self._poll_error_timeout = poll_error_timeout
         self._clock = clock
         self._warn = warn
         self._tell = tell
         known = known or {}
-        # The newest job that had ended at the first look; None before it.
+        # The newest job that had ended at the first poll; None before it.
         self._after_job = known.get("after_job")
         # The newest job whose failure has been told.
         self._told_job = known.get("told_job") or 0
         self._checked_at = known.get("checked_at") or -math.inf
-        self._unreadable_since = known.get("unreadable_since")
-        self._warned_at = -math.inf
-        self._retry_after = 0.0
+        self._outage = Outage(
+            f"The jobs of connection {connection_id}",
+            "The connection itself",
+            timeout=poll_error_timeout,
+            clock=clock,
+            since=known.get("failing_since"),
+            connection_id=connection_id,
+            warn=warn,
+        )
         # What the log says: the connection's name, its newest success, what runs, why it cannot be synced, and when.
         self._name = known.get("name")
         self._newest = known.get("newest")
@@ -123,7 +126,7 @@ class SyncWatch:
         self._problem = known.get("problem")
         self._told_at = known.get("told_at")
         self.trouble: AirbyteApiError | None = None
-        """Why the last look failed."""
+        """Why the last poll failed."""
 
     @property
     def known(self) -> dict[str, Any]:
@@ -132,7 +135,7 @@ class SyncWatch:
             "after_job": self._after_job,
             "told_job": self._told_job,
             "checked_at": None if math.isinf(self._checked_at) else self._checked_at,
-            "unreadable_since": self._unreadable_since,
+            "failing_since": self._outage.since,
             "name": self._name,
             "newest": self._newest,
             "running": self._running,
@@ -150,32 +153,32 @@ class SyncWatch:
             return f"the next sync of {self._label}"
         return f"a sync of {self._label} that ended at or after {_utc(self._since)}"
 
-    def story(self) -> str:
+    def summary(self) -> str:
         """Say that no sync has ended as asked, and which one was the newest that succeeded."""
         when = " since the wait began" if self._since is None else f" at or after {_utc(self._since)}"
         return f"No sync of {self._label} has ended well{when}; {self._newest or NO_SUCCESS}."
 
-    def look(self, client: AirbyteClient) -> int | None:
+    def poll(self, client: AirbyteClient) -> int | None:
         """
-        Return the id of the newest sync that succeeded as asked; None where there is none, or the look failed.
+        Return the id of the newest sync that succeeded as asked; None where there is none, or the poll failed.
 
         :raises AirbyteConnectionUnusableError: The connection is unknown or was deleted; with "fail" also where it is
             inactive or locked.
         :raises AirbyteJobFailedError: With "fail": a sync failed. A cancelled one is an `AirbyteJobCancelledError`.
-        :raises AirbyteJobStatusUnavailableError: Looks have been failing for too long.
-        :raises AirbyteApiError: The very first look was refused for a reason that will not pass.
+        :raises AirbyteJobStatusUnavailableError: Polls have been failing for too long.
+        :raises AirbyteApiError: The very first poll was refused for a reason that will not pass.
         """
-        # Once there was an answer each look tries once, since the next look is the second try.
+        # Once there was a response each poll tries once, since the next poll is the second try.
         reader = client.without_retries() if self._after_job is not None else client
         try:
             ended = self._ended_as_asked(reader)
         except AirbyteApiError as error:
-            self.bear(error)
+            self.record(error)
             return None
-        self._unreadable_since, self._warned_at, self._retry_after = None, -math.inf, 0.0
+        self._outage.end()
         self.trouble = None
         for report in ended:
-            if verdict(report.status) is Verdict.SUCCEEDED:
+            if JobStatus.of(report.status) is JobStatus.SUCCEEDED:
                 self._tell(f"Job {report.job_id} of {self._label} succeeded; it ended at {_utc(ended_at(report))}.")
                 return report.job_id
         self._tell_of(ended)
@@ -199,12 +202,12 @@ class SyncWatch:
         found: list[JobReport] = []
         self._running_now = self._newest = None
         for number, report in enumerate(_syncs(client, self.connection_id), start=1):
-            if not verdict(report.status).is_final:
+            if not JobStatus.of(report.status).is_terminal:
                 self._running_now = max(self._running_now or 0, report.job_id)
                 continue
             if self._after_job is None:
                 self._after_job = report.job_id
-            is_success = verdict(report.status) is Verdict.SUCCEEDED
+            is_success = JobStatus.of(report.status) is JobStatus.SUCCEEDED
             is_too_old = self._is_too_old(report)
             if not is_too_old:
                 found.append(report)
@@ -258,47 +261,30 @@ class SyncWatch:
         if text or is_active:
             self._problem = text
 
-    def bear(self, error: Exception) -> None:
+    def record(self, error: Exception) -> None:
         """
-        Take a look that failed, whether Airbyte or the way to it is to blame.
+        Note that a poll has failed, whether Airbyte or the way to it is to blame.
 
-        :raises AirbyteError: It was one too many; see `look`.
+        :raises AirbyteError: It was one too many; see `poll`.
         """
         self.trouble = error if isinstance(error, AirbyteApiError) else None
         is_first = self._after_job is None
         if is_first and isinstance(error, AirbyteError) and not error.retryable:
             raise error
-        now = self._clock.time()
-        self._retry_after = (isinstance(error, AirbyteStatusError) and error.retry_after) or 0.0
-        if self._unreadable_since is None:
-            self._unreadable_since = now
-        spent = now - self._unreadable_since
-        if spent >= self._poll_error_timeout:
-            self._unreadable_since = None  # a retry of the task has as much patience again
-            raise AirbyteJobStatusUnavailableError(
-                f"The jobs of connection {self.connection_id} could not be read for {spent:.0f} s. The connection "
-                f"itself may be fine: look at it in Airbyte. The last answer was: {error}",
-                connection_id=self.connection_id,
-            ) from error
-        if now - self._warned_at >= WARNING_INTERVAL:
-            self._warned_at = now
-            until = datetime.fromtimestamp(self._unreadable_since + self._poll_error_timeout, tz=UTC)
-            when = f"giving up at {until:%H:%M:%S} UTC"
-            self._warn(f"The jobs of connection {self.connection_id} cannot be read; {when}. {error}")
+        self._outage.record(error)
 
     def pause(self, poll_interval: float, deadline: float | None) -> float:
         """
-        Return the seconds to wait before the next look: the interval, or longer where the server asks for it.
+        Return the seconds to wait before the next poll: the interval, or longer where the server wants that.
 
         :param deadline: Epoch seconds at which to stop waiting.
         :raises AirbyteJobTimeoutError: The deadline has passed.
         """
-        left = math.inf if deadline is None else deadline - self._clock.time()
-        if left > 0:
-            return min(max(poll_interval, min(self._retry_after, MAX_RETRY_AFTER)), left)
+        if pause := self._outage.pause(poll_interval, deadline):
+            return pause
         raise AirbyteJobTimeoutError(
-            f"{self.story()} The wait is over. Look at the connection's schedule and its last jobs in Airbyte, or give "
-            "the sensor a longer timeout.",
+            f"Timed out. {self.summary()} Check the connection's schedule and its last jobs in Airbyte, or increase "
+            "the sensor's timeout.",
             connection_id=self.connection_id,
         )
 

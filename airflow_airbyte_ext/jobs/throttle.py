@@ -14,7 +14,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteStatusError,
     AirbyteUnreachableError,
 )
-from airflow_airbyte_ext.jobs.poll import MAX_RETRY_AFTER, POLL_ERROR_TIMEOUT
+from airflow_airbyte_ext.jobs.outage import MAX_RETRY_AFTER, POLL_ERROR_TIMEOUT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -13,7 +13,7 @@ from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError, AirbyteResponseError
 from airflow_airbyte_ext.jobs.changes import Listing
 from airflow_airbyte_ext.jobs.poll import JobWatch
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.throttle import MIN_POLL_INTERVAL, JobWait, Throttle, is_down, tell
 
 if TYPE_CHECKING:
@@ -27,13 +27,13 @@ log = logging.getLogger(__name__)
 READ_THREADS = 16
 # For what is read beside the jobs of waits; see `JobWatcher.look`.
 OTHER_READ_THREADS = 8
-# Up to so many waits it is cheaper to read each job than a list.
+# Up to this many waits it is cheaper to read each job than a list.
 MAX_READ_ONE_BY_ONE = 3
 # However good the list is, the job that was not read by itself for the longest time is read now and then.
 SWEEP_INTERVAL = 1.0
 STALE_AFTER = 60.0
 MIN_PAUSE = 0.05
-# So many waits are told of a failure at once, lest their logs keep the event loop from all else.
+# This many waits are told of a failure at once, lest their logs keep the event loop from all else.
 MAX_LOGGED_AT_ONCE = 100
 
 
@@ -46,8 +46,8 @@ class Reader(Protocol):
     trouble: AirbyteApiError | None
     """Why its last read failed."""
 
-    def bear(self, error: AirbyteApiError) -> None:
-        """Take it that nothing was read, since Airbyte does not answer others."""
+    def record(self, error: AirbyteApiError) -> None:
+        """Note that nothing was read, since Airbyte does not respond to others."""
 
 
 class JobWatcher:
@@ -137,20 +137,20 @@ class JobWatcher:
                 self._loop.start()
 
     def retire(self) -> None:
-        """End the thread as soon as nobody waits; a wait that comes later begins it anew."""
+        """End the thread as soon as nobody waits; a wait that comes later begins it again."""
         self._is_retired = True
         self._news.set()
 
     @property
     def throttle(self) -> Throttle:
-        """Bounds the requests to this Airbyte, whoever sends them."""
+        """Bounds the requests to this Airbyte, no matter who sends them."""
         return self._throttle
 
     def look(self, looker: Reader, read: Callable[[], T | None]) -> Future[T | None]:
         """
         Read something else of this Airbyte, in threads beside those for jobs; one at a time while it does not answer.
 
-        :param looker: Whose read it is. Where it is not its turn it bears why, nothing is read, and None returned.
+        :param looker: Whose read it is. Where it is not its turn, it records why, nothing is read, and None returned.
         :param read: Reads.
         """
         return self._looks.submit(self._look, looker, read)
@@ -164,7 +164,7 @@ class JobWatcher:
             if trouble is None:
                 self._is_trying = self._is_trying or is_down
         if trouble is not None:
-            looker.bear(trouble)
+            looker.record(trouble)
             return None
         tell(self._measure, "polls", 1)
         try:
@@ -315,7 +315,7 @@ class JobWatcher:
             self._end(wait, error)
         except Exception as error:
             log.exception("Reading job %s went wrong; going on.", wait.job_id)
-            self._let(wait, watch.bear, AirbyteResponseError(f"Reading it went wrong: {error!r}"))
+            self._let(wait, watch.record, AirbyteResponseError(f"Reading it went wrong: {error!r}"))
         finally:
             if watch.trouble is not None and watch.trouble is not trouble:
                 self._after_failure(watch.trouble)
@@ -336,25 +336,25 @@ class JobWatcher:
             if job.status != wait.status and wait in self._waits:
                 wait.status = job.status
                 tell(wait.on_change, job)
-            if verdict(job.status).is_final:
+            if JobStatus.of(job.status).is_terminal:
                 self._end(wait, job)
 
     def _succeeded(self) -> None:
-        """Where Airbyte answers again, no wait bears any more that it did not."""
+        """Where Airbyte responds again, the outage of every wait ends."""
         if self._throttle.succeeded():
             for wait in self._all():
                 if wait.watch.trouble is None:
                     wait.watch.readable()
 
     def _after_failure(self, error: AirbyteApiError) -> None:
-        """Where Airbyte does not answer at all, every wait bears it, and Airbyte is left alone a little longer."""
+        """Where Airbyte does not respond at all, every wait records that, and Airbyte is left alone a little longer."""
         tell(self._measure, "failures", 1)
         if not is_down(error):
             return
         self._trouble = error
         self._throttle.failed(error, self._clock.time())
         for number, wait in enumerate(self._all(), start=1):
-            self._let(wait, wait.watch.bear, error)
+            self._let(wait, wait.watch.record, error)
             if number % MAX_LOGGED_AT_ONCE == 0:
                 self._clock.sleep(0.01)
 

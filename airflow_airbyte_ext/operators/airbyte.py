@@ -168,7 +168,7 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
 
 class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
     """
-    Refresh an Airbyte connection, or single streams of it: read them anew from the start (Airbyte 0.57.2 and later).
+    Refresh an Airbyte connection, or single streams of it: read them again from the start (Airbyte 0.57.2 and later).
 
     Unlike after a reset the destination keeps its data until the new data is there. The destination's connector must
     support refreshes.

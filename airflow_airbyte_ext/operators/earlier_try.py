@@ -12,7 +12,7 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.reader import JobReader, first_job_after, running_job
-from airflow_airbyte_ext.jobs.status import Verdict, verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.submit import Baseline, Refused, Stored, Submission, was_there_before
 
 if TYPE_CHECKING:
@@ -85,10 +85,10 @@ def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskRe
         log.warning("%s", error)
         return None
     except AirbyteServerError:
-        # As for a job that an Airbyte had before it was set up anew; its list of jobs tells, or fails likewise.
+        # As for a job that an Airbyte had before it was set up again; its list of jobs tells, or fails likewise.
         listed = reader.listed()
         job = listed[0] if listed else None
-    if job is None or verdict(job.status) in (Verdict.FAILED, Verdict.CANCELLED):
+    if job is None or JobStatus.of(job.status) in (JobStatus.FAILED, JobStatus.CANCELLED):
         return None
     log.info("Job %s was submitted by an earlier try of this task: going on with it.", job.id)
     return Submission(job, attached=bool(memory.record.get("attached")))

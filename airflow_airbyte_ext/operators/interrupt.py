@@ -11,7 +11,7 @@ from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, SystemClock
 from airflow_airbyte_ext.exceptions import AirbyteError
 from airflow_airbyte_ext.hooks.task_state import task_state
 from airflow_airbyte_ext.jobs.cancel import cancel_job, why_not_cancelled
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.operators.earlier_try import submitted_after, submitted_job
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class KillableClock(SystemClock):
         def run_in_thread() -> None:
             try:
                 outcome.set_result(call())
-            except BaseException as error:  # for whoever waits
+            except BaseException as error:  # for the thread that waits
                 outcome.set_exception(error)
 
         threading.Thread(target=run_in_thread, name="airbyte-request", daemon=True).start()
@@ -149,7 +149,7 @@ class JobEnding:
             return
         if job_id is None and self._memory.record.get("is_stored"):
             log.warning(
-                "Airbyte has stored the refresh: the connection's next run, whoever starts it, is that refresh."
+                "Airbyte has stored the refresh: the connection's next run, no matter who starts it, is that refresh."
             )
         elif job_id is None:
             log.info("No job was started.")
@@ -180,7 +180,7 @@ class JobEnding:
         try:
             with self._connect() as client:
                 job = cancel_job(client, job_id, connection_id=self._connection_id)
-            if job and not verdict(job.status).is_final:
+            if job and not JobStatus.of(job.status).is_terminal:
                 why = why_not_cancelled(job.status)
                 log.error("Job %s is %s, and was not cancelled%s. Cancel it in Airbyte.", job_id, job.status, why)
             else:

@@ -15,7 +15,7 @@ from airflow_airbyte_ext.jobs.page import job_page, workspace_of
 from airflow_airbyte_ext.jobs.poll import JobWatch, poll_job, wait_for_job
 from airflow_airbyte_ext.jobs.reader import newest_job, running_job
 from airflow_airbyte_ext.jobs.running import MAX_WAITED_FOR, resolve_running_job, settled
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.submit import Preceded, Prepare, Step, Submission
 from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM
 from airflow_airbyte_ext.operators.earlier_try import (
@@ -222,11 +222,11 @@ class JobRun:
             seen=True,
         )
         for _ in range(POLLS_BEFORE_DEFERRAL):
-            if job and verdict(job.status).is_final:
+            if job and JobStatus.of(job.status).is_terminal:
                 return True
             self.clock.sleep(POLL_BEFORE_DEFERRAL_INTERVAL)
             job = watch.poll()
-        return job is not None and verdict(job.status).is_final
+        return job is not None and JobStatus.of(job.status).is_terminal
 
     def defer(self) -> NoReturn:
         """Wait in the triggerer, and go on with `execute_complete`."""
@@ -248,7 +248,7 @@ class JobRun:
             if job.status != status:
                 status = job.status
                 self.operator.log.info("Job %s: %s", job.id, status)
-            if forwards and not verdict(status).is_final:
+            if forwards and not JobStatus.of(status).is_terminal:
                 forwarder.forward_if_due()
         if forwards:
             forwarder.forward()

@@ -73,7 +73,7 @@ class OutcomePolicy:
         elif report.records_synced == 0:
             self._judge_empty(report, reason)
         elif report.records_synced is None and self.on_zero_records != "ignore":
-            log.warning("Airbyte does not tell how many records were moved, so on_zero_records cannot apply.")
+            log.warning("Airbyte does not say how many records were moved, so on_zero_records cannot apply.")
         return report.as_dict()
 
     def _judge_failure(self, report: JobReport, error: AirbyteError) -> None:

@@ -168,7 +168,7 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
         the snapshot's streams are written. (templated)
     :param streams: With "merge": the streams to restore, as "namespace.name" or "name"; all when not given. (templated)
     :param snapshot_of: The connection that the snapshot is of, where that is another one: to move state to a connection
-        that was made anew. (templated)
+        that was made again. (templated)
     :param rename_streams: Streams of the snapshot that have another name in this connection, old to new. (templated)
     :param dry_run: Show what would change, and write nothing. (templated)
     :param backup_to: Where the safety snapshot goes; `store` when not given. (templated)
@@ -181,7 +181,7 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
     :param allow_plain: With `encryption_key`, restore a snapshot from before the encryption nevertheless, where
         `snapshot` names it by its id or path.
     :param allow_any_path: Let `snapshot` be the path of any file that the worker can read, and not only of one in
-        `store` or `backup_to`. Whoever may trigger the DAG may then have any such file restored.
+        `store` or `backup_to`. Anyone who may trigger the DAG may then have any such file restored.
     """
 
     template_fields: Sequence[str] = (

@@ -93,17 +93,17 @@ class AirbyteJobSensor(AirbyteSensor):
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Look at the job once."""
-        from airflow_airbyte_ext.jobs.status import verdict
+        from airflow_airbyte_ext.jobs.status import JobStatus
 
         with no_retry_for_permanent_errors():
             watch = self._watch(context)
             job = watch.poll()
         if self.reschedule:
-            self._remember(context, readable_at=watch.readable_at if job is None else None, seen=job is not None)
+            self._remember(context, failing_since=watch.failing_since if job is None else None, seen=job is not None)
         if job is None:
             return False
         self._tell(job, context)
-        if not verdict(job.status).is_final:
+        if not JobStatus.of(job.status).is_terminal:
             return False
         return PokeReturnValue(is_done=True, xcom_value=self._finish(self._job_id(), context))
 
@@ -120,15 +120,15 @@ class AirbyteJobSensor(AirbyteSensor):
                 clock=SystemClock(),
                 poll_error_timeout=self._poll_error_timeout(),
                 seen=bool(record.get("seen")),
-                readable_at=record.get("readable_at"),
+                failing_since=record.get("failing_since"),
             )
         return self._job_watch
 
-    def _remember(self, context: Context, *, readable_at: float | None, seen: bool) -> None:
+    def _remember(self, context: Context, *, failing_since: float | None, seen: bool) -> None:
         """Keep what the next look, in another process, must know; where nothing is new there is nothing to keep."""
         memory = TaskRecord(context)
-        new = {"readable_at": readable_at, "seen": seen or bool(memory.record.get("seen"))}
-        if new != {"readable_at": memory.record.get("readable_at"), "seen": bool(memory.record.get("seen"))}:
+        new = {"failing_since": failing_since, "seen": seen or bool(memory.record.get("seen"))}
+        if new != {"failing_since": memory.record.get("failing_since"), "seen": bool(memory.record.get("seen"))}:
             memory.save(**new)
 
     def _tell(self, job: JobRead, context: Context) -> None:

@@ -39,7 +39,7 @@ RUN_TIME = "{{ dag_run.data_interval_end or dag_run.run_after }}"
 
 class AirbyteConnectionSensor(AirbyteSensor):
     """
-    Wait until a connection has finished a sync, whoever started it: Airbyte's own schedule, a person, another DAG.
+    Wait until a connection has finished a sync, no matter who started it: Airbyte's schedule, a person, another DAG.
 
     A sync that began earlier and ended at or after `completed_after` counts, and a refresh counts as a sync, since it
     moves data as well; a reset does not. Returns the XCom that the job operators return, of the newest such job.
@@ -98,7 +98,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
                 return super().execute(context)
             except (AirflowSensorTimeout, AirflowSkipException):
                 if hasattr(self, "_sync_watch"):
-                    self.log.warning("%s", self._sync_watch.story())
+                    self.log.warning("%s", self._sync_watch.summary())
                 raise
         return self._softly(self._look_and_defer, context)
 
@@ -152,7 +152,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
         """Look at the connection once."""
         watch = self._failing_for_good(lambda: self._watch(context))
         try:
-            job_id = self._failing_for_good(lambda: watch.look(self._client()))
+            job_id = self._failing_for_good(lambda: watch.poll(self._client()))
         finally:
             self._remember(watch, context)
         if job_id is None:
@@ -174,7 +174,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
                     'from one look to the next, so the wait would never end. Take mode="poke" or deferrable=True, or '
                     "give completed_after a time."
                 )
-            # A name is looked up once, so that an outage later on is borne.
+            # A name is resolved once, so that a later outage does no harm.
             connection_id = record.get("connection_id") or resolve_connection(
                 self._client(), self.connection_id, self.connection_name, self.workspace_id
             )
@@ -193,7 +193,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
         return bool(self.reschedule) and not self.deferrable
 
     def _known_of(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Return what an earlier look knew; the log of a retry begins anew."""
+        """Return what an earlier look knew; the log of a retry begins again."""
         known = dict(record.get("known") or {})
         return known if self._is_rescheduled() else {**known, "told_at": None, "running": None}
 

@@ -35,9 +35,9 @@ class Retention:
     """
     What to keep of one connection's snapshots. A snapshot is kept when any rule says so; the newest always is.
 
-    :param last: The newest so many.
-    :param within_days: All of the last so many days.
-    :param hourly: The newest of each of the last so many hours that have one; daily, weekly and monthly likewise (UTC).
+    :param last: The newest N.
+    :param within_days: All of the last N days.
+    :param hourly: The newest of each of the last N hours that have one; daily, weekly and monthly likewise (UTC).
     """
 
     last: int = 0
@@ -131,7 +131,7 @@ def _check_newest(store: SnapshotStore, connection_id: str) -> None:
         if newest:
             store.read(newest)
     except AirbyteSnapshotKeyError as error:
-        if store.has_keys:  # whoever forgets need not be able to read; but who is, must not trust what cannot be read
+        if store.has_keys:  # to forget takes no key; with one, what cannot be read is not trusted
             raise _nothing_deleted(error) from None
     except (AirbyteSnapshotDamagedError, AirbyteSnapshotFormatError) as error:
         raise _nothing_deleted(error) from None

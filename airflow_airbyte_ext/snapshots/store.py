@@ -266,7 +266,7 @@ class SnapshotStore:
         if not self._allow_any_path and not self.holds(path):
             raise AirbyteConfigurationError(
                 f"The snapshot {shown_address(path)} is not in the store {self.name}. Give the path of a snapshot in "
-                "it, or, where whoever names it may have any file read, allow that in the DAG (allow_any_path=True)."
+                "it, or, where anyone who names it may have any file read, allow that in the DAG (allow_any_path=True)."
             )
 
     def _one(self, refs: list[SnapshotRef], which: str, connection_id: str, *, plain: int = 0) -> SnapshotRef:

@@ -515,7 +515,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour(
             "attempts_forget_state",
-            "The first attempt of a job deletes the state of what it reads anew: full refreshes, refreshed streams, "
+            "The first attempt of a job deletes the state of what it reads again: full refreshes, refreshed streams, "
             "reset streams. Later ones delete that of full refreshes that they cannot resume. Before, a reset deletes "
             "state while it runs.",
             since="0.62.0",

@@ -18,14 +18,14 @@ ORDERS_ID = "11111111-1111-4111-8111-111111111111"
 EVENTS_ID = "22222222-2222-4222-8222-222222222222"
 BROKEN_API_ID = "33333333-3333-4333-8333-333333333333"
 PAUSED_ID = "44444444-4444-4444-8444-444444444444"
-ORDERS_ANEW_ID = "55555555-5555-4555-8555-555555555555"
+ORDERS_RECREATED_ID = "55555555-5555-4555-8555-555555555555"
 
 DEMO_CONNECTIONS = {
     "Orders → Warehouse": ORDERS_ID,
     "Events → Lake": EVENTS_ID,
     "Broken API → Warehouse": BROKEN_API_ID,
     "Paused": PAUSED_ID,
-    "Orders → Warehouse (made anew)": ORDERS_ANEW_ID,
+    "Orders → Warehouse (recreated)": ORDERS_RECREATED_ID,
 }
 
 REJECTED_KEY = Failure(
@@ -46,14 +46,14 @@ LAKE_BUSY = Failure(
 
 
 def plant_demo(airbyte: FakeAirbyte, seconds_per_step: float = 1.0) -> None:
-    """Add the demo's connections; a sync of "Orders → Warehouse" takes six steps of so many seconds."""
-    orders, events, broken, paused, anew = DEMO_CONNECTIONS.items()
+    """Add the demo's connections; a sync of "Orders → Warehouse" takes six steps of N seconds."""
+    orders, events, broken, paused, again = DEMO_CONNECTIONS.items()
     orders_script, operations = _orders_script(seconds_per_step), _operations(airbyte)
     _add(airbyte, orders, ["orders", "customers"], orders_script, tags=["daily", "finance"], operations=operations[:1])
     _add(airbyte, events, ["clicks", "page_views"], _events_script(seconds_per_step), tags=["daily", "web"])
     _add(airbyte, broken, ["users"], _broken_script(seconds_per_step))
     _add(airbyte, paused, ["invoices"], orders_script, "inactive", tags=["finance"])
-    _add(airbyte, anew, ["orders", "clients"], orders_script, operations=operations)
+    _add(airbyte, again, ["orders", "clients"], orders_script, operations=operations)
     if era_named(airbyte.era).has("typed_state"):
         rows = [("orders", "2041"), ("customers", "318")]
         airbyte.set_state(

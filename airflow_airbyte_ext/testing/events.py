@@ -75,7 +75,7 @@ def _job_events(job: Job) -> list[Event]:
     word = _WORDS.get(job.kind)
     if word is None:
         return []
-    # A run of the schedule is not told as started, nor as cancelled what made way for something else.
+    # A run of the schedule is not told as started, nor as cancelled what was ended for something else.
     events = [_event(job, f"{word}_STARTED", {"jobId": job.id}, job.created_at)] if job.is_manual else []
     if job.status in _ENDS and not job.superseded:
         loaded = [moved(job, stream, job.attempts) for stream in job.streams]

@@ -271,7 +271,7 @@ class FakeAirbyte(Planting):
             return Answers(self._world).state(connection_id, self._world.state_of(connection))
 
     def next_run(self, connection_id: str) -> dict[str, list[tuple[str | None, str]]]:
-        """What is stored for the connection's next run, whoever starts it: its kind, and (namespace, name) of streams.
+        """What is stored for the connection's next run, no matter who starts it: its kind, and its streams as pairs.
 
         `{"sync": []}` when nothing is stored.
         """

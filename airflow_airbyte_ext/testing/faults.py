@@ -35,7 +35,7 @@ class Fault:
 
     @classmethod
     def delay(cls, seconds: float) -> Fault:
-        """The call takes effect at once; its normal answer comes so many seconds of real time later."""
+        """The call takes effect at once; its normal answer comes N seconds of real time later."""
         return cls("delay", effect=True, seconds=seconds)
 
     @classmethod

@@ -114,7 +114,7 @@ class Job:
     `kind` is Airbyte's configType (sync, reset_connection, refresh). `on_status` is told of every new status before it
     is shown and may answer with the step to play instead; `begins` then says whether an attempt begins with it.
     `then_sync` says that a sync follows when it succeeds, `is_manual` that a request started it, and `superseded` that
-    nobody asked for its end: it made way for a reset, or its connection is not active.
+    nobody asked for its end: it was ended for a reset, or its connection is not active.
     """
 
     id: int

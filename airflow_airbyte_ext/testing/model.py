@@ -80,7 +80,7 @@ class Connection:
     `catalog` are its AirbyteStreamAndConfigurations, those that a sync reads. `tags` are the ids, in order.
     `schedule_data` is Airbyte's ConnectionScheduleData, None for a manual schedule. `more` holds settings that only
     travel through the API.
-    `stored_resets` and `stored_refreshes` are the streams that the next run resets or refreshes, whoever starts it.
+    `stored_resets` and `stored_refreshes` are the streams that the next run resets or refreshes, whatever starts it.
     `late_states` is what the pods of cancelled jobs will write yet, and when.
     """
 

@@ -168,7 +168,7 @@ class Server:
             raise Refusal("too_large", text)
 
     def _check_caller(self, request: Request, route: Operation | None) -> None:
-        """What the token check refuses: a missing path and a wrong method, too, whoever calls."""
+        """What the token check refuses: a missing path and a wrong method, too, no matter who calls."""
         if not self.guard.checks_tokens or (route and route.anonymous):
             return
         if not self.guard.admits(request.headers):

@@ -119,7 +119,7 @@ class AirbyteJobTrigger(BaseTrigger):
             return
         from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.jobs.cancel import PATIENT_PAUSES, cancel_job, why_not_cancelled
-        from airflow_airbyte_ext.jobs.status import verdict
+        from airflow_airbyte_ext.jobs.status import JobStatus
 
         watcher = await watcher_of(self.airbyte_conn_id)
         self.log.info("The task was ended while it was deferred: cancelling job %s.", self.job_id)
@@ -131,7 +131,7 @@ class AirbyteJobTrigger(BaseTrigger):
             clock=SystemClock(),
             pauses=PATIENT_PAUSES,
         )
-        if job and not verdict(job.status).is_final:
+        if job and not JobStatus.of(job.status).is_terminal:
             why = why_not_cancelled(job.status)
             self.log.error("Job %s is %s, and was not cancelled%s. Cancel it in Airbyte.", self.job_id, job.status, why)
         else:
@@ -184,7 +184,7 @@ class AirbyteJobTrigger(BaseTrigger):
                 if time.time() >= until:
                     raise AirbyteJobStatusUnavailableError(
                         f"Airflow does not give the Connection {self.airbyte_conn_id!r} ({error}). Job {self.job_id} "
-                        "may be fine: look at it in Airbyte.",
+                        "may be fine: check it in Airbyte.",
                         job_id=self.job_id,
                     ) from error
                 self.log.warning("Airflow does not give the Connection %r; asking again.", self.airbyte_conn_id)

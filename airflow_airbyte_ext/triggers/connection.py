@@ -1,4 +1,4 @@
-"""Waiting in the triggerer for a sync of a connection, whoever starts it."""
+"""Waiting in the triggerer for a sync of a connection, no matter who starts it."""
 
 from __future__ import annotations
 
@@ -125,9 +125,9 @@ class AirbyteConnectionTrigger(BaseTrigger):
         except AirbyteError:
             raise
         except Exception as error:  # of Airflow, and of many kinds; none is the connection's fault
-            watch.bear(error)
+            watch.record(error)
             return None
-        looking = asyncio.wrap_future(watcher.look(watch, partial(watch.look, watcher.client.without_retries())))
+        looking = asyncio.wrap_future(watcher.look(watch, partial(watch.poll, watcher.client.without_retries())))
         left = None if self.deadline is None else max(self.deadline - time.time(), 0.0) + FINAL_POLL_TIMEOUT
         try:
             await asyncio.wait([looking], timeout=left)

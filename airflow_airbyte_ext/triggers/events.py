@@ -1,4 +1,4 @@
-"""Scheduling by asset: an event for each sync that ends, whoever started it. Needs Airflow 3."""
+"""Scheduling by asset: an event for each sync that ends, no matter who started it. Needs Airflow 3."""
 
 from __future__ import annotations
 
@@ -179,7 +179,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
                 words = "Where a restart goes on is not kept: give each asset a watcher of its own. %s"
                 self.log.warning(words, fit_message(error))
                 return None
-            except Exception as error:  # of Airflow, and of many kinds: to begin anew would lose what has ended since
+            except Exception as error:  # of Airflow, and of many kinds: to begin again would lose what has ended since
                 self.log.warning("Airflow does not say how far syncs have been told; asking again. %s", _of(error))
                 await asyncio.sleep(TRY_STORE_AGAIN_AFTER)
         return None

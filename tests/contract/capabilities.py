@@ -114,7 +114,7 @@ def sync_by_a_sensor(scene: Scene) -> None:
     seen = [job.status for _ in range(9) if (job := watch.poll())]
     assert seen[-1] == "succeeded"
     syncs = SyncWatch(scene.connection_id, since=0.0, clock=scene.clock)
-    assert syncs.look(scene.client) == job_id
+    assert syncs.poll(scene.client) == job_id
 
 
 def report_of_a_job(scene: Scene) -> None:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, TypeAdapter
 from airflow_airbyte_ext.api.client import OPERATIONS
 from airflow_airbyte_ext.api.models import catalog, connections, jobs, operations, web_backend
 from airflow_airbyte_ext.jobs.report import report_of
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 
 sys.path.insert(0, str(Path(__file__).parent))
 from openapi import RELEASES, load
@@ -117,7 +117,7 @@ def test_any_mixture_of_what_is_documented_can_be_read(operation_id, data):
     answer = schemas.make(schema, Drawn(data)) if schema else None
     found = read(operation_id, answer)
     if job := getattr(found, "job", None):
-        verdict(job.status)
+        JobStatus.of(job.status)
 
 
 @pytest.mark.parametrize("release", RELEASES)

@@ -91,7 +91,7 @@ def test_jobs_of_a_connection_end(endless, kind, read):
 def test_looking_for_a_success_ends(endless, clock, kind):
     """A watch looks back so many jobs, and no more; what cannot be read is a look that failed."""
     client, connection_id, _ = endless(kind)
-    assert SyncWatch(connection_id, since=0.0, clock=clock).look(client) is None
+    assert SyncWatch(connection_id, since=0.0, clock=clock).poll(client) is None
     try:
         assert len(list(ended_syncs(client, connection_id))) <= 200
     except AirbyteResponseError as error:

@@ -329,7 +329,7 @@ def _ids(made: Scene) -> dict[str, Any]:
 def _watch(it: Scene) -> None:
     watch = SyncWatch(it.connection_id, since=None, clock=it.clock)
     until = it.clock.time() + 1800
-    while watch.look(it.client) is None:
+    while watch.poll(it.client) is None:
         it.clock.sleep(watch.pause(60.0, until))
 
 

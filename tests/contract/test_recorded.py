@@ -11,7 +11,7 @@ from pydantic import TypeAdapter
 from airflow_airbyte_ext.api.client import OPERATIONS
 from airflow_airbyte_ext.exceptions import AirbyteApiError
 from airflow_airbyte_ext.jobs.report import report_of
-from airflow_airbyte_ext.jobs.status import verdict
+from airflow_airbyte_ext.jobs.status import JobStatus
 
 ID = "11111111-1111-4111-8111-111111111111"
 RECORDED = {
@@ -93,7 +93,7 @@ def test_a_connection_of_a_list_has_all_that_snapshots_and_links_use(recorded):
 def test_a_status_that_is_null_is_no_end(recorded):
     job = read("getJobInfo", recorded("jobs_get_0.36.json")["json"]).job
     assert (job.id, job.config_type, job.created_at) == (45, "sync", 1650644844)
-    assert not verdict(job.status).is_final
+    assert not JobStatus.of(job.status).is_terminal
 
 
 def test_figures_that_are_absent_are_none_and_those_of_streams_are_kept(recorded):

@@ -50,7 +50,7 @@ def restore(scene: Scene, store: SnapshotStore | None = None, **options):
     ids=["a job came and went", "the state moved"],
 )
 def test_what_happens_while_the_state_before_is_kept_stops_it(scene, tmp_path, happens):
-    """What was planned is not planned for what is there now; the next try plans anew."""
+    """What was planned is not planned for what is there now; the next try plans again."""
     store = BusyStore(tmp_path)
     store.happens = lambda: happens(scene)
     with pytest.raises(AirbyteRestoreRefusedError, match="Nothing was written") as caught:

@@ -163,7 +163,7 @@ def test_the_path_of_a_file_outside_of_the_root_is_refused(make_root, elsewhere)
 
 
 def test_with_a_key_latest_and_times_mean_encrypted_snapshots_alone(make_root):
-    """Whoever can write to the store can put a plain file beside; an id or a path names one, where that is allowed."""
+    """Anyone who can write there can put a plain file beside; an id or a path names one, where that is allowed."""
     key = Fernet.generate_key().decode()
     ours = SnapshotStore(make_root(), packing=Packing.with_keys(key))
     assert ours.latest(CONNECTION) is None

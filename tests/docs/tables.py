@@ -237,7 +237,7 @@ def renewed(page: str) -> str:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Compare the tables in the documentation with the code.")
-    parser.add_argument("--write", action="store_true", help="write them anew")
+    parser.add_argument("--write", action="store_true", help="write them again")
     arguments = parser.parse_args()
     if not SPEC_DIR.is_dir():
         raise SystemExit("Airbyte's OpenAPI documents are not here: set AIRBYTE_SPEC_DIR to their folder")

@@ -44,7 +44,7 @@ from airflow_airbyte_ext.snapshots.retention import Retention, decide
 from airflow_airbyte_ext.snapshots.snapshot import FORMAT, FORMAT_VERSION, Origin, Snapshot
 from airflow_airbyte_ext.snapshots.store import SAFETY_FOLDER, SnapshotRef, SnapshotStore
 from airflow_airbyte_ext.testing import FakeAirbyte, Fault
-from airflow_airbyte_ext.testing.demo import EVENTS_ID, ORDERS_ANEW_ID, ORDERS_ID, plant_demo
+from airflow_airbyte_ext.testing.demo import EVENTS_ID, ORDERS_ID, ORDERS_RECREATED_ID, plant_demo
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -440,8 +440,8 @@ def test_the_documented_refusals_are_those_of_a_restore(demo: FakeAirbyte, tmp_p
         merged = snapshot(shared).content
         refused(lambda: restorer(client, tmp_path).restore(lambda now: target_of(merged, now, mode="merge")))
         refused(lambda: resolve_streams(["gone"], known.content.streams))
-        demo.set_connection_status(ORDERS_ANEW_ID, "deprecated")
-        refused(lambda: restorer(client, tmp_path, ORDERS_ANEW_ID).restore(lambda _: known.content))
+        demo.set_connection_status(ORDERS_RECREATED_ID, "deprecated")
+        refused(lambda: restorer(client, tmp_path, ORDERS_RECREATED_ID).restore(lambda _: known.content))
         demo.fail_next("createOrUpdateStateSafe", Fault.status(423, body={"message": "A sync is running."}))
         other = snapshot(stream_state(orders="1")).content
         refused(lambda: restorer(client, tmp_path).restore(lambda _: other))
@@ -521,7 +521,7 @@ def test_the_runbook_without_airflow_runs_from_its_first_command_to_its_last(she
             script = script.replace(written_place, real)
         for line, code, said in run_as_on_a_terminal(script, shell):
             assert code == (1 if " diff " in line else 0), line + said
-        moved = {row["streamDescriptor"]["name"] for row in airbyte.state(ORDERS_ANEW_ID)["streamState"]}
+        moved = {row["streamDescriptor"]["name"] for row in airbyte.state(ORDERS_RECREATED_ID)["streamState"]}
         assert moved == {"orders", "clients"}
         assert [row["streamState"] for row in airbyte.state(ORDERS_ID)["streamState"]] == [{"cursor": "1500"}]
 

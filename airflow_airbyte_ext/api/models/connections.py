@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class ConnectionSchedule(AirbyteModel):
-    """Every so many `minutes`, `hours`, `days`, `weeks` or `months`."""
+    """Every N `minutes`, `hours`, `days`, `weeks` or `months`."""
 
     units: int
     time_unit: str

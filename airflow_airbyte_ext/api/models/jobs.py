@@ -60,7 +60,7 @@ class ResetConfig(AirbyteModel):
 
 
 class JobRefreshConfig(AirbyteModel):
-    """The streams that a refresh reads anew (since 0.62.2)."""
+    """The streams that a refresh reads again (since 0.62.2)."""
 
     streams_to_refresh: Items[StreamDescriptor] = Field(default_factory=list)
 

@@ -134,7 +134,7 @@ def test_a_retry_of_the_wait_for_the_next_sync_goes_on_from_the_first_try(airbyt
     assert sensor(connection_id, completed_after=None).poke(context) is False
     job_id = ended(airbyte, connection_id)
     assert sensor(connection_id, completed_after=None).poke(context).xcom_value["job_id"] == job_id
-    context["ti"].max_tries += 3  # a user's Clear wants to begin anew
+    context["ti"].max_tries += 3  # a user's Clear wants to begin again
     assert sensor(connection_id, completed_after=None).poke(context) is False
 
 
@@ -143,7 +143,7 @@ def test_in_reschedule_mode_the_time_without_an_answer_adds_up_over_processes(ai
     assert sensor(connection_id, **patience).poke(context) is False
     airbyte.fail_next("listJobsFor", Fault.status(423, body={"message": "locked"}), times=2)
     assert sensor(connection_id, **patience).poke(context) is False
-    context["task_state_store"]["airbyte_job"]["known"]["unreadable_since"] = time.time() - 200
+    context["task_state_store"]["airbyte_job"]["known"]["failing_since"] = time.time() - 200
     with pytest.raises(AirbyteJobStatusUnavailableError, match="could not be read for 200 s"):
         sensor(connection_id, **patience).poke(context)
     assert sensor(connection_id, **patience).poke(context) is False
@@ -269,7 +269,7 @@ def test_running_jobs_and_steps_of_a_script_are_followed(airbyte, connection_id,
 
 @pytest.fixture
 def hung(monkeypatch):
-    """The Airflow Connection of an Airbyte that accepts and never answers; returns whoever has come."""
+    """The Airflow Connection of an Airbyte that accepts and never answers; returns anyone who has come."""
     listening, come = socket.create_server(("127.0.0.1", 0), backlog=200), []
 
     def accept() -> None:

@@ -112,7 +112,7 @@ def test_a_job_that_runs_can_skip_the_task(airbyte, connection_id, context, oper
 
 
 def test_a_deferrable_task_waits_in_the_triggerer_for_a_job_that_is_in_its_way(airbyte, connection_id, context) -> None:
-    """Then it begins anew, and runs its own; the other one's job is never cancelled with it."""
+    """Then it begins again, and runs its own; the other one's job is never cancelled with it."""
     airbyte.script(connection_id, LONG)
     other = airbyte.start_job(connection_id, kind="reset_connection")
     task = sync(connection_id, deferrable=True, wait_timeout=600)

@@ -85,7 +85,7 @@ def test_in_reschedule_mode_the_time_without_an_answer_adds_up_over_processes(ai
     job_id = airbyte.start_job(connection_id)
     airbyte.fail_next("getJobInfoLight", Fault.status(423, body={"message": "locked"}), times=2)
     assert sensor(job_id, mode="reschedule", poll_error_timeout=100).poke(context) is False
-    context["task_state_store"]["airbyte_job"]["readable_at"] = time.time() - 200
+    context["task_state_store"]["airbyte_job"]["failing_since"] = time.time() - 200
     with pytest.raises(AirbyteJobStatusUnavailableError, match="could not be read for 200 s"):
         sensor(job_id, mode="reschedule", poll_error_timeout=100).poke(context)
 
@@ -96,7 +96,7 @@ def test_the_deferred_sensor_ends_by_its_own_time_out(airbyte, connection_id, co
     with pytest.raises(TaskDeferred) as deferral:
         task.execute(context)
     event = fire(**deferral.value.trigger.serialize()[1])
-    with pytest.raises(AirflowSensorTimeout, match="was still running"):
+    with pytest.raises(AirflowSensorTimeout, match="still running"):
         task.execute_complete(context, event)
 
 
@@ -155,7 +155,7 @@ def test_in_reschedule_mode_two_hiccups_far_apart_are_no_reason_to_fail(airbyte,
     airbyte.fail_next("getJobInfoLight", locked)
     assert sensor(job_id, mode="reschedule", poll_error_timeout=100).poke(context) is False
     assert not sensor(job_id, mode="reschedule", poll_error_timeout=100).poke(context)
-    assert context["task_state_store"]["airbyte_job"]["readable_at"] is None
+    assert context["task_state_store"]["airbyte_job"]["failing_since"] is None
     airbyte.fail_next("getJobInfoLight", locked)
     assert sensor(job_id, mode="reschedule", poll_error_timeout=100).poke(context) is False
 

@@ -111,13 +111,13 @@ def test_single_streams_are_merged(airbyte, connection_id, context, store) -> No
 def test_state_moves_to_a_connection_that_was_made_anew(airbyte, connection_id, context, store) -> None:
     set_cursors(airbyte, connection_id, orders="7")
     reference = backup(connection_id, store).execute(context)
-    anew = airbyte.add_connection(name="Anew", streams=[("public", "sales")])
+    again = airbyte.add_connection(name="Anew", streams=[("public", "sales")])
     with pytest.raises(AirflowFailException, match="is of connection"):
-        restore(anew, store, snapshot=reference).execute(context)
-    restore(anew, store, snapshot=reference, snapshot_of=connection_id, rename_streams={"orders": "sales"}).execute(
+        restore(again, store, snapshot=reference).execute(context)
+    restore(again, store, snapshot=reference, snapshot_of=connection_id, rename_streams={"orders": "sales"}).execute(
         context
     )
-    assert cursors(airbyte, anew) == {"sales": "7"}
+    assert cursors(airbyte, again) == {"sales": "7"}
 
 
 def test_a_stream_that_the_catalog_lacks_is_refused_where_that_is_asked_for(

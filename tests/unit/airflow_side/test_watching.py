@@ -346,7 +346,7 @@ def test_events_of_waits_that_end_without_the_job_are_read_by_name(airbyte, coun
 
     *late, unknown = asyncio.run(run())
     for event in late:
-        with pytest.raises(AirbyteJobTimeoutError, match="was still running") as caught:
+        with pytest.raises(AirbyteJobTimeoutError, match="still running") as caught:
             raise_for_event(json.loads(json.dumps(event)))
         assert caught.value.job_id in jobs
     with pytest.raises(AirbyteJobNotFoundError) as vanished:
@@ -383,7 +383,7 @@ def test_what_happens_is_told_in_the_triggers_own_log(airbyte, caplog, capsys) -
     airbyte.fail_next("getJobInfoLight", Fault.status(503))
     assert asyncio.run(event_of(trigger_for(airbyte, job_id)))["status"] == "succeeded"
     told = caplog.text + capsys.readouterr().out
-    assert f"Job {job_id} could not be read since" in told
+    assert f"The status of job {job_id} could not be read since" in told
     assert f"Job {job_id}: succeeded" in told
 
 

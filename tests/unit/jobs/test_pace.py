@@ -16,7 +16,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteServerError,
     AirbyteUnreachableError,
 )
-from airflow_airbyte_ext.jobs.poll import MAX_RETRY_AFTER
+from airflow_airbyte_ext.jobs.outage import MAX_RETRY_AFTER
 from airflow_airbyte_ext.jobs.throttle import (
     MAX_BACK_OFF,
     MIN_POLL_INTERVAL,

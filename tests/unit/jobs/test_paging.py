@@ -165,7 +165,7 @@ def test_a_sync_behind_a_short_page_is_found(release, clock) -> None:
     """Ten rows of two jobs: the success stands on the next page."""
     lists = Lists(release, [job(1), job(2, "failed", attempts=5), job(3, "failed", attempts=5)])
     watch = SyncWatch(CONNECTION, since=float(T0), clock=clock, warn=lambda _text: None, tell=lambda _text: None)
-    assert watch.look(lists) == 1
+    assert watch.poll(lists) == 1
 
 
 @pytest.mark.parametrize("release", CUT)
@@ -177,7 +177,7 @@ def test_the_end_of_a_job_at_the_end_of_a_page_is_that_of_its_last_attempt(relea
         CONNECTION, since=float(since), on_failure="fail", clock=clock, warn=lambda _: None, tell=lambda _: None
     )
     with pytest.raises(AirbyteJobFailedError, match=r"Job 2 failed after 14 attempts: The end of 2\."):
-        watch.look(lists)
+        watch.poll(lists)
 
 
 @pytest.mark.parametrize("release", ["1.0.0", "2.0.0"])

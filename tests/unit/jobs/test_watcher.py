@@ -305,7 +305,7 @@ def test_a_release_that_cannot_be_told_for_a_moment_does_not_end_the_list(start_
 
 @pytest.mark.parametrize("count", [1, 6])
 def test_a_job_id_that_is_anothers_now_is_told_as_vanished(start_fake, watch, wait_for, go, count):
-    """An Airbyte that was set up anew counts from one again."""
+    """An Airbyte that was set up again counts from one again."""
     airbyte = start_fake()
     jobs = start_jobs(airbyte, count, Step("running"))
     watcher = watch(airbyte)

@@ -58,7 +58,7 @@ def test_what_no_rule_keeps_is_deleted(scene):
 
 
 def test_nothing_is_deleted_while_the_newest_cannot_be_decrypted(scene):
-    """Whoever has a key must be able to read what is to be the only one left."""
+    """Anyone who has a key must be able to read what is to be the only one left."""
     scene.back_up(scene.store(Fernet.generate_key().decode()), 3)
     with pytest.raises(AirbyteSnapshotKeyError, match="Nothing was deleted"):
         forget(scene.store(Fernet.generate_key().decode()), scene.connection_id, LAST, now=NOW)
