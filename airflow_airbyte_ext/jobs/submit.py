@@ -441,7 +441,7 @@ class JobSubmitter(ABC):
         job = first_job_after(self._client, self._connection_id, job_id, kind=self.kind)
         if job is None:
             return None
-        if self._first_sent and not self._is_stored and was_there_before(job, self._first_sent):
+        if self._first_sent and was_there_before(job, self._first_sent):
             return Submission(job, attached=True) if self._attach else None
         return Submission(job, attached=job.config_type not in (None, self.kind))
 
