@@ -4,9 +4,9 @@ Every error that this package raises.
 * AirbyteError
   + AirbyteConfigurationError            settings or an argument are wrong; nothing was sent
   + AirbyteApiError                      an operation was sent, or tried
-    + AirbyteUnreachableError            the network gave no answer
+    + AirbyteUnreachableError            the network gave no response
       + AirbyteRequestTimeoutError       ... in time; the outcome is unknown
-    + AirbyteResponseError                 there was an answer, but not one of Airbyte's
+    + AirbyteResponseError               there was a response, but not one of Airbyte's
     + AirbyteOperationMissingError       this Airbyte release does not have the operation
     + AirbyteStatusError                 Airbyte said no
       + AirbyteBadRequestError           400, 422
@@ -34,7 +34,7 @@ Every error that this package raises.
     + AirbyteJobCancelledError           Airbyte said: cancelled
     + AirbyteNoRecordsError              it succeeded, and moved nothing, which the task was not to accept
     + AirbyteJobTimeoutError             it still ran when the wait was over
-    + AirbyteJobStatusUnavailableError          its status could not be read for too long
+    + AirbyteJobStatusUnavailableError   its status could not be read for too long
     + AirbyteJobNotFoundError            this server does not know it (any more)
     + AirbyteJobNotStartedError          Airbyte accepted no job, and does not say why
   + AirbyteSnapshotError                 a saved state cannot be used, found, read or kept

@@ -68,7 +68,7 @@ FORM_BEHAVIOUR: dict[str, Any] = {
     },
     "placeholders": {
         "host": "https://airbyte.example.com",
-        "login": "empty where Airbyte asks for none",
+        "login": "empty where Airbyte needs none",
         "port": "0 where the URL has it",
     },
 }

@@ -38,14 +38,14 @@ def read_answer(operation: Operation, response: HttpResponse) -> Any:
         raise _redirected(operation, response)
     if not 200 <= response.status < 300:
         raise AirbyteResponseError(
-            f"{operation.operation_id}: {response.address} answered HTTP {response.status}, which is no response to "
+            f"{operation.operation_id}: {response.address} responded HTTP {response.status}, which is no response to "
             "this request. Check any proxy before Airbyte.",
             operation=operation.operation_id,
         )
     if response.is_html:
         raise AirbyteResponseError(
-            f"{operation.operation_id}: {response.address} answered with a web page: this is the web app or a "
-            "login page, not the API. Give the address at which the API answers, such as https://airbyte.example.com/api.",
+            f"{operation.operation_id}: {response.address} responded with a web page: this is the web app or a "
+            "login page, not the API. Give the address of the API, such as https://airbyte.example.com/api.",
             operation=operation.operation_id,
         )
     try:
@@ -53,13 +53,13 @@ def read_answer(operation: Operation, response: HttpResponse) -> Any:
         return _validated(operation, response.json(**exactly) if response.body else None)
     except InexactJsonError as error:
         raise AirbyteResponseError(
-            f"{operation.operation_id}: the state that {response.address} answered holds {error}, and so could not "
-            "be kept as it is. No real Airbyte answers such a one: look at what stands between.",
+            f"{operation.operation_id}: the state in the response of {response.address} holds {error}, and so could "
+            "not be kept as it is. No real Airbyte sends such a number: check any proxy before Airbyte.",
             operation=operation.operation_id,
         ) from None
     except (ValueError, RecursionError):
         raise AirbyteResponseError(
-            f"{operation.operation_id}: {response.address} answered HTTP {response.status} without JSON "
+            f"{operation.operation_id}: {response.address} responded HTTP {response.status} without JSON "
             f"({response.content_type or 'no content type'}). Check the base URL, and any proxy before Airbyte.",
             operation=operation.operation_id,
         ) from None
@@ -79,7 +79,7 @@ def _validated(operation: Operation, answer: object) -> Any:
     except ValidationError as error:
         fields = _fields_of(error)
         raise AirbyteResponseError(
-            f"{operation.operation_id}: Airbyte's answer does not have the expected shape ({fields}). "
+            f"{operation.operation_id}: Airbyte's response does not have the expected shape ({fields}). "
             "Is this the Config API of an Airbyte from 0.36 on?",
             operation=operation.operation_id,
         ) from None

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Check: TypeAlias = "Callable[[str, Any], object]"
 """Takes an argument's name and value, and raises `AirbyteConfigurationError` where the value is wrong."""
 
-TEMPLATE_HINT = "If it is templated, look at what the template rendered to."
+TEMPLATE_HINT = "If it is templated, check what the template rendered to."
 
 
 def uuid_text(value: object) -> str:

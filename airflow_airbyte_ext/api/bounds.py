@@ -183,7 +183,7 @@ def read_body(raw: urllib3.BaseHTTPResponse, limit: int) -> bytes:
         if encoding.strip() in ("gzip", "x-gzip", "deflate"):
             body = _decompressed(body, limit)
         elif encoding.strip() not in ("", "identity"):
-            raise ResponseCutError("compressed in another way than was asked for")
+            raise ResponseCutError("compressed in another way than requested")
     max_values = max(MIN_VALUES, limit // BYTES_PER_VALUE)
     if len(body) > limit or (len(body) > max_values and count_values(body) > max_values):
         raise ResponseTooLargeError

@@ -37,7 +37,7 @@ def network_error(
         return mistake
     if isinstance(error, requests.exceptions.ProxyError):
         return AirbyteUnreachableError(
-            f"{name}: the proxy did not give an answer of {url}. Check `proxies`, and the proxy.",
+            f"{name}: the proxy did not give a response of {url}. Check `proxies`, and the proxy.",
             operation=name,
             was_sent=was_sent,
         )
@@ -50,9 +50,9 @@ def network_error(
             was_sent=False,
         )
     if isinstance(error, requests.Timeout | ReadTimeoutError | TimeoutError):
-        return AirbyteRequestTimeoutError(f"{name}: no answer from {url} in time.", operation=name)
+        return AirbyteRequestTimeoutError(f"{name}: no response from {url} in time.", operation=name)
     return AirbyteUnreachableError(
-        f"{name}: the connection to {url} broke before the answer was complete.", operation=name
+        f"{name}: the connection to {url} broke before the response was complete.", operation=name
     )
 
 

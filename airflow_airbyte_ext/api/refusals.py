@@ -279,7 +279,7 @@ def _form_of(response: HttpResponse) -> Literal["json", "text", "empty", "other"
 def _not_airbyte(operation: Operation, response: HttpResponse) -> AirbyteResponseError:
     page = " with a web page" if response.is_html else ""
     return AirbyteResponseError(
-        f"{operation.operation_id}: {response.address} answered HTTP {response.status}{page}, as something that "
+        f"{operation.operation_id}: {response.address} responded HTTP {response.status}{page}, as something that "
         "is not Airbyte's API does. Check host, port and path of the base URL, and any proxy before Airbyte.",
         operation=operation.operation_id,
     )

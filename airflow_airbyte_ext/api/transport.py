@@ -304,9 +304,9 @@ class Transport:
             return error
         notes = ""
         if error.http_status >= 500:
-            notes = " Some set-ups also answer 500 to wrong ones."
+            notes = " Some set-ups also respond 500 to wrong ones."
         elif error.http_status == 401 and not TOKEN_REQUEST.is_in(self._release_if_known()):
-            notes = f" An Airbyte before {TOKEN_REQUEST.since} has no token endpoint, and answers the same."
+            notes = f" An Airbyte before {TOKEN_REQUEST.since} has no token endpoint, and responds the same."
         refused = AirbyteAuthenticationError(
             f"Airbyte gave no token for this client id and secret (HTTP {error.http_status} from {url}). Check both; "
             f"in a community edition `abctl local credentials` shows them.{notes}",

@@ -68,7 +68,9 @@ def check_confirmable(context: Context) -> None:
     """
     options = context.options
     if not (options.dry_run or options.yes or sys.stdin.isatty()):
-        raise AirbyteConfigurationError("There is no terminal to confirm on. Give --yes, or --dry-run to look first.")
+        raise AirbyteConfigurationError(
+            "There is no terminal to confirm on. Give --yes, or --dry-run to see the plan first."
+        )
 
 
 def carry_out(context: Context, changes: list[Change]) -> Exit:

@@ -94,7 +94,5 @@ def explain(error: Exception) -> str:
     if not isinstance(error, errors.AirbyteError):
         frame = traceback.extract_tb(error.__traceback__)[-1:]
         where = "".join(f" in {Path(line.filename).name}, line {line.lineno}" for line in frame)
-        return (
-            f"Unexpected {type(error).__name__}{where}: a bug, or an answer or a file of a kind that is not known here."
-        )
+        return f"Unexpected {type(error).__name__}{where}: a bug, or a response or a file of an unknown kind."
     return in_shell_words(" ".join(str(error).split()))

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 PROGRAM = "airbyte-state"
 
 _ABOUT = """\
-Back up, look at, compare, restore and reset the state of Airbyte connections, without Airflow.
+Back up, inspect, compare, restore and reset the state of Airbyte connections, without Airflow.
 State values are shown only with --values: they may hold secrets."""
 
 _SETTINGS = """\
@@ -192,7 +192,7 @@ def _add_guards(command: argparse.ArgumentParser) -> None:
     command.add_argument("--wait-timeout", metavar="SECONDS", type=_above_zero, help="wait at most so long")
     command.add_argument("--compress", action="store_true", help="compress the snapshot of the state before")
     command.add_argument("--dry-run", action="store_true", help="check and show what would change, and write nothing")
-    command.add_argument("--yes", action="store_true", help="do not ask")
+    command.add_argument("--yes", action="store_true", help="do not prompt")
 
 
 def _add_restore(commands: Any) -> None:

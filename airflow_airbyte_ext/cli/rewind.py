@@ -33,7 +33,7 @@ def run(context: Context) -> Exit:
             known += context.client.get_connection(connection_id=connection_id).streams()
         key = stream_named(options.stream, known, where="the current state" + (" and the catalog" * bool(options.set)))
         if options.set and key not in current.stream_rows():
-            log.warning("%s has no state yet: nothing tells whether its source knows these keys", options.stream)
+            log.warning("%s has no state yet: so nobody knows whether its source has these keys", options.stream)
         return rewound(current, key, options.set)
 
     what = "remove its state" if options.remove else f"set {', '.join(path for path, _ in options.set)}"

@@ -97,7 +97,7 @@ def connection_named(context: Context, text: str, *, airbyte: bool = True) -> st
     raise AirbyteConfigurationError(
         f"{text!r} is no connection's id (a UUID), and {context.store.name} has no snapshot of a connection that is "
         f"called so. It has snapshots of: {there or 'none whose name can be read'}. "
-        + ("Give the id, or --workspace to look the name up in Airbyte." if airbyte else "Give the id.")
+        + ("Give the id, or --workspace to resolve the name in Airbyte." if airbyte else "Give the id.")
     )
 
 

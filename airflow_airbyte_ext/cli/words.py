@@ -30,10 +30,10 @@ _PLAIN_NAMES = "|".join(name for name in _OPTIONS if "_" in name)
 _RULES = [
     (re.compile(pattern), replacement)
     for pattern, replacement in (
-        (r" ?If it is templated, look at what the template rendered to\.", ""),
+        (r" ?If it is templated, check what the template rendered to\.", ""),
         (r", or take this task out", ""),
         (r", or allow to attach to it \(if_running=\"\w+\"\)", ""),
-        (r"Clear the task to wait for it", "Look at it in Airbyte"),
+        (r"Clear the task to wait for it", "Check it in Airbyte"),
         (r"the Airflow Connection points at the", "--url (or --airflow-conn-env) names the"),
         (r"The host field holds base_url", "It is the Connection's host"),
         (r"allow_plain=True, ", ""),

@@ -188,7 +188,7 @@ def _verify(answer: ConnectionRead, wanted: Mapping[str, Any]) -> None:
     if left := changed_fields(answer, wanted):
         raise AirbyteUpdateUnverifiedError(
             f"Airbyte accepted the changes of connection {answer.connection_id}, but these did not take effect: "
-            f"{', '.join(change.path for change in left)}. This release of Airbyte may not know them: look at the "
+            f"{', '.join(change.path for change in left)}. This release of Airbyte may not know them: check the "
             "connection there.",
             connection_id=answer.connection_id,
         )

@@ -159,5 +159,5 @@ def _read(schedule: object, time_zone: str) -> tuple[str, dict[str, Any]]:
             'seconds and have a "?" for the day of the month or of the week, such as "0 0 3 * * ?".'
         )
     raise AirbyteConfigurationError(
-        f"schedule is {schedule!r}; give {_FORMS}. If it is templated, look at what the template rendered to."
+        f"schedule is {schedule!r}; give {_FORMS}. If it is templated, check what the template rendered to."
     )

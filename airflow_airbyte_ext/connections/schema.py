@@ -73,12 +73,12 @@ def discover_changes(client: AirbyteClient, connection_id: str) -> list[SchemaCh
     if connection.sync_catalog is None or "syncCatalog.streams" in connection.left_out.places:
         raise AirbyteResponseError(
             f"getConnection: Airbyte gives no catalog of connection {connection.name!r} ({connection_id}) that can be "
-            "read, so nothing can be compared. Look at its schema in Airbyte.",
+            "read, so nothing can be compared. Check its schema in Airbyte.",
             operation="getConnection",
         )
     ours = whole_catalog(connection.sync_catalog, _catalog_of_source(client, connection_id))
     if client.release().is_within(*_POSTPONES):
-        log.info("Up to Airbyte 1.3 this postpones Airbyte's own look for changes of this source by up to 24 hours.")
+        log.info("Up to Airbyte 1.3 this postpones Airbyte's own check for changes of this source by up to 24 hours.")
     # Not with the connection's id: Airbyte might then change it, or switch it off.
     answer = client.discover_schema_for_source(source_id=connection.source_id or "", disable_cache=True)
     failure = answer.job_info.failure_reason if answer.job_info else None

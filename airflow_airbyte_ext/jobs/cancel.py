@@ -24,7 +24,7 @@ PATIENT_PAUSES = (*PAUSES, 8.0, 15.0, 30.0)
 
 _WHY_NOT_CANCELLED = {
     JobStatus.PENDING: "Airbyte ignores a cancel until the job runs; while it has no worker for it, that may be long",
-    JobStatus.QUEUED: "the job waits for a worker, and Airbyte cancels it when it looks at it next",
+    JobStatus.QUEUED: "the job waits for a worker, and Airbyte cancels it when it handles it next",
     JobStatus.INCOMPLETE: "before 0.50.12 Airbyte ignores a cancel between two attempts, for up to half an hour",
 }
 

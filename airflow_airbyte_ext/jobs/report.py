@@ -77,7 +77,7 @@ class JobReport:
         tries = f"{self.attempts} attempt{'' if self.attempts == 1 else 's'}"
         match JobStatus.of(self.status):
             case JobStatus.FAILED:
-                reason = self.failure or "Airbyte gives no reason; look at the job's log in Airbyte."
+                reason = self.failure or "Airbyte gives no reason; check the job's log in Airbyte."
                 message = f"Job {self.job_id} failed after {tries}: {reason}"
                 return AirbyteJobFailedError(message, job_id=self.job_id, connection_id=connection_id)
             case JobStatus.CANCELLED:

@@ -39,7 +39,7 @@ def story_of(report: JobReport) -> list[str]:
     summary = f"Job {report.job_id} ({report.job_type}): {report.status} after {attempts}{duration}; {moved}."
     lines = [*_streams(report), summary]
     if JobStatus.of(report.status) is JobStatus.FAILED:
-        lines.append(f"Airbyte's reason: {report.failure or 'none given; look at the job in Airbyte.'}")
+        lines.append(f"Airbyte's reason: {report.failure or 'none given; check the job in Airbyte.'}")
     return lines
 
 

@@ -343,7 +343,7 @@ class JobSubmitter(ABC):
                 return found
             raise AirbyteJobNotStartedError(
                 f"Airbyte ran job {job.id} ({job.config_type}) on connection {self._connection_id} in the place of the "
-                "refresh that it had stored. Look at the connection's jobs in Airbyte, and try again.",
+                "refresh that it had stored. Check the connection's jobs in Airbyte, and try again.",
                 connection_id=self._connection_id,
             )
         return (yield from self._let_others_end(job, noted))
@@ -487,14 +487,14 @@ class JobSubmitter(ABC):
         return AirbyteJobNotStartedError(
             f"Airbyte has said for {BUSY_AFTER_JOB:.0f} s that connection {self._connection_id} is busy, though "
             f"{ended}. Slow webhooks or notifications after that job hold a connection, and so does Airbyte while it "
-            f"deletes or locks it: look at the connection, and at the server's log.{self._stored_words()}",
+            f"deletes or locks it: check the connection, and at the server's log.{self._stored_words()}",
             connection_id=self._connection_id,
         )
 
     def _not_started(self, lost: AirbyteError | None) -> AirbyteJobNotStartedError:
         return AirbyteJobNotStartedError(
             f"Airbyte started no job for connection {self._connection_id} in {SUBMISSIONS} tries: none appeared in its "
-            f"list of jobs. Look at the server's log. The last response: {lost or 'that it would start one'}"
+            f"list of jobs. Check the server's log. The last response: {lost or 'that it would start one'}"
             f"{self._stored_words()}",
             connection_id=self._connection_id,
         )

@@ -118,7 +118,7 @@ class Endings:
     def record(self, error: AirbyteApiError) -> None:
         """Note that Airbyte could not be read."""
         self.trouble = error
-        self._warn("", "Airbyte cannot be read; looking again at the next poll.", error)
+        self._warn("", "Airbyte cannot be read; the next poll tries again.", error)
 
     def _forget_all_but(self, connection_ids: Collection[str]) -> None:
         watched = {"", *connection_ids}
@@ -137,7 +137,7 @@ class Endings:
             if cursor is None or (report.job_id <= cursor.job_id and ended_at(report) <= cursor.ended_at):
                 break
         if connection_id not in self._read_at and (problem := connection_problem(self._without_retries, connection_id)):
-            log.warning("%s Until then none of its syncs will be told of.", problem)
+            log.warning("%s Until then none of its syncs makes an event.", problem)
         self._read_at[connection_id] = now
         self._is_due.discard(connection_id)
         return ended

@@ -105,7 +105,7 @@ def tell(callback: Callable[..., None], *arguments: object) -> None:
     try:
         callback(*arguments)
     except Exception:
-        log.exception("Telling of a job went wrong.")
+        log.exception("A callback of a wait failed.")
 
 
 class Throttle:

@@ -245,11 +245,11 @@ class AirbyteUpdateConnectionOperator(CheckedArguments, BaseOperator):
         self.log.info("Connection %r (%s)", result.name, result.connection_id)
         log_table(self.log, ("setting", "before -> after"), rows)
         if not result.changes:
-            self.log.info("It is as asked already: nothing was sent.")
+            self.log.info("It is as requested already: nothing was sent.")
         elif is_dry:
             self.log.info("This was a dry run: nothing was sent.")
         else:
-            self.log.info("It was changed, and Airbyte's answer says so.")
+            self.log.info("It was changed, and Airbyte's response says so.")
 
 
 def _listed(row: WebBackendConnectionListItem) -> dict[str, Any]:

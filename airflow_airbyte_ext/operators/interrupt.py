@@ -145,7 +145,7 @@ class JobEnding:
                         break
                     SYSTEM_CLOCK.sleep(POLL_INTERVAL)
         except AirbyteError as problem:
-            log.error("It is unknown whether a job was started: look in Airbyte. %s", problem)
+            log.error("It is unknown whether a job was started: check Airbyte. %s", problem)
             return
         if job_id is None and self._memory.record.get("is_stored"):
             log.warning(

@@ -114,7 +114,7 @@ class JobRun:
                 self._submission = job_of_earlier_try(self.client, self.connection_id, self.memory) or self._submit()
         except AirbyteJobRunningError as error:
             if self.operator.if_running == "skip":
-                raise AirflowSkipException(f'Skipped, as if_running="skip" asks. {error}') from error
+                raise AirflowSkipException(f'Skipped because of if_running="skip". {error}') from error
             raise
 
     @property

@@ -81,7 +81,7 @@ class OutcomePolicy:
             raise error
         message = f"Airbyte calls it a partial success: some of its records were moved. {error}"
         if self.on_partial_success == "skip":
-            raise AirflowSkipException(f'Skipped, as on_partial_success="skip" asks. {message}') from error
+            raise AirflowSkipException(f'Skipped because of on_partial_success="skip". {message}') from error
         log.warning("%s", message)
 
     def _judge_empty(self, report: JobReport, reason: str) -> None:
@@ -90,10 +90,10 @@ class OutcomePolicy:
             case "warn":
                 log.warning("%s", message)
             case "skip":
-                raise AirflowSkipException(f'Skipped, as on_zero_records="skip" asks. {message}')
+                raise AirflowSkipException(f'Skipped because of on_zero_records="skip". {message}')
             case "fail":
                 raise AirbyteNoRecordsError(
-                    f"{message} Look at the source, or allow it with on_zero_records.",
+                    f"{message} Check the source, or allow it with on_zero_records.",
                     job_id=report.job_id,
                     connection_id=report.connection_id or "",
                 )

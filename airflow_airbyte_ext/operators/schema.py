@@ -126,7 +126,7 @@ def _story(connection_id: str, changes: Sequence[SchemaChange]) -> str:
     more = f"; and {len(changes) - _MOST_NAMED} more" if len(changes) > _MOST_NAMED else ""
     return (
         f"The source of connection {connection_id} has changed: {named}{more}. "
-        "Look at the connection's schema in Airbyte, and refresh it there."
+        "Check the connection's schema in Airbyte, and refresh it there."
     )
 
 

@@ -315,7 +315,7 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
         given = "an object without path" if isinstance(self.snapshot, Mapping) else f"of type {type(wanted).__name__}"
         raise AirbyteConfigurationError(
             f'snapshot is {given if wanted != "" else "empty"}; give "latest", an id, a path, a time, or what a backup '
-            "returned. If it is templated, look at what the template rendered to."
+            "returned. If it is templated, check what the template rendered to."
         )
 
     def _target(self, snapshot: Snapshot, client: AirbyteClient) -> Any:

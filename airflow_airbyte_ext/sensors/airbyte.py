@@ -92,7 +92,7 @@ class AirbyteJobSensor(AirbyteSensor):
         return self._finish(self._job_id(), context)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Look at the job once."""
+        """Check the job once."""
         from airflow_airbyte_ext.jobs.status import JobStatus
 
         with no_retry_for_permanent_errors():

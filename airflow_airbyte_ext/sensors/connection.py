@@ -133,7 +133,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
             raise
         except Exception as error:
             if self.never_fail or (self.soft_fail and isinstance(error, AirflowException)):
-                raise AirflowSkipException("Skipping: the sensor is told not to fail.") from error
+                raise AirflowSkipException("Skipping: the sensor is set not to fail.") from error
             raise
 
     def execute_complete(self, context: Context, event: dict[str, Any] | None) -> dict[str, Any]:
@@ -149,7 +149,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
         return self._finish(int(event["job_id"]), context)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
-        """Look at the connection once."""
+        """Check the connection once."""
         watch = self._failing_for_good(lambda: self._watch(context))
         try:
             job_id = self._failing_for_good(lambda: watch.poll(self._client()))
@@ -170,8 +170,8 @@ class AirbyteConnectionSensor(AirbyteSensor):
             record = TaskRecord(context).record if self._must_remember() else {}
             if self.completed_after is None and self._is_rescheduled() and context.get("task_state_store") is None:
                 raise AirbyteConfigurationError(
-                    'completed_after=None with mode="reschedule" needs Airflow 3.3: before, nothing is remembered '
-                    'from one look to the next, so the wait would never end. Take mode="poke" or deferrable=True, or '
+                    'completed_after=None with mode="reschedule" needs Airflow 3.3: before, nothing is kept from '
+                    'one poll to the next, so the wait would never end. Take mode="poke" or deferrable=True, or '
                     "give completed_after a time."
                 )
             # A name is resolved once, so that a later outage does no harm.

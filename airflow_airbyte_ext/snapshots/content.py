@@ -85,7 +85,7 @@ class StateContent:
         except ValueError:
             raise AirbyteSnapshotError(
                 "The state holds a number beyond what a double can hold, which could not be kept as it is. No real "
-                "Airbyte answers such a one: look at what stands between."
+                "Airbyte sends such a number: check any proxy before Airbyte."
             ) from None
 
     def with_streams(self, streams: Mapping[StreamKey, Any]) -> StateContent:

@@ -187,7 +187,7 @@ class AirbyteJobTrigger(BaseTrigger):
                         "may be fine: check it in Airbyte.",
                         job_id=self.job_id,
                     ) from error
-                self.log.warning("Airflow does not give the Connection %r; asking again.", self.airbyte_conn_id)
+                self.log.warning("Airflow does not give the Connection %r; trying again.", self.airbyte_conn_id)
                 await asyncio.sleep(self.poll_interval)
 
     async def _watcher_now(self, watcher: JobWatcher) -> JobWatcher:

@@ -180,7 +180,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
                 self.log.warning(words, fit_message(error))
                 return None
             except Exception as error:  # of Airflow, and of many kinds: to begin again would lose what has ended since
-                self.log.warning("Airflow does not say how far syncs have been told; asking again. %s", _of(error))
+                self.log.warning("Airflow does not say which syncs made an event already; trying again. %s", _of(error))
                 await asyncio.sleep(TRY_STORE_AGAIN_AFTER)
         return None
 
@@ -191,7 +191,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
         try:
             await store.aset(self._store_key(), {"job_id": cursor.job_id, "ended_at": cursor.ended_at})
         except Exception as error:  # the next end is kept again; until then a restart would tell of this one twice
-            self.log.warning("Airflow does not keep how far syncs have been told. %s", _of(error))
+            self.log.warning("Airflow does not keep which syncs made an event. %s", _of(error))
 
     def _store_key(self) -> str:
         what = "\n".join((self.airbyte_conn_id, self.connection_id, *self.statuses))
@@ -227,7 +227,7 @@ async def _stream(airbyte_conn_id: str, poll_interval: float, group: _Group) -> 
             endings = await _endings(watcher, endings)
             found = await asyncio.wrap_future(watcher.look(endings, partial(_poll, endings, tuple(group.watched))))
         except Exception as error:  # whatever it is: an error here would end every trigger that shares the stream
-            log.warning("Airbyte %r cannot be read; looking again. %s", airbyte_conn_id, fit_message(error))
+            log.warning("Airbyte %r cannot be read; trying again. %s", airbyte_conn_id, fit_message(error))
         if found:
             yield found
         await _until_due(poll_interval, group, came)

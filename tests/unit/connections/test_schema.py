@@ -463,7 +463,7 @@ def test_what_a_connection_does_not_select_is_not_new(stub, connect_to, caplog) 
         found = discover_changes(connect_to(stub.url), CONNECTION)
     assert [str(change) for change in found] == ["stream added: another", "field added: orders, field new"]
     assert all("withRefreshedCatalog" not in request.json for request in stub.seen("web_backend/connections/get"))
-    assert "postpones Airbyte's own look for changes" in caplog.text
+    assert "postpones Airbyte's own check for changes" in caplog.text
 
 
 def test_a_whole_catalog_that_cannot_be_read_is_warned_of(stub, connect_to, caplog) -> None:

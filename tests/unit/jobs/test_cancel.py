@@ -49,7 +49,7 @@ def test_each_status_that_is_not_cancelled_has_its_own_reason():
     """And one that is unknown has none."""
     reasons = {status: why_not_cancelled(status) for status in ("pending", "queued", "incomplete")}
     assert "until the job runs" in reasons["pending"]
-    assert "looks at it next" in reasons["queued"]
+    assert "handles it next" in reasons["queued"]
     assert "half an hour" in reasons["incomplete"]
     assert (why_not_cancelled("running"), why_not_cancelled(None)) == ("", "")
 

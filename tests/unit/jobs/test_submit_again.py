@@ -114,7 +114,7 @@ def test_the_reason_of_a_lock_is_passed_on(start_fake, connect, clock):
 
 
 def test_a_reason_that_cannot_be_read_does_not_hide_the_job(airbyte, client, clock):
-    """The look at the connection fails: that is no reason to give up."""
+    """The check the connection fails: that is no reason to give up."""
     connection_id = airbyte.add_connection()
     airbyte.fail_next("syncConnection", Fault.drop_before())
     airbyte.fail_next("getConnection", Fault.status(503), times=5)
