@@ -14,7 +14,6 @@ from tenacity import RetryCallState, Retrying, retry_if_exception, stop_after_at
 from urllib3.exceptions import HTTPError
 
 from airflow_airbyte_ext import __version__
-from airflow_airbyte_ext.api.answers import read_answer
 from airflow_airbyte_ext.api.auth import Access, ClientCredentialsAuth, NoAuth, authentication
 from airflow_airbyte_ext.api.bounds import (
     BoundedSession,
@@ -30,6 +29,7 @@ from airflow_airbyte_ext.api.instance import Instance
 from airflow_airbyte_ext.api.network import network_error
 from airflow_airbyte_ext.api.operation import declared_by, operation
 from airflow_airbyte_ext.api.origins import meant_for, warn_of_plain_http
+from airflow_airbyte_ext.api.parsing import parse_response
 from airflow_airbyte_ext.api.refusals import NOT_ACCEPTED_STATUSES, date_of, is_proof, refusal
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.api.response import HttpResponse
@@ -216,7 +216,7 @@ class Transport:
             is_token_fresh = True
         try:
             if response.status < 400:
-                answer = read_answer(operation, response)
+                answer = parse_response(operation, response)
                 check_is_about(operation, body or {}, answer)
                 return answer
             error = refusal(operation, response, self.settings, self._release_if_known, is_token_fresh=is_token_fresh)

@@ -10,8 +10,7 @@ from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteOperationMissingError, AirbytePermissionError
-from airflow_airbyte_ext.jobs.paging import is_sorted_as_asked, pages_count_attempts
-from airflow_airbyte_ext.jobs.reader import replication_kinds
+from airflow_airbyte_ext.jobs.reader import is_sorted_as_requested, pages_count_attempts, replication_kinds
 from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.throttle import Throttle, is_down
 
@@ -174,7 +173,7 @@ class ChangeFeed:
     ) -> Generator[list[JobRead], None, int | None]:
         newest: int | None = None
         release = self._client.release()
-        is_sorted, is_cut = is_sorted_as_asked(release), pages_count_attempts(release, of_workspaces=True)
+        is_sorted, is_cut = is_sorted_as_requested(release), pages_count_attempts(release, of_workspaces=True)
         for number in range(MAX_PAGES):
             entries = self._page(workspace_ids, limit, number)
             page = [entry.job for entry in entries.jobs]

@@ -12,7 +12,6 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteOperationMissingError,
     AirbyteResponseError,
 )
-from airflow_airbyte_ext.jobs.paging import MAX_PAGES, MAX_STALE_PAGES, pages_count_attempts
 from airflow_airbyte_ext.jobs.status import JobStatus
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.jobs import AttemptRead, JobInfoRead, JobRead, JobReadList, JobWithAttemptsRead
+    from airflow_airbyte_ext.api.releases import Release
 
 SYNC = "sync"
 RESET = "reset_connection"
@@ -28,6 +28,33 @@ REFRESH_SINCE = "0.57.2"
 # What a request for a job of one kind may start instead, so that it stands for it: a refresh moves what a sync moves,
 # and a sync becomes a refresh where one is stored (facts, 3.4).
 STANDS_FOR = {SYNC: (SYNC, REFRESH), RESET: (RESET,), REFRESH: (REFRESH,)}
+# A job of a whole instance or workspace stands within this many pages, and so do the jobs of a connection.
+MAX_PAGES = 1000
+# Where a page counts attempts, one job may fill pages alone.
+MAX_STALE_PAGES = 50
+
+# The releases whose pages are cut from rows of job x attempt, from the first one to before the second one. There the
+# last job of a page may lack attempts, a short page is not the last one, and a job comes again on the next page.
+# DefaultJobPersistence.buildJobOrderByString at 0.57.3; micronaut-data 4.9 from 0.64.2 on, in jobs/list alone.
+_JOBS_COUNT_ATTEMPTS = (("0.57.3", "0.58.0"), ("0.64.2", "1.3.0"))
+_WORKSPACES_COUNT_ATTEMPTS = (("0.57.3", "0.58.0"),)
+# Before, a page is cut from the jobs by the time of their creation, and only then sorted as asked.
+_SORTED_SINCE = "0.57.3"
+
+
+def pages_count_attempts(release: Release, *, of_workspaces: bool = False) -> bool:
+    """
+    Say whether a page of jobs may count attempts, so that only an empty page is surely the last one.
+
+    :param of_workspaces: Whether `jobs/list_for_workspaces` is meant, and not `jobs/list`.
+    """
+    spans = _WORKSPACES_COUNT_ATTEMPTS if of_workspaces else _JOBS_COUNT_ATTEMPTS
+    return any(release.is_within(since, gone) is not False for since, gone in spans)
+
+
+def is_sorted_as_requested(release: Release) -> bool:
+    """Say whether `order_by_field` sorts the whole list, and not only the jobs within a page."""
+    return release.is_at_least(_SORTED_SINCE)
 
 
 def replication_kinds(client: AirbyteClient) -> list[str]:
@@ -48,7 +75,7 @@ def jobs_of(
     """
     Return a connection's jobs, newest first and each once, page by page as long as somebody wants more.
 
-    :param with_all_attempts: Read a terminal job again where its page may have cut its attempts off; see `jobs.paging`.
+    :param with_all_attempts: Read a terminal job again where its page may lack attempts; see `pages_count_attempts`.
     :raises AirbyteResponseError: Airbyte gives the same page again and again, or more pages than any list has.
     """
     seen: set[int] = set()

@@ -64,7 +64,7 @@ class Restorer:
     """
     Makes one connection's state what it is to be, and nothing else.
 
-    A job that was cancelled or failed shortly before is waited for in any case; see `jobs.late_state`.
+    A job that was cancelled or failed shortly before is waited for in any case; see `jobs.running`.
 
     :param client: Speaks to Airbyte.
     :param store: Where the state before is kept.

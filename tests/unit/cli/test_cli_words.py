@@ -17,7 +17,7 @@ PACKAGE = Path(airflow_airbyte_ext.__file__).parent
 FILES = [
     *(PACKAGE / "api").glob("*.py"),
     *(PACKAGE / "snapshots").glob("*.py"),
-    *(PACKAGE / "jobs" / f"{name}.py" for name in ("cancel", "reader", "late_state", "report", "running", "submit")),
+    *(PACKAGE / "jobs" / f"{name}.py" for name in ("cancel", "reader", "report", "running", "submit")),
     *(PACKAGE / "jobs" / f"{name}.py" for name in ("kinds", "usable", "poll")),
     PACKAGE / "connections" / "find.py",
 ]

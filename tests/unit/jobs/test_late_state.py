@@ -7,7 +7,7 @@ import logging
 import pytest
 
 from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError
-from airflow_airbyte_ext.jobs.late_state import wait_for_late_state
+from airflow_airbyte_ext.jobs.running import wait_for_late_state
 
 ERAS = ("0.36", "0.40", "0.50", "1.0", "2.0", "head")
 

@@ -10,8 +10,7 @@ from airflow_airbyte_ext.api.models.jobs import JobInfoRead, JobReadList
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.exceptions import AirbyteJobFailedError, AirbyteResponseError
 from airflow_airbyte_ext.jobs.changes import PAGE_SIZE, ChangeFeed
-from airflow_airbyte_ext.jobs.paging import is_sorted_as_asked, pages_count_attempts
-from airflow_airbyte_ext.jobs.reader import jobs_of
+from airflow_airbyte_ext.jobs.reader import is_sorted_as_requested, jobs_of, pages_count_attempts
 from airflow_airbyte_ext.jobs.syncs import SyncWatch, ended_syncs
 
 CONNECTION = "11111111-1111-4111-8111-111111111111"
@@ -118,13 +117,13 @@ def mixed(count: int) -> list[dict[str, Any]]:
 def test_the_table_of_what_a_page_counts(release, jobs, workspaces) -> None:
     assert pages_count_attempts(Release(release)) is jobs
     assert pages_count_attempts(Release(release), of_workspaces=True) is workspaces
-    assert is_sorted_as_asked(Release(release)) is (release not in ("0.50.18", "0.57.2"))
+    assert is_sorted_as_requested(Release(release)) is (release not in ("0.50.18", "0.57.2"))
 
 
 @pytest.mark.parametrize("release", [Release.UNREADABLE, Release.FROM_0_50_9])
 def test_a_release_that_is_not_known_may_count_attempts_and_sort_pages_alone(release) -> None:
     assert pages_count_attempts(release)
-    assert not is_sorted_as_asked(release)
+    assert not is_sorted_as_requested(release)
 
 
 @pytest.mark.parametrize("page_size", [1, 7, 10, 20])

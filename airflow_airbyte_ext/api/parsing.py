@@ -1,4 +1,4 @@
-"""From an HTTP answer to a model, or to the error that says what is wrong with it."""
+"""From an HTTP response to a model, or to the error that says what is wrong with it."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ log = logging.getLogger(__name__)
 MAX_NAMED = 10
 
 
-def read_answer(operation: Operation, response: HttpResponse) -> Any:
+def parse_response(operation: Operation, response: HttpResponse) -> Any:
     """
-    Return the model of an answer.
+    Return the model of a response.
 
     :param response: Of a status below 400; `refusals` has the others.
-    :raises AirbyteResponseError: The answer is not JSON, or not of the operation's shape.
+    :raises AirbyteResponseError: The response is not JSON, or not of the operation's shape.
     """
     if 300 <= response.status < 400 and "Location" in response.headers:
         raise _redirected(operation, response)
