@@ -14,6 +14,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRateLimitError,
     AirbyteUnreachableError,
 )
+from airflow_airbyte_ext.jobs.kinds import SyncSubmitter
 from airflow_airbyte_ext.jobs.submit import was_there_before
 from airflow_airbyte_ext.testing import Fault, Step
 
@@ -205,6 +206,20 @@ def test_a_running_reset_is_never_taken_for_our_sync(start_fake, connect, clock,
         )
     assert caught.value.retryable
     assert len(airbyte.jobs(connection_id)) == 1
+
+
+def test_a_submitter_goes_through_its_steps_by_itself(start_fake, connect, clock):
+    """It waits for a reset that comes first, and submits one job."""
+    airbyte = start_fake("2.0")
+    connection_id = airbyte.add_connection()
+    client = connect(airbyte)
+    airbyte.script(connection_id, [Step("failed")])
+    client.clear_connection(connection_id=connection_id)
+    # That reset stays stored, and comes before the sync.
+    airbyte.script(connection_id, [Step("running"), Step("succeeded")], repeat=True)
+    submission = SyncSubmitter(client, connection_id, clock=clock).submit()
+    assert [job["kind"] for job in airbyte.jobs(connection_id)] == ["reset_connection", "reset_connection", "sync"]
+    assert (submission.job.id, submission.attached) == (3, False)
 
 
 def test_the_old_scheduler_gives_us_a_reset_of_others_which_is_waited_for(start_fake, connect, clock):
