@@ -199,7 +199,7 @@ def test_an_update_tells_what_it_changed(airbyte, connection_id, context, log) -
     assert "none -> raw_" in told
     again = update(connection_id, status="inactive", schedule="0 0 3 * * ?").execute(context)
     assert again == {"connection_id": connection_id, "changes": [], "applied": False}
-    assert "as asked already" in log()
+    assert "as requested already" in log()
     assert len(airbyte.calls("updateConnection")) == 1
 
 

@@ -253,7 +253,7 @@ def test_without_a_store_a_running_job_is_found_in_airbytes_list(airbyte, connec
 
 def test_a_wait_that_takes_too_long_cancels_the_job(airbyte, connection_id, context) -> None:
     airbyte.script(connection_id, LONG)
-    with pytest.raises(AirbyteJobTimeoutError, match=r"Timed out waiting for job .* still running"):
+    with pytest.raises(AirbyteJobTimeoutError, match=r"Timed out waiting for job 1 \(still running\)"):
         sync(connection_id, wait_timeout=0.05).execute(context)
     assert [job["status"] for job in airbyte.jobs(connection_id)] == ["cancelled"]
 
