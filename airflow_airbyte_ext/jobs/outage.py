@@ -85,14 +85,15 @@ class Outage:
                 f"{_time_of_day(since + self._timeout)}. {error}"
             )
 
-    def pause(self, poll_interval: float, deadline: float | None) -> float:
+    def pause(self, poll_interval: float, deadline: float | None) -> float | None:
         """
-        Return the seconds until the next poll: the interval, or longer where the server wants that; 0 at the deadline.
+        Return the seconds until the next poll: the interval, or longer where the server wants that; None at the end.
 
         :param deadline: Epoch seconds at which to stop waiting.
         """
         wanted = max(poll_interval, min(self._retry_after, MAX_RETRY_AFTER))
-        return wanted if deadline is None else max(min(wanted, deadline - self._clock.time()), 0.0)
+        left = math.inf if deadline is None else deadline - self._clock.time()
+        return min(wanted, left) if left > 0 else None
 
 
 def _time_of_day(moment: float) -> str:

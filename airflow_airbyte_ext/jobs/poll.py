@@ -129,7 +129,8 @@ class JobWatch:
         :param deadline: Epoch seconds at which to stop waiting.
         :raises AirbyteJobTimeoutError: The deadline has passed.
         """
-        if pause := self._outage.pause(poll_interval, deadline):
+        pause = self._outage.pause(poll_interval, deadline)
+        if pause is not None:
             return pause
         job_id = self._reader.job_id
         raise AirbyteJobTimeoutError(

@@ -280,7 +280,8 @@ class SyncWatch:
         :param deadline: Epoch seconds at which to stop waiting.
         :raises AirbyteJobTimeoutError: The deadline has passed.
         """
-        if pause := self._outage.pause(poll_interval, deadline):
+        pause = self._outage.pause(poll_interval, deadline)
+        if pause is not None:
             return pause
         raise AirbyteJobTimeoutError(
             f"Timed out. {self.summary()} Check the connection's schedule and its last jobs in Airbyte, or increase "

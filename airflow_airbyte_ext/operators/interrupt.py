@@ -1,4 +1,4 @@
-"""What a task does when it is killed or runs out of time: it leaves what waits, and ends its job or leaves it."""
+"""A kill of the task: it ends all waiting, and Airflow says whether it is meant."""
 
 from __future__ import annotations
 
@@ -7,21 +7,15 @@ import threading
 from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, SystemClock
-from airflow_airbyte_ext.exceptions import AirbyteError
+from airflow_airbyte_ext.api.clock import SystemClock
 from airflow_airbyte_ext.hooks.task_state import task_state
-from airflow_airbyte_ext.jobs.cancel import cancel_job, why_not_cancelled
-from airflow_airbyte_ext.jobs.status import JobStatus
-from airflow_airbyte_ext.operators.earlier_try import submitted_after, submitted_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Result
-    from airflow_airbyte_ext.hooks.task_record import TaskRecord
 
 log = logging.getLogger(__name__)
 
@@ -30,9 +24,6 @@ KILL_CHECK = 0.1
 
 # Airflow itself wants this try to go on, or another one after a worker that it had lost sight of.
 WANTED_STATES = ("running", "up_for_retry", "scheduled", "queued")
-# A job appears some time after the request that starts it; Airflow kills for good five seconds after it asked.
-POLLS_FOR_STARTING_JOB = 4
-POLL_INTERVAL = 0.7
 
 
 class TaskKilledError(Exception):
@@ -73,6 +64,7 @@ class KillableClock(SystemClock):
 
         :raises TaskKilledError: The task is being killed; the call goes on by itself.
         """
+        self.sleep(0)  # what is killed begins nothing more
         outcome: Future[Result] = Future()
 
         def run_in_thread() -> None:
@@ -101,89 +93,3 @@ def user_requested_stop(context: Context) -> bool:
     except Exception as error:  # best effort: whatever fails here, the job is better left running
         log.info("Airflow does not say whether it still wants this task (%s).", type(error).__name__)
         return False
-
-
-class JobEnding:
-    """
-    Ends the job of a task that ends before it; a job that somebody else started is never touched.
-
-    Nothing here raises: what ended the task stays the error that is told.
-
-    :param connect: Returns a client; the task's own may be in the middle of a request.
-    :param connection_id: The job's connection.
-    :param memory: What the task remembers of its job.
-    :param kind: The kind of job that the task submits.
-    :param cancel_on_kill: Cancel the job when somebody wanted the task to end.
-    :param cancel_on_timeout: Cancel the job when the task's time is over.
-    """
-
-    def __init__(
-        self,
-        connect: Callable[[], AirbyteClient],
-        connection_id: str,
-        memory: TaskRecord,
-        *,
-        kind: str,
-        cancel_on_kill: bool,
-        cancel_on_timeout: bool,
-    ) -> None:
-        self._connect = connect
-        self._connection_id = connection_id
-        self._memory = memory
-        self._kind = kind
-        self._cancel_on_kill = cancel_on_kill
-        self._cancel_on_timeout = cancel_on_timeout
-
-    def interrupted(self, context: Context, error: BaseException) -> None:
-        """End the job of a task that is killed or out of time; the response that names the job may still be out."""
-        job_id, attached = None, False
-        try:
-            with self._connect() as client:
-                for _ in range(POLLS_FOR_STARTING_JOB):
-                    job_id, attached = submitted_job(client, self._connection_id, self._memory, kind=self._kind)
-                    if job_id is not None or submitted_after(self._connection_id, self._memory) is None:
-                        break
-                    SYSTEM_CLOCK.sleep(POLL_INTERVAL)
-        except AirbyteError as problem:
-            log.error("It is unknown whether a job was started: check Airbyte. %s", problem)
-            return
-        if job_id is None and self._memory.record.get("is_stored"):
-            log.warning(
-                "Airbyte has stored the refresh: the connection's next run, no matter who starts it, is that refresh."
-            )
-        elif job_id is None:
-            log.info("No job was started.")
-        elif isinstance(error, TaskKilledError):
-            self.after_kill(job_id, context, attached=attached)
-        else:
-            self.after_timeout(job_id, attached=attached)
-
-    def after_kill(self, job_id: int, context: Context, *, attached: bool) -> None:
-        """Cancel the job where somebody wanted the task to end; Airflow may also want it to go on, elsewhere."""
-        if not self._cancel_on_kill or attached:
-            log.info("Job %s is left running%s.", job_id, ": somebody else started it" if attached else "")
-            if user_requested_stop(context):
-                self._memory.close()
-        elif user_requested_stop(context):
-            self._cancel(job_id)
-            self._memory.close()
-        else:
-            log.info("Airflow still wants this task: job %s is left running for its next try.", job_id)
-
-    def after_timeout(self, job_id: int | None, *, attached: bool) -> None:
-        """Cancel the job of a task whose time is over."""
-        if job_id is not None and self._cancel_on_timeout and not attached:
-            self._cancel(job_id)
-
-    def _cancel(self, job_id: int) -> None:
-        log.info("Cancelling job %s.", job_id)
-        try:
-            with self._connect() as client:
-                job = cancel_job(client, job_id, connection_id=self._connection_id)
-            if job and not JobStatus.of(job.status).is_terminal:
-                why = why_not_cancelled(job.status)
-                log.error("Job %s is %s, and was not cancelled%s. Cancel it in Airbyte.", job_id, job.status, why)
-            else:
-                log.info("Job %s is %s.", job_id, job.status if job else "gone")
-        except AirbyteError as error:
-            log.error("Job %s could not be cancelled, and may still run: cancel it in Airbyte. %s", job_id, error)

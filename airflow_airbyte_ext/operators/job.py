@@ -16,6 +16,7 @@ from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
 from airflow_airbyte_ext.links.airbyte import AirbyteJobLink
+from airflow_airbyte_ext.operators.interrupt import KillableClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,11 +114,12 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         return self._run(context)
 
     def _run(self, context: Context, **progress: Any) -> dict[str, Any]:
+        clock = self._clock = KillableClock()  # first, since a kill may come at any time
         from airflow_airbyte_ext.operators.job_run import JobRun
 
         with no_retry_for_permanent_errors():
             self.check_rendered()
-            self._job_run = JobRun(self, context, **progress)
+            self._job_run = JobRun(self, context, clock, **progress)
             with self._job_run as run:
                 run.resume_or_submit()
                 run.publish()
@@ -166,7 +168,8 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
 
         with no_retry_for_permanent_errors():
             self.check_rendered()
-            run = JobRun(self, context, connection_id=connection_id or str(self.connection_id))
+            clock = KillableClock()
+            run = JobRun(self, context, clock, connection_id=connection_id or str(self.connection_id))
             return run.complete(event, attached=attached)
 
     def on_kill(self) -> None:
@@ -175,8 +178,8 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
 
         Airflow calls this in a signal handler, where asking it for anything can deadlock, so the loop does the work.
         """
-        if run := getattr(self, "_job_run", None):
-            run.kill()
+        if clock := getattr(self, "_clock", None):
+            clock.kill()
 
     @property
     def job_page(self) -> str | None:

@@ -24,7 +24,8 @@ from airflow_airbyte_ext.operators.earlier_try import (
     let_cleared_job_end,
     submitted_after,
 )
-from airflow_airbyte_ext.operators.interrupt import JobEnding, KillableClock, TaskKilledError
+from airflow_airbyte_ext.operators.interrupt import KillableClock, TaskKilledError
+from airflow_airbyte_ext.operators.job_ending import JobEnding
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -49,6 +50,7 @@ class JobRun:
 
     :param operator: Whose arguments say what to do.
     :param context: The task's context.
+    :param clock: Ends all waiting when the task is killed.
     :param deadline: Epoch seconds at which to stop waiting, where the task was deferred before it submitted.
     :param connection_id: The connection that its name meant then.
     :param record: What the task remembered then.
@@ -60,6 +62,7 @@ class JobRun:
         self,
         operator: AirbyteJobOperator,
         context: Context,
+        clock: KillableClock,
         *,
         deadline: float | None = None,
         connection_id: str | None = None,
@@ -69,8 +72,8 @@ class JobRun:
     ) -> None:
         self.operator = operator
         self.context = context
-        self.clock = KillableClock()
-        self.client = AirbyteConfigHook(operator.airbyte_conn_id, clock=self.clock).client
+        self.clock = clock
+        self.client = AirbyteConfigHook(operator.airbyte_conn_id, clock=clock).client
         self.memory = TaskRecord(context)
         self.memory.record = self.memory.record or dict(record or {})
         self.connection_id = connection_id or ""
@@ -82,11 +85,6 @@ class JobRun:
         self._submission: Submission | None = None
 
     def __enter__(self) -> Self:
-        with self.memory.before_submission():
-            self.connection_id = self.connection_id or self._connection_of_this_task()
-            where = self.client.settings.base_url
-            words = "Airbyte %s at %s for connection %s"
-            self.operator.log.info(words, self.client.release(), where, self.connection_id)
         return self
 
     def __exit__(
@@ -94,16 +92,12 @@ class JobRun:
     ) -> None:
         submission = self._submission
         if isinstance(error, TaskKilledError | AirflowTaskTimeout):
-            self.kill()  # or a request that is sent again goes on in its thread
+            self.clock.kill()  # or a request that is sent again goes on in its thread
             self._ending().interrupted(self.context, error)
             if isinstance(error, TaskKilledError) and submission:
                 raise TaskKilledError(f"The task was killed while it waited for job {submission.job.id}.") from None
         elif isinstance(error, AirbyteJobTimeoutError) and submission:
             self._ending().after_timeout(submission.job.id, attached=submission.attached)
-
-    def kill(self) -> None:
-        """End all waiting; a signal handler may call this."""
-        self.clock.kill()
 
     # -- the job ----------------------------------------------------------------------------------------
 
@@ -111,6 +105,10 @@ class JobRun:
         """Go on with the job of an earlier try, or submit one; what a retry needs is kept before each step."""
         try:
             with self.memory.before_submission():
+                self.connection_id = self.connection_id or self._connection_of_this_task()
+                where = self.client.settings.base_url
+                words = "Airbyte %s at %s for connection %s"
+                self.operator.log.info(words, self.client.release(), where, self.connection_id)
                 self._submission = job_of_earlier_try(self.client, self.connection_id, self.memory) or self._submit()
         except AirbyteJobRunningError as error:
             if self.operator.if_running == "skip":
@@ -337,7 +335,7 @@ class JobRun:
     def _ending(self) -> JobEnding:
         return JobEnding(
             self.client.another,
-            self.connection_id,
+            self.connection_id or str(self.memory.record.get("connection_id", "")),
             self.memory,
             kind=self.operator.job_kind,
             cancel_on_kill=self.operator.cancel_on_kill,

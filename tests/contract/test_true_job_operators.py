@@ -21,7 +21,6 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteNoRecordsError,
 )
 from airflow_airbyte_ext.jobs.poll import wait_for_job
-from airflow_airbyte_ext.operators import job_run as job_module
 from airflow_airbyte_ext.operators.airbyte import (
     AirbyteRefreshConnectionOperator,
     AirbyteResetConnectionOperator,
@@ -100,7 +99,7 @@ class Task:
 
 @pytest.fixture
 def start(connect_to, clock, monkeypatch):
-    monkeypatch.setattr(job_module, "KillableClock", lambda: ClockOfTask(clock))
+    monkeypatch.setattr("airflow_airbyte_ext.operators.job.KillableClock", lambda: ClockOfTask(clock))
     monkeypatch.setattr(
         "airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: None
     )  # somebody ended the task

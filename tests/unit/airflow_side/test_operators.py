@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, TaskDeferred
@@ -359,6 +360,44 @@ def test_a_kill_before_a_deferral_ends_the_task_at_once(airbyte, connection_id, 
     with pytest.raises(TaskKilledError):
         task.execute(context)
     killer.join()
+
+
+class KilledWhileRead(dict[str, Any]):
+    """A task state store; the task is killed while it is read."""
+
+    def __init__(self, task: Any, kept: dict[str, Any]) -> None:
+        super().__init__({"airbyte_job": kept} if kept else {})
+        self._task = task
+
+    def get(self, key: str, default: Any = None) -> Any:
+        self._task.on_kill()
+        return super().get(key, default)
+
+    def set(self, key: str, value: Any) -> None:
+        self[key] = value
+
+
+def test_a_kill_before_the_first_request_starts_no_job(airbyte, connection_id, context) -> None:
+    """Airflow kills for good some seconds later, and nobody would wait for the job."""
+    task = sync(connection_id)
+    context["task_state_store"] = KilledWhileRead(task, {})
+    with pytest.raises(TaskKilledError):
+        task.execute(context)
+    assert airbyte.jobs(connection_id) == []
+
+
+def test_a_kill_before_the_first_request_ends_the_job_of_an_earlier_try(
+    airbyte, connection_id, context, monkeypatch
+) -> None:
+    """It runs on, and nobody waits for it any more."""
+    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: "failed")
+    airbyte.script(connection_id, LONG)
+    kept = {"job_id": airbyte.start_job(connection_id), "connection_id": connection_id, "max_tries": 2}
+    task = sync(connection_id)
+    context["task_state_store"] = KilledWhileRead(task, kept)
+    with pytest.raises(TaskKilledError):
+        task.execute(context)
+    assert [job["status"] for job in airbyte.jobs(connection_id)] == ["cancelled"]
 
 
 @pytest.mark.parametrize("event", [None, {}, {"job_id": 1}, "succeeded", {"status": "weird word"}])

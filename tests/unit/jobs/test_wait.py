@@ -242,3 +242,12 @@ def test_polls_that_fail_are_told_once_a_minute_with_their_end(airbyte, client, 
     told = [record.getMessage() for record in caplog.records if "could not be read since" in record.getMessage()]
     assert len(told) == 3
     assert "giving up at" in told[0]
+
+
+def test_without_a_deadline_no_interval_is_a_time_out(airbyte, client, clock):
+    """The caller may wait by itself between two polls."""
+    connection_id = airbyte.add_connection()
+    airbyte.script(connection_id, [Step("running", polls=3), Step("succeeded")])
+    job_id = airbyte.start_job(connection_id)
+    job = wait_for_job(client, job_id, connection_id=connection_id, clock=clock, poll_interval=0)
+    assert job.status == "succeeded"
