@@ -87,7 +87,7 @@ class AirbyteApiError(AirbyteError):
 
 
 class AirbyteUnreachableError(AirbyteApiError):
-    """The network gave no answer: whether the operation took effect is unknown unless `was_sent` is False."""
+    """The network gave no response: whether the operation took effect is unknown unless `was_sent` is False."""
 
     def __init__(self, message: str, *, operation: str = "", was_sent: bool = True) -> None:
         super().__init__(message, operation=operation)

@@ -59,11 +59,8 @@ class Released:
         return None
 
 
-@dataclass(frozen=True)
-class Within:
-    """Marks an argument that stands in this object of the request, which is left out where one of them is None."""
-
-    name: str
+class InPage:
+    """Marks an argument that stands in the request's `pagination`, which is left out where one of them is None."""
 
 
 def _stream_objects(streams: Any) -> list[dict[str, str]]:
@@ -120,7 +117,7 @@ OrderField = Literal["createdAt", "updatedAt"]
 OrderMethod = Literal["ASC", "DESC"]
 
 PAGED = Released("1.8.0")
-_IN_PAGE = Within("pagination")
+_IN_PAGE = InPage()
 # Items in a page; then how many to pass over, since 0.64.2 a multiple of the size.
 PageSize: TypeAlias = Annotated[int, Field(gt=0), _IN_PAGE]
 RowOffset: TypeAlias = Annotated[int, Field(ge=0), _IN_PAGE]

@@ -22,7 +22,7 @@ from pydantic import with_config
 from pydantic.alias_generators import to_camel
 from typing_extensions import TypedDict, get_type_hints
 
-from airflow_airbyte_ext.api.fields import REQUEST_CONFIG, Released, Within
+from airflow_airbyte_ext.api.fields import REQUEST_CONFIG, InPage, Released
 from airflow_airbyte_ext.api.validation import body_of
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ LOGS_TIMEOUT = 120.0
 # A discovery runs the connector, and Airbyte responds when that has ended.
 DISCOVERY_TIMEOUT = 600.0
 
+PAGE = "pagination"
 MODELS = "airflow_airbyte_ext.api.models"
 _MODEL_MODULES = ("connections", "instance", "jobs", "operations", "state", "web_backend", "writes")
 
@@ -88,63 +89,48 @@ class Operation:
     def request(self) -> type | None:
         """The `TypedDict` of the request; None where it takes none."""
         fields: dict[str, Any] = {}
-        within: dict[str, dict[str, Any]] = {}
-        for name, annotation in self._annotations.items():
-            for field, hint in self._fields(name, annotation).items():
-                group = next((each for each in _notes(hint) if isinstance(each, Within)), None)
-                (within.setdefault(group.name, {}) if group else fields)[field] = hint
-        fields |= {name: NotRequired[_request_type(to_camel(name), inner)] for name, inner in within.items()}
+        for parameter in self._parameters:
+            annotation = self._annotations[parameter.name]
+            if parameter.kind is parameter.VAR_KEYWORD:
+                (shared,) = get_args(annotation)
+                hints = get_type_hints(shared, include_extras=True)
+                fields |= {name: hint if _is_required(hint) else NotRequired[hint] for name, hint in hints.items()}
+            elif parameter.default is parameter.empty and not _notes(annotation, Released):
+                fields[parameter.name] = annotation
+            else:
+                fields[parameter.name] = NotRequired[_given(annotation)]
+        if page := {name: fields.pop(name) for name in self._page}:
+            fields[PAGE] = NotRequired[_request_type(to_camel(PAGE), page)]
         return _request_type(self.operation_id, fields) if fields else None
 
     @cached_property
     def response(self) -> Any:
         """The type of the response."""
-        return self._evaluated["return"]
+        return self._annotations["return"]
 
     def arguments(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the fields of a request: what was given, in the objects where it belongs, and what has a default."""
+        """Return the fields of a request: what was given, and what has a default that is not None."""
         defaults = self.function.__kwdefaults__ or {}
-        merged = {**defaults, **given}
-        fields = {name: value for name, value in merged.items() if name not in defaults or value is not None}
-        for name, group in self._within.items():
-            if name in fields:
-                fields.setdefault(group, {})[name] = fields.pop(name)
-        for group in set(self._within.values()):
-            if len(fields.get(group, ())) < sum(each == group for each in self._within.values()):
-                fields.pop(group, None)
-        return fields
-
-    @cached_property
-    def _within(self) -> dict[str, str]:
-        """The objects in which arguments stand, by the names of these."""
-        return {
-            name: each.name
-            for name, annotation in self._annotations.items()
-            for each in _notes(annotation)
-            if isinstance(each, Within)
+        fields = {
+            name: value for name, value in {**defaults, **given}.items() if name not in defaults or value is not None
         }
+        page = {name: fields.pop(name) for name in self._page if name in fields}
+        return {**fields, PAGE: page} if page and len(page) == len(self._page) else fields
 
     @cached_property
-    def _evaluated(self) -> dict[str, Any]:
+    def _annotations(self) -> dict[str, Any]:
         return inspect.get_annotations(self.function, eval_str=True, locals=_Names())
 
-    @property
-    def _annotations(self) -> dict[str, Any]:
+    @cached_property
+    def _parameters(self) -> list[inspect.Parameter]:
+        """The arguments of a request, without the client."""
         parameters = inspect.signature(self.function).parameters.values()
-        return {
-            each.name: self._evaluated[each.name] for each in parameters if each.kind is not each.POSITIONAL_OR_KEYWORD
-        }
+        return [each for each in parameters if each.kind is not each.POSITIONAL_OR_KEYWORD]
 
-    def _fields(self, name: str, annotation: Any) -> dict[str, Any]:
-        parameter = inspect.signature(self.function).parameters[name]
-        if parameter.kind is parameter.VAR_KEYWORD:
-            (fields,) = get_args(annotation)
-            hints = get_type_hints(fields, include_extras=True)
-            return {key: hint if _is_required(hint) else NotRequired[hint] for key, hint in hints.items()}
-        is_required = parameter.default is parameter.empty and not any(
-            isinstance(note, Released) for note in _notes(annotation)
-        )
-        return {name: annotation if is_required else NotRequired[_given(annotation)]}
+    @cached_property
+    def _page(self) -> list[str]:
+        """The arguments that stand in the request's `pagination`."""
+        return [each.name for each in self._parameters if _notes(self._annotations[each.name], InPage)]
 
 
 def operation(
@@ -209,7 +195,7 @@ def _given(annotation: Any) -> Any:
     return next(kind for kind in kinds if kind is not NoneType) if NoneType in kinds else annotation
 
 
-def _notes(hint: Any) -> list[Any]:
-    """Return what `Annotated` notes on a field, within `NotRequired` and "or None"."""
-    inner = [] if isinstance(hint, type) else [note for each in get_args(hint) for note in _notes(each)]
-    return [*getattr(hint, "__metadata__", ()), *inner]
+def _notes(hint: Any, kind: type) -> list[Any]:
+    """Return what `Annotated` notes of this kind on a field, within `NotRequired` and "or None"."""
+    inner = [] if isinstance(hint, type) else [note for each in get_args(hint) for note in _notes(each, kind)]
+    return [*(note for note in getattr(hint, "__metadata__", ()) if isinstance(note, kind)), *inner]

@@ -73,7 +73,7 @@ def check_confirmable(context: Context) -> None:
         )
 
 
-def carry_out(context: Context, changes: list[Change]) -> Exit:
+def apply_changes(context: Context, changes: list[Change]) -> Exit:
     """Plan, show, ask and write every change; one that fails does not stop the others."""
     for change in changes:
         _plan(context, change)
@@ -118,19 +118,19 @@ def is_wanted(context: Context, question: str) -> bool:
 
 def _write(context: Context, change: Change) -> None:
     context.output.about = f"connection {change.connection_id}: "
-    context.way_back = (
+    context.undo_hint = (
         f"It may have been writing the state of connection {change.connection_id}. Run the same command again, or "
         "restore the snapshot of the state before that is named above."
     )
     try:
         result = _restorer(context, change, asked=not context.options.yes).restore(change.target_of)
     except Exception as error:  # reported, and the next connection follows
-        change.error, context.way_back = error, ""
+        change.error, context.undo_hint = error, ""
         context.output.note(f"failed: connection {change.connection_id}: {explain(error)}")
         if isinstance(error, AirbyteRestoreUnverifiedError) and error.safety_snapshot:
             context.output.note(f"to go back: {restore_command(context, change.connection_id, error.safety_snapshot)}")
         return
-    context.way_back = ""
+    context.undo_hint = ""
     change.plan, change.safety, change.written = result.plan, result.safety, result.safety is not None
     if result.safety:
         context.output.line(f"{change.title}: written and verified.")

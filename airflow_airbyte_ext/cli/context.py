@@ -24,13 +24,13 @@ class Context:
     """
     One run of the command.
 
-    :param way_back: What somebody has to know who stops the run now.
+    :param undo_hint: What somebody has to know who stops the run now.
     """
 
     options: argparse.Namespace
     output: Output
     clock: Clock
-    way_back: str = ""
+    undo_hint: str = ""
 
     @cached_property
     def store(self) -> SnapshotStore:

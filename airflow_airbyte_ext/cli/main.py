@@ -55,7 +55,7 @@ def _run(options: argparse.Namespace, clock: Clock) -> int:
         return int(getattr(command, options.function)(context))
     except KeyboardInterrupt:
         output.note("")
-        output.note(f"Interrupted. {context.way_back}".rstrip())
+        output.note(f"Interrupted. {context.undo_hint}".rstrip())
         return Exit.INTERRUPTED
     except BrokenPipeError:
         raise

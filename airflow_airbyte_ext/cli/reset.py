@@ -49,7 +49,7 @@ def run(context: Context) -> Exit:
         return Exit.DONE
     if not is_wanted(context, f"Empty these streams in the destination, by {client.settings.base_url}?"):
         raise AirbyteRestoreRefusedError("Not confirmed; nothing was started.")
-    error = reset.carry_out(chosen)
+    error = reset.apply_changes(chosen)
     code = Exit.UNVERIFIED if error else Exit.DONE
     job = {"id": reset.job.id, "status": reset.job.status} if reset.job else None
     snapshot = ref_document(reset.ref) if reset.ref else None
@@ -97,7 +97,7 @@ class _Reset:
         output.table(("STREAM", "STATE"), cells)
         output.line()
 
-    def carry_out(self, streams: list[StreamKey] | None) -> AirbyteError | None:
+    def apply_changes(self, streams: list[StreamKey] | None) -> AirbyteError | None:
         """
         Start the job, wait for its end, and return what went wrong after its start.
 
@@ -107,16 +107,16 @@ class _Reset:
         steps = ResetSubmitter(client, self.connection_id, streams=streams, clock=clock).steps()
         step = next(steps)
         while not isinstance(step, Submission):
-            step = steps.send(self._resolve_running_job() if isinstance(step, Prepare) else None)
+            step = steps.send(self._prepare() if isinstance(step, Prepare) else None)
         self.job, error = step.job, None
         context.output.note(f"Job {self.job.id} of Airbyte resets the connection")
-        context.way_back = f"Job {self.job.id} goes on in Airbyte. {self._back}"
+        context.undo_hint = f"Job {self.job.id} goes on in Airbyte. {self._back}"
         try:
             self.job = wait_for_job(client, self.job.id, clock=clock, connection_id=self.connection_id)
             error = read_report(client, self.job.id, connection_id=self.connection_id, attached=False).error()
         except AirbyteError as failure:
             error = failure
-        context.way_back = ""
+        context.undo_hint = ""
         if error:
             context.output.note(f"failed: connection {self.connection_id}: {explain(error)}")
             if self.job.status == "failed":  # facts, 3.4: its rows go with a success or a cancellation alone
@@ -127,7 +127,7 @@ class _Reset:
             context.output.line(self._back)
         return error
 
-    def _resolve_running_job(self) -> JobRead | None:
+    def _prepare(self) -> JobRead | None:
         """Keep the state as it is when nothing can change it any more; once, since it may be gone a second time."""
         context = self._context
         self.settle()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.streams import StreamKey, stream_name
-from airflow_airbyte_ext.cli.apply import Change, carry_out, check_confirmable
+from airflow_airbyte_ext.cli.apply import Change, apply_changes, check_confirmable
 from airflow_airbyte_ext.cli.describe import moment, ref_document
 from airflow_airbyte_ext.cli.names import exact_key, is_stream, pair_named, stream_named
 from airflow_airbyte_ext.cli.selection import connection_named, in_airbyte, names_in_store
@@ -27,7 +27,7 @@ def run(context: Context) -> Exit:
     """Restore each chosen connection."""
     check_confirmable(context)
     context.check_settings()
-    return carry_out(context, [_change(context, source, to) for source, to in _pairs(context)])
+    return apply_changes(context, [_change(context, source, to) for source, to in _pairs(context)])
 
 
 def _pairs(context: Context) -> list[tuple[str, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.cli.apply import Change, carry_out, check_confirmable
+from airflow_airbyte_ext.cli.apply import Change, apply_changes, check_confirmable
 from airflow_airbyte_ext.cli.names import stream_named
 from airflow_airbyte_ext.cli.selection import one_connection
 from airflow_airbyte_ext.snapshots.rewind import rewound, rewound_legacy
@@ -33,11 +33,11 @@ def run(context: Context) -> Exit:
             known += context.client.get_connection(connection_id=connection_id).streams()
         key = stream_named(options.stream, known, where="the current state" + (" and the catalog" * bool(options.set)))
         if options.set and key not in current.stream_rows():
-            log.warning("%s has no state yet: so nobody knows whether its source has these keys", options.stream)
+            log.warning("%s has no state yet, so nobody knows whether its source has these keys", options.stream)
         return rewound(current, key, options.set)
 
     what = "remove its state" if options.remove else f"set {', '.join(path for path, _ in options.set)}"
     part = "the legacy state" if options.legacy else f"stream {options.stream}"
     title = f"Connection {connection_id}, {part}: {what}"
     facts = {"stream": options.stream, "legacy": options.legacy}
-    return carry_out(context, [Change(connection_id, title, target, facts)])
+    return apply_changes(context, [Change(connection_id, title, target, facts)])

@@ -45,7 +45,7 @@ class CheckedArguments:
 
         :raises AirbyteConfigurationError: Names the argument, and what is allowed.
         """
-        # Airflow makes a mapped task again when it runs: then that is the time to fail, as any task fails.
+        # Airflow rebuilds a mapped task when it runs: that is the time to fail, as any task fails.
         if not getattr(self, "_BaseOperator__from_mapped", False):
             self._check_known(vars(self))
 

@@ -35,14 +35,14 @@ class TaskRecord:
         kept = self._store.get(KEY) if self._store is not None else None
         record = dict(kept) if isinstance(kept, dict) else {}
         is_ours = record.pop("max_tries", None) == self._generation and not record.get("ended")
-        self.record: dict[str, Any] = record if is_ours else {}
+        self.values: dict[str, Any] = record if is_ours else {}
         self.previous: dict[str, Any] = {} if is_ours else record
 
     def save(self, **values: Any) -> None:
         """Add to the record; the caller goes on only when it is kept."""
-        self.record.update(values)
+        self.values.update(values)
         if self._store is not None:
-            self._store.set(KEY, {**self.record, "max_tries": self._generation})
+            self._store.set(KEY, {**self.values, "max_tries": self._generation})
 
     @contextmanager
     def before_submission(self) -> Iterator[None]:
@@ -50,7 +50,7 @@ class TaskRecord:
         try:
             yield
         except AirbyteApiError as error:
-            if self.record.get("after") is None and self.record.get("job_id") is None:
+            if self.values.get("after") is None and self.values.get("job_id") is None:
                 error.args = (f"{error} Nothing was started.",)
             raise
 

@@ -67,7 +67,7 @@ REFRESH_IS_STORED = (
     "waits for it, or starts it."
 )
 # Before this release a sync of an inactive connection runs and moves nothing, and up to 0.40.23 the request for an
-# unknown connection is never answered (facts, 3.2).
+# unknown connection never gets a response (facts, 3.2).
 CHECKS_CONNECTION_SINCE = "0.43.2"
 
 # When the list of jobs was read and when a request was sent, by the server's clock, at the earliest.
@@ -168,12 +168,12 @@ class JobSubmitter(ABC):
         steps = self.steps()
         step = next(steps)
         while not isinstance(step, Submission):
-            answer = None
+            result = None
             if isinstance(step, Prepare):
-                answer = self.prepare()
+                result = self.prepare()
             elif isinstance(step, Preceded):
-                answer = wait_for_job(self._client, step.job.id, clock=self._clock, connection_id=self._connection_id)
-            step = steps.send(answer)
+                result = wait_for_job(self._client, step.job.id, clock=self._clock, connection_id=self._connection_id)
+            step = steps.send(result)
         return step
 
     def steps(

@@ -60,7 +60,7 @@ def untold(ended: Sequence[JobReport], cursor: Cursor) -> list[JobReport]:
     return news[::-1]
 
 
-class Endings:
+class SyncFeed:
     """
     Reads which syncs of many connections have ended, poll by poll.
 

@@ -67,18 +67,18 @@ def ended_at(report: JobReport) -> float:
     return datetime.fromisoformat(report.ended_at).timestamp() if report.ended_at else 0.0
 
 
-class SyncWatch:
+class SyncPoller:
     """
-    Watches a connection, look by look, until a sync of it has succeeded; the caller waits in between.
+    Watches a connection, poll by poll, until a sync of it has succeeded; the caller waits in between.
 
-    A look reads the connection's newest jobs. What the next look must know, perhaps in another process, is `known`.
+    A poll reads the connection's newest jobs. What the next poll must know, perhaps in another process, is `known`.
 
     :param connection_id: The connection.
     :param since: Epoch seconds of the server at or after which the sync must have ended; None means the next sync that
-        ends, counted from the first look.
+        ends, counted from the first poll.
     :param on_failure: "wait" for another sync after one that failed or was cancelled, and where the connection is
         inactive or locked, and warn; or "fail".
-    :param poll_error_timeout: Seconds for which looks may fail.
+    :param poll_error_timeout: Seconds for which polls may fail.
     :param clock: Says how long looks have been failing.
     :param known: What an earlier watch knew.
     :param warn: Told of failures, of a connection that nobody can sync, and of polls that fail.

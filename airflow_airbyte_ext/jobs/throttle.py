@@ -1,4 +1,4 @@
-"""When to look at a job, and how many requests one Airbyte is sent: hardly any while it does not answer."""
+"""When to poll a job, and how many requests one Airbyte is sent: hardly any while it does not answer."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The first look is soon; then the time between two looks grows with the time that the job runs already.
+# The first poll is soon; then the time between two polls grows with the time that the job runs already.
 MIN_POLL_INTERVAL = 1.0
 SHARE_OF_AGE = 0.1
 # When a deadline has passed the job is read once more, which may take so long.
@@ -54,9 +54,9 @@ class JobWait:
     :param workspace_id: Its workspace, where known: jobs of known workspaces are read together.
     :param updated_at: When it had last changed when it was last seen, in the server's epoch seconds.
     :param seen: Whether this Airbyte is known to have the job.
-    :param poll_interval: Most seconds between two looks.
+    :param poll_interval: Most seconds between two polls.
     :param deadline: Epoch seconds at which to stop waiting.
-    :param poll_error_timeout: Seconds for which looks may fail.
+    :param poll_error_timeout: Seconds for which polls may fail.
     :param on_change: Called, in some thread, when its status has changed.
     :param warn: Told, now and then, that the job cannot be read.
     """
@@ -85,10 +85,10 @@ class JobWait:
 
     def warn_safely(self, message: str) -> None:
         """Tell that the job cannot be read."""
-        tell(self.warn, message)
+        call_safely(self.warn, message)
 
     def interval(self, now: float) -> float:
-        """Return the seconds between two looks: few for a job that has just begun, more for one that runs for long."""
+        """Return the seconds between two polls: few for a job that has just begun, more for one that runs for long."""
         return min(self.poll_interval, max(MIN_POLL_INTERVAL, SHARE_OF_AGE * (now - self.started_at)))
 
     def is_over(self, now: float) -> bool:
@@ -96,11 +96,11 @@ class JobWait:
         return self.deadline is not None and self.deadline <= now
 
     def is_hopeless(self, now: float, answered_at: float) -> bool:
-        """Whether the last look after the deadline has had its time: Airbyte, which last answered then, hangs."""
+        """Whether the last poll after the deadline has had its time: Airbyte, which last answered then, hangs."""
         return now - max(self.deadline or 0.0, self.started_at, self.asked_at or answered_at) >= FINAL_POLL_TIMEOUT
 
 
-def tell(callback: Callable[..., None], *arguments: object) -> None:
+def call_safely(callback: Callable[..., None], *arguments: object) -> None:
     """Call what is not ours; its mistakes are nobody else's."""
     try:
         callback(*arguments)
@@ -110,7 +110,7 @@ def tell(callback: Callable[..., None], *arguments: object) -> None:
 
 class Throttle:
     """
-    The throttle of the requests to one Airbyte, told and asked by several threads.
+    Bounds the requests to one Airbyte, for several threads.
 
     :param now: Epoch seconds.
     """

@@ -14,7 +14,7 @@ from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError, Airbyt
 from airflow_airbyte_ext.jobs.changes import Listing
 from airflow_airbyte_ext.jobs.poll import JobWatch
 from airflow_airbyte_ext.jobs.status import JobStatus
-from airflow_airbyte_ext.jobs.throttle import MIN_POLL_INTERVAL, JobWait, Throttle, is_down, tell
+from airflow_airbyte_ext.jobs.throttle import MIN_POLL_INTERVAL, JobWait, Throttle, call_safely, is_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 READ_THREADS = 16
-# For what is read beside the jobs of waits; see `JobWatcher.look`.
+# For what is read beside the jobs of waits; see `JobWatcher.read`.
 OTHER_READ_THREADS = 8
 # Up to this many waits it is cheaper to read each job than a list.
 MAX_READ_ONE_BY_ONE = 3
@@ -74,7 +74,7 @@ class JobWatcher:
         self.client = client
         self._clock = clock
         self._threads = threads or ThreadPoolExecutor(READ_THREADS, thread_name_prefix="airbyte-read")
-        self._looks = ThreadPoolExecutor(OTHER_READ_THREADS, thread_name_prefix="airbyte-look")
+        self._other_threads = ThreadPoolExecutor(OTHER_READ_THREADS, thread_name_prefix="airbyte-other")
         self._is_trying = False
         self._trouble: AirbyteApiError | None = None
         self._measure = measure
@@ -146,16 +146,16 @@ class JobWatcher:
         """Bounds the requests to this Airbyte, no matter who sends them."""
         return self._throttle
 
-    def look(self, looker: Reader, read: Callable[[], T | None]) -> Future[T | None]:
+    def read(self, reader: Reader, read: Callable[[], T | None]) -> Future[T | None]:
         """
         Read something else of this Airbyte, in threads beside those for jobs; one at a time while it does not answer.
 
-        :param looker: Whose read it is. Where it is not its turn, it records why, nothing is read, and None returned.
+        :param reader: Whose read it is. Where it is not its turn, it records why, nothing is read, and None returned.
         :param read: Reads.
         """
-        return self._looks.submit(self._look, looker, read)
+        return self._other_threads.submit(self._read, reader, read)
 
-    def _look(self, looker: Reader, read: Callable[[], T | None]) -> T | None:
+    def _read(self, reader: Reader, read: Callable[[], T | None]) -> T | None:
         now = self._clock.time()
         with self._lock:
             is_down = self._throttle.is_down(now)
@@ -164,18 +164,18 @@ class JobWatcher:
             if trouble is None:
                 self._is_trying = self._is_trying or is_down
         if trouble is not None:
-            looker.record(trouble)
+            reader.record(trouble)
             return None
-        tell(self._measure, "polls", 1)
+        call_safely(self._measure, "polls", 1)
         try:
             if pause := self._throttle.reserve(now):
                 self._clock.sleep(pause)
             return read()
         finally:
-            if looker.trouble is None:
+            if reader.trouble is None:
                 self._succeeded()
             else:
-                self._after_failure(looker.trouble)
+                self._after_failure(reader.trouble)
             if is_down:
                 self._is_trying = False
             self._news.set()
@@ -184,7 +184,7 @@ class JobWatcher:
         """Send what is due, and return the seconds until there is more to do."""
         now = self._clock.time()
         waits, in_flight = self._all(), self._in_flight
-        tell(self._measure, "waits", len(waits))
+        call_safely(self._measure, "waits", len(waits))
         down = self._throttle.is_down(now)
         allowed = min(self._throttle.allowed(now), (1 - self._is_trying if down else READ_THREADS) - in_flight)
         for wait in [wait for wait in waits if wait.is_over(now)]:
@@ -276,7 +276,7 @@ class JobWatcher:
     def _take_listed(self) -> None:
         workspaces = {wait.workspace_id for wait in self._all() if wait.workspace_id is not None}
         for page in self._listing.pages(sorted(workspaces)):
-            tell(self._measure, "polls", 1)
+            call_safely(self._measure, "polls", 1)
             for job in page:
                 with self._lock:
                     waits = tuple(self._of_job.get(job.id, ()))
@@ -300,8 +300,8 @@ class JobWatcher:
     def _read_one(self, wait: JobWait) -> None:
         watch, now = wait.watch, self._clock.time()
         trouble = watch.trouble
-        tell(self._measure, "polls", 1)
-        tell(self._measure, "lag", max(now - wait.due_at, 0.0))
+        call_safely(self._measure, "polls", 1)
+        call_safely(self._measure, "lag", max(now - wait.due_at, 0.0))
         try:
             job = watch.poll()
             if job is not None:
@@ -335,7 +335,7 @@ class JobWatcher:
                 return
             if job.status != wait.status and wait in self._waits:
                 wait.status = job.status
-                tell(wait.on_change, job)
+                call_safely(wait.on_change, job)
             if JobStatus.of(job.status).is_terminal:
                 self._end(wait, job)
 
@@ -348,7 +348,7 @@ class JobWatcher:
 
     def _after_failure(self, error: AirbyteApiError) -> None:
         """Where Airbyte does not respond at all, every wait records that, and Airbyte is left alone a little longer."""
-        tell(self._measure, "failures", 1)
+        call_safely(self._measure, "failures", 1)
         if not is_down(error):
             return
         self._trouble = error
@@ -371,4 +371,4 @@ class JobWatcher:
 
     def _end(self, wait: JobWait, outcome: JobRead | AirbyteError) -> None:
         if self.remove(wait):
-            tell(wait.on_end, outcome)
+            call_safely(wait.on_end, outcome)

@@ -36,7 +36,7 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
     :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
     :param wait_for_completion: Wait for the job's end; otherwise the task ends when the job is submitted.
     :param deferrable: Wait in the triggerer instead of in a worker.
-    :param poll_interval: Seconds, or a timedelta, between two looks at the job. (templated)
+    :param poll_interval: Seconds, or a timedelta, between two polls at the job. (templated)
     :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
     :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
     :param if_running: What to do about a sync that runs already: "attach" to it, "wait" for its end and then run our
@@ -104,7 +104,7 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
     :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
     :param wait_for_completion: Wait for the job's end; otherwise the task ends when the job is submitted.
     :param deferrable: Wait in the triggerer instead of in a worker.
-    :param poll_interval: Seconds, or a timedelta, between two looks at the job. (templated)
+    :param poll_interval: Seconds, or a timedelta, between two polls at the job. (templated)
     :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
     :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
     :param if_running: What to do about a job that runs already: "wait" for its end, "cancel" it, "skip" this task,
@@ -155,14 +155,14 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         from airflow_airbyte_ext.operators.store import open_store
         from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 
-        if kept := run.memory.record.get("backup"):
+        if kept := run.record.values.get("backup"):
             # After a reset that failed midway, the newest snapshot must not be of what that reset has left.
             self.log.info("An earlier try has kept the state from before the reset, as snapshot %s", kept)
             return True
         snapshot = take_snapshot(run.client, run.connection_id, clock=run.clock)
         ref = open_store(self.backup_to, encryption_key=self.encryption_key).write(snapshot)
         self.log.info("The state before the reset is kept as snapshot %s at %s", ref.id, ref.path)
-        run.memory.save(backup=ref.id, connection_id=run.connection_id)
+        run.record.save(backup=ref.id, connection_id=run.connection_id)
         return True
 
 
@@ -182,7 +182,7 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
     :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
     :param wait_for_completion: Wait for the job's end; otherwise the task ends when the job is submitted.
     :param deferrable: Wait in the triggerer instead of in a worker.
-    :param poll_interval: Seconds, or a timedelta, between two looks at the job. (templated)
+    :param poll_interval: Seconds, or a timedelta, between two polls at the job. (templated)
     :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
     :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
     :param if_running: What to do about a job that runs already: "wait" for its end, "cancel" it, "skip" this task,

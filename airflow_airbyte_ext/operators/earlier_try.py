@@ -33,18 +33,18 @@ class SubmissionRecord:
 
     :param client: Says what time it is at the server.
     :param connection_id: The connection.
-    :param memory: Where it is kept.
+    :param record: Where it is kept.
     :param clock: Says how long ago the server said its time.
     """
 
-    def __init__(self, client: AirbyteClient, connection_id: str, memory: TaskRecord, *, clock: Clock) -> None:
+    def __init__(self, client: AirbyteClient, connection_id: str, record: TaskRecord, *, clock: Clock) -> None:
         self._client = client
         self._connection_id = connection_id
-        self._memory = memory
+        self._record = record
         self._clock = clock
-        self.after = submitted_after(connection_id, memory)
+        self.after = submitted_after(connection_id, record)
         """The baseline of an earlier try whose job is not known."""
-        self.is_stored = self.after is not None and bool(memory.record.get("is_stored"))
+        self.is_stored = self.after is not None and bool(record.values.get("is_stored"))
         """Whether the refresh of that try is stored in Airbyte."""
 
     def keep(self, step: Step) -> None:
@@ -52,30 +52,30 @@ class SubmissionRecord:
         match step:
             case Baseline(newest):
                 listed_at, began = self._client.server_time(), self._clock.monotonic()
-                self._memory.save(after=newest, connection_id=self._connection_id, job_id=None, attached=False)
+                self._record.save(after=newest, connection_id=self._connection_id, job_id=None, attached=False)
                 # For a kill while the response is out; see `submitted_job`.
                 sent_at = None if listed_at is None else listed_at + self._clock.monotonic() - began
-                self._memory.record["sent"] = [listed_at, sent_at]
+                self._record.values["sent"] = [listed_at, sent_at]
             case Refused():
                 # Or the next try would take a job of somebody else for its own; that of an earlier try is still
                 # looked for.
-                self._memory.save(after=self.after)
+                self._record.save(after=self.after)
             case Stored():
                 # Or the next try would store it once more, perhaps after a run has taken it.
-                self._memory.save(is_stored=True)
+                self._record.save(is_stored=True)
             case Submission(job, attached):
-                # Told before it is kept: where Airflow cannot keep it, the log has it.
+                # Logged before it is kept: where Airflow cannot keep it, the log has it.
                 if attached:
                     log.info("Attached to job %s, which somebody else started and which still runs.", job.id)
                 else:
                     log.info("Submitted job %s (%s).", job.id, job.config_type)
-                self._memory.save(job_id=job.id, attached=attached, connection_id=self._connection_id, is_stored=False)
+                self._record.save(job_id=job.id, attached=attached, connection_id=self._connection_id, is_stored=False)
 
 
-def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskRecord) -> Submission | None:
+def job_of_earlier_try(client: AirbyteClient, connection_id: str, record: TaskRecord) -> Submission | None:
     """Return the job that an earlier try submitted, if it runs or has succeeded; a retry wants a new one otherwise."""
-    job_id = memory.record.get("job_id")
-    if job_id is None or memory.record.get("connection_id") != connection_id:
+    job_id = record.values.get("job_id")
+    if job_id is None or record.values.get("connection_id") != connection_id:
         return None
     log.info("An earlier try of this task submitted job %s: reading its status.", job_id)
     reader = JobReader(client, job_id, connection_id=connection_id)
@@ -91,17 +91,17 @@ def job_of_earlier_try(client: AirbyteClient, connection_id: str, memory: TaskRe
     if job is None or JobStatus.of(job.status) in (JobStatus.FAILED, JobStatus.CANCELLED):
         return None
     log.info("Job %s was submitted by an earlier try of this task: going on with it.", job.id)
-    return Submission(job, attached=bool(memory.record.get("attached")))
+    return Submission(job, attached=bool(record.values.get("attached")))
 
 
-def submitted_after(connection_id: str, memory: TaskRecord) -> int | None:
+def submitted_after(connection_id: str, record: TaskRecord) -> int | None:
     """Return the newest job's id from before a submission whose own job's id was not kept any more."""
-    is_unfinished = memory.record.get("job_id") is None and memory.record.get("connection_id") == connection_id
-    return memory.record.get("after") if is_unfinished else None
+    is_unfinished = record.values.get("job_id") is None and record.values.get("connection_id") == connection_id
+    return record.values.get("after") if is_unfinished else None
 
 
 def submitted_job(
-    client: AirbyteClient, connection_id: str, memory: TaskRecord, *, kind: str
+    client: AirbyteClient, connection_id: str, record: TaskRecord, *, kind: str
 ) -> tuple[int | None, bool]:
     """
     Return the job that this task submitted, also where its response has not come yet, and whether it is another's.
@@ -109,20 +109,20 @@ def submitted_job(
     The job is None where there is none. One that was there before the request is another's: Airbyte gives a job that
     is pending to everybody.
     """
-    after = submitted_after(connection_id, memory)
+    after = submitted_after(connection_id, record)
     if after is None:
-        return memory.record.get("job_id"), bool(memory.record.get("attached"))
+        return record.values.get("job_id"), bool(record.values.get("attached"))
     job = first_job_after(client, connection_id, after, kind=kind)
     if job is None:
         return None, False
-    listed_at, sent_at = memory.record.get("sent") or (None, None)
+    listed_at, sent_at = record.values.get("sent") or (None, None)
     return job.id, was_there_before(job, (listed_at, sent_at))
 
 
-def let_cleared_job_end(client: AirbyteClient, connection_id: str, memory: TaskRecord, *, clock: Clock) -> None:
+def let_cleared_job_end(client: AirbyteClient, connection_id: str, record: TaskRecord, *, clock: Clock) -> None:
     """Wait for the job of the task's life before a Clear: its cancellation goes on while this try begins."""
-    job_id = memory.previous.get("job_id")
-    if job_id is None or memory.previous.get("attached"):
+    job_id = record.previous.get("job_id")
+    if job_id is None or record.previous.get("attached"):
         return
     job = running_job(client, connection_id)
     if job is None or job.id != job_id:

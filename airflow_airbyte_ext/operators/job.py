@@ -14,7 +14,7 @@ from airflow_airbyte_ext.connections.target import TARGET_CHECKS, TARGET_FIELDS,
 from airflow_airbyte_ext.exceptions import AirbyteJobNotFoundError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
-from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
+from airflow_airbyte_ext.hooks.retries import no_retry_for_permanent_errors
 from airflow_airbyte_ext.links.airbyte import AirbyteJobLink
 from airflow_airbyte_ext.operators.interrupt import KillableClock
 

@@ -36,7 +36,7 @@ class JobEnding:
 
     :param connect: Returns a client; the task's own may be in the middle of a request.
     :param connection_id: The job's connection.
-    :param memory: What the task remembers of its job.
+    :param record: What the task remembers of its job.
     :param kind: The kind of job that the task submits.
     :param cancel_on_kill: Cancel the job when somebody wanted the task to end.
     :param cancel_on_timeout: Cancel the job when the task's time is over.
@@ -46,7 +46,7 @@ class JobEnding:
         self,
         connect: Callable[[], AirbyteClient],
         connection_id: str,
-        memory: TaskRecord,
+        record: TaskRecord,
         *,
         kind: str,
         cancel_on_kill: bool,
@@ -54,7 +54,7 @@ class JobEnding:
     ) -> None:
         self._connect = connect
         self._connection_id = connection_id
-        self._memory = memory
+        self._record = record
         self._kind = kind
         self._cancel_on_kill = cancel_on_kill
         self._cancel_on_timeout = cancel_on_timeout
@@ -65,8 +65,8 @@ class JobEnding:
         try:
             with self._connect() as client:
                 for _ in range(POLLS_FOR_STARTING_JOB):
-                    job_id, attached = submitted_job(client, self._connection_id, self._memory, kind=self._kind)
-                    if job_id is not None or submitted_after(self._connection_id, self._memory) is None:
+                    job_id, attached = submitted_job(client, self._connection_id, self._record, kind=self._kind)
+                    if job_id is not None or submitted_after(self._connection_id, self._record) is None:
                         break
                     SYSTEM_CLOCK.sleep(POLL_INTERVAL)
         except AirbyteError as problem:
@@ -81,9 +81,9 @@ class JobEnding:
 
     def _warn_of_stored_refresh(self) -> None:
         next_run = "the connection's next run, no matter who starts it, is that refresh."
-        if self._memory.record.get("is_stored"):
+        if self._record.values.get("is_stored"):
             log.warning("Airbyte has stored the refresh: %s", next_run)
-        elif self._kind == REFRESH and submitted_after(self._connection_id, self._memory) is not None:
+        elif self._kind == REFRESH and submitted_after(self._connection_id, self._record) is not None:
             log.warning("No job was started. If Airbyte has stored the refresh, %s", next_run)
         else:
             log.info("No job was started.")
@@ -93,10 +93,10 @@ class JobEnding:
         if not self._cancel_on_kill or attached:
             log.info("Job %s is left running%s.", job_id, ": somebody else started it" if attached else "")
             if user_requested_stop(context):
-                self._memory.close()
+                self._record.close()
         elif user_requested_stop(context):
             self._cancel(job_id)
-            self._memory.close()
+            self._record.close()
         else:
             log.info("Airflow still wants this task: job %s is left running for its next try.", job_id)
 

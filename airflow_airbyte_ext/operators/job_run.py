@@ -74,8 +74,8 @@ class JobRun:
         self.context = context
         self.clock = clock
         self.client = AirbyteConfigHook(operator.airbyte_conn_id, clock=clock).client
-        self.memory = TaskRecord(context)
-        self.memory.record = self.memory.record or dict(record or {})
+        self.record = TaskRecord(context)
+        self.record.values = self.record.values or dict(record or {})
         self.connection_id = connection_id or ""
         self.page = ""
         self._deadline = deadline or self._time_limit()
@@ -104,12 +104,12 @@ class JobRun:
     def resume_or_submit(self) -> None:
         """Go on with the job of an earlier try, or submit one; what a retry needs is kept before each step."""
         try:
-            with self.memory.before_submission():
+            with self.record.before_submission():
                 self.connection_id = self.connection_id or self._connection_of_this_task()
                 where = self.client.settings.base_url
                 words = "Airbyte %s at %s for connection %s"
                 self.operator.log.info(words, self.client.release(), where, self.connection_id)
-                self._submission = job_of_earlier_try(self.client, self.connection_id, self.memory) or self._submit()
+                self._submission = job_of_earlier_try(self.client, self.connection_id, self.record) or self._submit()
         except AirbyteJobRunningError as error:
             if self.operator.if_running == "skip":
                 raise AirflowSkipException(f'Skipped because of if_running="skip". {error}') from error
@@ -123,15 +123,15 @@ class JobRun:
 
     def _submit(self) -> Submission:
         if self.operator.cancel_on_kill:
-            let_cleared_job_end(self.client, self.connection_id, self.memory, clock=self.clock)
-        record = SubmissionRecord(self.client, self.connection_id, self.memory, clock=self.clock)
+            let_cleared_job_end(self.client, self.connection_id, self.record, clock=self.clock)
+        kept = SubmissionRecord(self.client, self.connection_id, self.record, clock=self.clock)
         submitter = self.operator.submitter(self)
-        steps = submitter.steps(after=record.after, is_stored=record.is_stored, followed=self._followed)
+        steps = submitter.steps(after=kept.after, is_stored=kept.is_stored, followed=self._followed)
         step = next(steps)
         while not isinstance(step, Submission):
-            record.keep(step)
+            kept.keep(step)
             step = steps.send(self._act_on(step, submitter))
-        record.keep(step)
+        kept.keep(step)
         return step
 
     def _act_on(self, step: Step, submitter: JobSubmitter) -> JobRead | None:
@@ -166,7 +166,7 @@ class JobRun:
 
     def _resolve_running_job(self) -> JobRead | None:
         except_kind = self.operator.job_kind if self.operator.if_running == "attach" else None
-        if submitted_after(self.connection_id, self.memory) is not None:
+        if submitted_after(self.connection_id, self.record) is not None:
             except_kind = self.operator.job_kind  # ours, whose response has not come
         how = {"attach": "wait", "skip": "fail"}.get(self.operator.if_running, self.operator.if_running)
         if how == "wait" and self.operator.deferrable:
@@ -284,7 +284,7 @@ class JobRun:
     def _connection_of_this_task(self) -> str:
         """Return the connection's id; a name means what it meant in an earlier try, whatever was renamed since."""
         operator = self.operator
-        if operator.connection_id is None and (earlier := self.memory.record.get("connection_id")):
+        if operator.connection_id is None and (earlier := self.record.values.get("connection_id")):
             return str(earlier)
         found = resolve_connection(self.client, operator.connection_id, operator.connection_name, operator.workspace_id)
         if operator.connection_id is None:
@@ -310,7 +310,7 @@ class JobRun:
         known = {
             "deadline": self._deadline,
             "connection_id": self.connection_id,
-            "record": self.memory.record,
+            "record": self.record.values,
             "followed": followed or self._followed,
             "deferrals": self._deferrals + 1,
         }
@@ -335,8 +335,8 @@ class JobRun:
     def _ending(self) -> JobEnding:
         return JobEnding(
             self.client.another,
-            self.connection_id or str(self.memory.record.get("connection_id", "")),
-            self.memory,
+            self.connection_id or str(self.record.values.get("connection_id", "")),
+            self.record,
             kind=self.operator.job_kind,
             cancel_on_kill=self.operator.cancel_on_kill,
             cancel_on_timeout=self.operator.cancel_on_timeout,

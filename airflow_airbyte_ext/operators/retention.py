@@ -9,7 +9,7 @@ from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_airbyte_ext.api.arguments import flag_argument, uuid_argument
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
-from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
+from airflow_airbyte_ext.hooks.retries import no_retry_for_permanent_errors
 from airflow_airbyte_ext.operators.store import store_argument
 
 if TYPE_CHECKING:

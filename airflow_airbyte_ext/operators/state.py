@@ -25,7 +25,7 @@ from airflow_airbyte_ext.connections.target import (
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
-from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
+from airflow_airbyte_ext.hooks.retries import no_retry_for_permanent_errors
 from airflow_airbyte_ext.operators.retention import AirbyteForgetSnapshotsOperator, forget_and_log, keep_argument
 from airflow_airbyte_ext.operators.store import key_argument, store_argument
 

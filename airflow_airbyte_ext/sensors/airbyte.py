@@ -12,7 +12,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_airbyte_ext.api.arguments import job_id_argument
 from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError
-from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
+from airflow_airbyte_ext.hooks.retries import no_retry_for_permanent_errors
 from airflow_airbyte_ext.hooks.task_record import TaskRecord
 from airflow_airbyte_ext.sensors.connection import AirbyteConnectionSensor
 from airflow_airbyte_ext.sensors.job import AirbyteSensor
@@ -55,7 +55,7 @@ class AirbyteJobSensor(AirbyteSensor):
         self.check_parsed()
 
     def execute(self, context: Context) -> Any:
-        """Wait in the worker or, when deferrable, look once and then wait in the triggerer."""
+        """Wait in the worker or, when deferrable, poll once and then wait in the triggerer."""
         self.job_page = ""
         if not self.deferrable:
             return super().execute(context)
@@ -108,12 +108,12 @@ class AirbyteJobSensor(AirbyteSensor):
         return PokeReturnValue(is_done=True, xcom_value=self._finish(self._job_id(), context))
 
     def _watch(self, context: Context) -> JobWatch:
-        """Return this process's watch; in reschedule mode each look is a process of its own."""
+        """Return this process's watch; in reschedule mode each poll is a process of its own."""
         if not hasattr(self, "_job_watch"):
             from airflow_airbyte_ext.api.clock import SystemClock
             from airflow_airbyte_ext.jobs.poll import JobWatch
 
-            record = TaskRecord(context).record if self.reschedule else {}
+            record = TaskRecord(context).values if self.reschedule else {}
             self._job_watch = JobWatch(
                 self._client(),
                 self._job_id(),
@@ -125,11 +125,14 @@ class AirbyteJobSensor(AirbyteSensor):
         return self._job_watch
 
     def _remember(self, context: Context, *, failing_since: float | None, seen: bool) -> None:
-        """Keep what the next look, in another process, must know; where nothing is new there is nothing to keep."""
-        memory = TaskRecord(context)
-        new = {"failing_since": failing_since, "seen": seen or bool(memory.record.get("seen"))}
-        if new != {"failing_since": memory.record.get("failing_since"), "seen": bool(memory.record.get("seen"))}:
-            memory.save(**new)
+        """Keep what the next poll, in another process, must know; where nothing is new there is nothing to keep."""
+        record = TaskRecord(context)
+        new = {"failing_since": failing_since, "seen": seen or bool(record.values.get("seen"))}
+        if new != {
+            "failing_since": record.values.get("failing_since"),
+            "seen": bool(record.values.get("seen")),
+        }:
+            record.save(**new)
 
     def _tell(self, job: JobRead, context: Context) -> None:
         if job.status != getattr(self, "_told_status", None):

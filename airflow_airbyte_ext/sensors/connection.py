@@ -21,7 +21,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobFailedError,
     AirbyteJobTimeoutError,
 )
-from airflow_airbyte_ext.hooks.outcomes import no_retry_for_permanent_errors
+from airflow_airbyte_ext.hooks.retries import no_retry_for_permanent_errors
 from airflow_airbyte_ext.hooks.task_record import TaskRecord
 from airflow_airbyte_ext.sensors.job import AirbyteSensor
 
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_airbyte_ext.jobs.syncs import SyncWatch
+    from airflow_airbyte_ext.jobs.syncs import SyncPoller
 
 ON_FAILURE = ("wait", "fail")
 # A run that is triggered by hand or by an asset may have no data interval.
@@ -49,7 +49,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
     :param workspace_id: The workspace of the connection that is named. (templated)
     :param completed_after: An ISO 8601 time with its time zone, or a datetime: a sync that ended successfully at or
         after it. The end of the run's data interval when not given; None means the next sync that ends, from the
-        sensor's first look on. (templated)
+        sensor's first poll on. (templated)
     :param on_failure: What to do about a sync that ended after that time and failed or was cancelled, and about a
         connection that is inactive or locked: "wait" for another sync, with a warning, or "fail". (templated)
     :param airbyte_conn_id: Airflow Connection of the Airbyte that has the connection. (templated)
@@ -159,15 +159,15 @@ class AirbyteConnectionSensor(AirbyteSensor):
             return False
         return PokeReturnValue(is_done=True, xcom_value=self._finish(job_id, context))
 
-    def _watch(self, context: Context) -> SyncWatch:
-        """Return this process's watch; in reschedule mode each look is a process of its own."""
+    def _watch(self, context: Context) -> SyncPoller:
+        """Return this process's watch; in reschedule mode each poll is a process of its own."""
         if not hasattr(self, "_sync_watch"):
             from airflow_airbyte_ext.connections.target import resolve_connection
-            from airflow_airbyte_ext.jobs.syncs import SyncWatch
+            from airflow_airbyte_ext.jobs.syncs import SyncPoller
 
             since, poll_error_timeout = self._since(), self._poll_error_timeout()
             self.argument_checks["on_failure"]("on_failure", self.on_failure)
-            record = TaskRecord(context).record if self._must_remember() else {}
+            record = TaskRecord(context).values if self._must_remember() else {}
             if self.completed_after is None and self._is_rescheduled() and context.get("task_state_store") is None:
                 raise AirbyteConfigurationError(
                     'completed_after=None with mode="reschedule" needs Airflow 3.3: before, nothing is kept from '
@@ -178,7 +178,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
             connection_id = record.get("connection_id") or resolve_connection(
                 self._client(), self.connection_id, self.connection_name, self.workspace_id
             )
-            self._sync_watch = SyncWatch(
+            self._sync_watch = SyncPoller(
                 connection_id,
                 since=since,
                 on_failure=self.on_failure,
@@ -193,21 +193,21 @@ class AirbyteConnectionSensor(AirbyteSensor):
         return bool(self.reschedule) and not self.deferrable
 
     def _known_of(self, record: dict[str, Any]) -> dict[str, Any]:
-        """Return what an earlier look knew; the log of a retry begins again."""
+        """Return what an earlier poll knew; the log of a retry begins again."""
         known = dict(record.get("known") or {})
         return known if self._is_rescheduled() else {**known, "told_at": None, "running": None}
 
     def _must_remember(self) -> bool:
-        """Whether another process has to go on: the next look when rescheduled, and a retry with "the next sync"."""
+        """Whether another process has to go on: the next poll when rescheduled, and a retry with "the next sync"."""
         return bool(self.reschedule) or self.completed_after is None
 
-    def _remember(self, watch: SyncWatch, context: Context) -> None:
-        """Keep what the next look, in another process, must know; where nothing is new there is nothing to keep."""
+    def _remember(self, watch: SyncPoller, context: Context) -> None:
+        """Keep what the next poll, in another process, must know; where nothing is new there is nothing to keep."""
         if not self._must_remember():
             return
-        memory, new = TaskRecord(context), {"connection_id": watch.connection_id, "known": watch.known}
-        if any(memory.record.get(name) != value for name, value in new.items()):
-            memory.save(**new)
+        record, new = TaskRecord(context), {"connection_id": watch.connection_id, "known": watch.known}
+        if any(record.values.get(name) != value for name, value in new.items()):
+            record.save(**new)
 
     def _since(self) -> float | None:
         return None if self.completed_after is None else moment_argument("completed_after", self.completed_after)

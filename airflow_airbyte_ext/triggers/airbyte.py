@@ -157,7 +157,7 @@ class AirbyteJobTrigger(BaseTrigger):
         """Return the wait, whose news come from other threads and are told in this trigger's own log."""
         from airflow_airbyte_ext.jobs.throttle import JobWait
 
-        here = _Here(ended, self.log)
+        here = _LoopBridge(ended, self.log)
         return JobWait(
             self.job_id,
             on_end=here.end,
@@ -207,7 +207,7 @@ class AirbyteJobTrigger(BaseTrigger):
         return await sync_to_async(task_state)(self.task_instance) == "deferred"
 
 
-class _Here:
+class _LoopBridge:
     """
     Brings what a watcher's threads tell to the event loop of a trigger, and into the context of its log.
 

@@ -16,7 +16,7 @@ from airflow_airbyte_ext.triggers.watching import imported, watcher_of
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from airflow_airbyte_ext.jobs.syncs import SyncWatch
+    from airflow_airbyte_ext.jobs.syncs import SyncPoller
 
 # After the deadline there is one more look, which may take so long.
 FINAL_POLL_TIMEOUT = 5.0
@@ -35,7 +35,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
     :param poll_interval: Seconds between two reads.
     :param poll_error_timeout: Seconds for which reads may fail.
     :param deadline: Epoch seconds at which to stop waiting; None waits for ever.
-    :param known: What an earlier look has found out, as `SyncWatch.known` gives it.
+    :param known: What an earlier poll has found out, as `SyncPoller.known` gives it.
     :param not_before: Epoch seconds before which the task is not resumed; see `triggers.resume`.
     """
 
@@ -94,10 +94,10 @@ class AirbyteConnectionTrigger(BaseTrigger):
 
     async def _wait(self) -> int:
         await imported("airflow_airbyte_ext.jobs.syncs")
-        from airflow_airbyte_ext.jobs.syncs import SyncWatch
+        from airflow_airbyte_ext.jobs.syncs import SyncPoller
 
         told: list[tuple[Any, str]] = []
-        watch = SyncWatch(
+        watch = SyncPoller(
             self.connection_id,
             since=self.since,
             on_failure=self.on_failure,
@@ -108,7 +108,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
         )
         while True:
             try:
-                job_id = await self._look(watch)
+                job_id = await self._poll(watch)
             finally:
                 # What is logged here, and not in the thread that looks, stands in the task's own log.
                 for log, message in told:
@@ -118,8 +118,8 @@ class AirbyteConnectionTrigger(BaseTrigger):
                 return job_id
             await asyncio.sleep(watch.pause(self.poll_interval, self.deadline))
 
-    async def _look(self, watch: SyncWatch) -> int | None:
-        """Look once, in a thread; a moment in which Airflow cannot give the Connection is a look that failed."""
+    async def _poll(self, watch: SyncPoller) -> int | None:
+        """Poll once, in a thread; a moment in which Airflow cannot give the Connection is a look that failed."""
         try:
             watcher = await watcher_of(self.airbyte_conn_id)
         except AirbyteError:
@@ -127,7 +127,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
         except Exception as error:  # of Airflow, and of many kinds; none is the connection's fault
             watch.record(error)
             return None
-        looking = asyncio.wrap_future(watcher.look(watch, partial(watch.poll, watcher.client.without_retries())))
+        looking = asyncio.wrap_future(watcher.read(watch, partial(watch.poll, watcher.client.without_retries())))
         left = None if self.deadline is None else max(self.deadline - time.time(), 0.0) + FINAL_POLL_TIMEOUT
         try:
             await asyncio.wait([looking], timeout=left)

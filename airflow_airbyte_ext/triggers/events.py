@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Hashable, Iterator, Sequence
 
     from airflow_airbyte_ext.jobs.report import JobReport
-    from airflow_airbyte_ext.jobs.sync_feed import Cursor, Endings
+    from airflow_airbyte_ext.jobs.sync_feed import Cursor, SyncFeed
     from airflow_airbyte_ext.jobs.watcher import JobWatcher
 
     Found = dict[str, list[JobReport]]
@@ -38,7 +38,7 @@ TRY_STORE_AGAIN_AFTER = 10.0
 _EventTrigger: Any = getattr(base, "BaseEventTrigger", base.BaseTrigger)
 
 
-class _Watched:
+class _Subscription:
     """One trigger's connection, and how far its ends have been told."""
 
     def __init__(self, connection_id: str, cursor: Cursor | None) -> None:
@@ -51,12 +51,12 @@ class _Group:
     """What one stream reads for."""
 
     def __init__(self) -> None:
-        self.watched: set[_Watched] = set()
+        self.watched: set[_Subscription] = set()
         # How many have ever come: whether somebody is new is asked each second.
         self.came = 0
         self.users = 0
 
-    def add(self, watched: _Watched) -> None:
+    def add(self, watched: _Subscription) -> None:
         self.watched.add(watched)
         self.came += 1
 
@@ -86,7 +86,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
 
     :param connection_id: The Airbyte connection: a UUID.
     :param airbyte_conn_id: Airflow Connection of the Airbyte that has the connection.
-    :param poll_interval: Seconds between two looks.
+    :param poll_interval: Seconds between two polls.
     :param statuses: The ends that fire: some of "succeeded", "failed" and "cancelled".
     """
 
@@ -144,7 +144,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
         await imported("airflow_airbyte_ext.jobs.sync_feed")
         from airflow_airbyte_ext.jobs.sync_feed import Cursor, untold
 
-        watched = _Watched(self.connection_id, await self._kept_cursor())
+        watched = _Subscription(self.connection_id, await self._kept_cursor())
         group.add(watched)
         try:
             async for found in stream:
@@ -218,14 +218,14 @@ def _payload(report: JobReport) -> dict[str, Any]:
 
 async def _stream(airbyte_conn_id: str, poll_interval: float, group: _Group) -> AsyncIterator[Found]:
     """Yield what has ended, poll by poll, for ever; what cannot be read now is read later."""
-    endings: Endings | None = None
+    endings: SyncFeed | None = None
     while True:
         found: Found | None = None
         came = group.came
         try:
             watcher = await watcher_of(airbyte_conn_id)
             endings = await _endings(watcher, endings)
-            found = await asyncio.wrap_future(watcher.look(endings, partial(_poll, endings, tuple(group.watched))))
+            found = await asyncio.wrap_future(watcher.read(endings, partial(_poll, endings, tuple(group.watched))))
         except Exception as error:  # whatever it is: an error here would end every trigger that shares the stream
             log.warning("Airbyte %r cannot be read; trying again. %s", airbyte_conn_id, fit_message(error))
         if found:
@@ -233,19 +233,19 @@ async def _stream(airbyte_conn_id: str, poll_interval: float, group: _Group) -> 
         await _until_due(poll_interval, group, came)
 
 
-async def _endings(watcher: JobWatcher, known: Endings | None) -> Endings:
+async def _endings(watcher: JobWatcher, known: SyncFeed | None) -> SyncFeed:
     """Return the reader of the Airbyte that the Airflow Connection names now."""
     await imported("airflow_airbyte_ext.jobs.sync_feed")
-    from airflow_airbyte_ext.jobs.sync_feed import Endings
+    from airflow_airbyte_ext.jobs.sync_feed import SyncFeed
 
-    return known if known and known.client is watcher.client else Endings(watcher.client, throttle=watcher.throttle)
+    return known if known and known.client is watcher.client else SyncFeed(watcher.client, throttle=watcher.throttle)
 
 
-def _poll(endings: Endings, group: Collection[_Watched]) -> Found:
+def _poll(endings: SyncFeed, group: Collection[_Subscription]) -> Found:
     return endings.poll(_wanted(group), {watched.connection_id for watched in group if not watched.was_read})
 
 
-def _wanted(group: Collection[_Watched]) -> dict[str, Cursor | None]:
+def _wanted(group: Collection[_Subscription]) -> dict[str, Cursor | None]:
     """Return from where on ends are wanted of each connection: the oldest cursor of those who watch it."""
     wanted: dict[str, Cursor | None] = {}
     for watched in group:

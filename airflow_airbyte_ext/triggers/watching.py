@@ -23,12 +23,12 @@ READ_TIMEOUT = 30.0
 
 
 @dataclass
-class _Watched:
+class _SharedWatcher:
     watcher: JobWatcher
     asked_at: float
 
 
-_watched: dict[str, _Watched] = {}
+_watched: dict[str, _SharedWatcher] = {}
 _asking: dict[str, asyncio.Task[JobWatcher]] = {}
 
 
@@ -73,7 +73,7 @@ async def _ask(airbyte_conn_id: str) -> JobWatcher:
     # Two Connections may name one Airbyte.
     same = next((known.watcher for known in _watched.values() if known.watcher.client.settings == settings), None)
     watcher = same or _start(settings, renew=partial(_settings_now, airbyte_conn_id, asyncio.get_running_loop()))
-    _watched[airbyte_conn_id] = _Watched(watcher, time.monotonic())
+    _watched[airbyte_conn_id] = _SharedWatcher(watcher, time.monotonic())
     if before and all(known.watcher is not before.watcher for known in _watched.values()):
         before.watcher.retire()
     return watcher

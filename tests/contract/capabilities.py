@@ -27,7 +27,7 @@ from airflow_airbyte_ext.jobs.logs import attempt_log_tail
 from airflow_airbyte_ext.jobs.page import job_page, workspace_of
 from airflow_airbyte_ext.jobs.poll import JobWatch, wait_for_job
 from airflow_airbyte_ext.jobs.report import JobReport, read_report
-from airflow_airbyte_ext.jobs.syncs import SyncWatch
+from airflow_airbyte_ext.jobs.syncs import SyncPoller
 from airflow_airbyte_ext.jobs.throttle import JobWait
 from airflow_airbyte_ext.jobs.watcher import JobWatcher
 from airflow_airbyte_ext.snapshots.content import content_of
@@ -113,7 +113,7 @@ def sync_by_a_sensor(scene: Scene) -> None:
     watch = JobWatch(scene.client, job_id, clock=scene.clock)
     seen = [job.status for _ in range(9) if (job := watch.poll())]
     assert seen[-1] == "succeeded"
-    syncs = SyncWatch(scene.connection_id, since=0.0, clock=scene.clock)
+    syncs = SyncPoller(scene.connection_id, since=0.0, clock=scene.clock)
     assert syncs.poll(scene.client) == job_id
 
 

@@ -15,7 +15,7 @@ from airflow_airbyte_ext.jobs import changes as jobs_recent
 from airflow_airbyte_ext.jobs import reader as jobs_find
 from airflow_airbyte_ext.jobs.changes import ChangeFeed
 from airflow_airbyte_ext.jobs.reader import JobReader, first_job_after, jobs_of
-from airflow_airbyte_ext.jobs.syncs import SyncWatch, ended_syncs
+from airflow_airbyte_ext.jobs.syncs import SyncPoller, ended_syncs
 
 PAGES = 40
 
@@ -91,7 +91,7 @@ def test_jobs_of_a_connection_end(endless, kind, read):
 def test_looking_for_a_success_ends(endless, clock, kind):
     """A watch looks back so many jobs, and no more; what cannot be read is a look that failed."""
     client, connection_id, _ = endless(kind)
-    assert SyncWatch(connection_id, since=0.0, clock=clock).poll(client) is None
+    assert SyncPoller(connection_id, since=0.0, clock=clock).poll(client) is None
     try:
         assert len(list(ended_syncs(client, connection_id))) <= 200
     except AirbyteResponseError as error:

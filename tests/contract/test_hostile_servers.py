@@ -42,8 +42,8 @@ from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.report import read_report
 from airflow_airbyte_ext.jobs.running import resolve_running_job
 from airflow_airbyte_ext.jobs.story import story_of
-from airflow_airbyte_ext.jobs.sync_feed import Cursor, Endings
-from airflow_airbyte_ext.jobs.syncs import SyncWatch
+from airflow_airbyte_ext.jobs.sync_feed import Cursor, SyncFeed
+from airflow_airbyte_ext.jobs.syncs import SyncPoller
 from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.restore import Restorer
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
@@ -327,14 +327,14 @@ def _ids(made: Scene) -> dict[str, Any]:
 
 
 def _watch(it: Scene) -> None:
-    watch = SyncWatch(it.connection_id, since=None, clock=it.clock)
+    watch = SyncPoller(it.connection_id, since=None, clock=it.clock)
     until = it.clock.time() + 1800
     while watch.poll(it.client) is None:
         it.clock.sleep(watch.pause(60.0, until))
 
 
 def _endings(it: Scene) -> None:
-    endings = Endings(it.client, clock=it.clock)
+    endings = SyncFeed(it.client, clock=it.clock)
     cursors: dict[str, Cursor | None] = {it.connection_id: None, **{f"{number}": None for number in range(4)}}
     for _ in range(3):
         endings.poll(cursors)

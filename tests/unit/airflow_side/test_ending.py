@@ -42,12 +42,12 @@ class Scene:
 
     def ending(self, *, record: dict[str, Any], kill: bool = True, timeout: bool = True) -> JobEnding:
         self.store = Store({KEY: {"connection_id": self.connection_id, **record, "max_tries": 2}})
-        memory = TaskRecord({"ti": SimpleNamespace(max_tries=2), "task_state_store": self.store})
+        record = TaskRecord({"ti": SimpleNamespace(max_tries=2), "task_state_store": self.store})
         settings = ClientSettings(base_url=self.airbyte.url, timeout=5.0)
         return JobEnding(
             lambda: AirbyteClient(settings, attempts=1),
             self.connection_id,
-            memory,
+            record,
             kind="sync",
             cancel_on_kill=kill,
             cancel_on_timeout=timeout,

@@ -30,7 +30,7 @@ class Store(dict[str, Any]):
 
 
 class Clock:
-    """Ten seconds pass between two looks at it."""
+    """Ten seconds pass between two polls at it."""
 
     now = 0.0
 
@@ -48,14 +48,14 @@ def client(airbyte):
         yield client
 
 
-def memory_of(**record: Any) -> TaskRecord:
+def record_of(**record: Any) -> TaskRecord:
     store = Store({KEY: {**record, "max_tries": 2}} if record else {})
     return TaskRecord({"ti": SimpleNamespace(max_tries=2), "task_state_store": store})
 
 
-def kept(memory: TaskRecord) -> dict[str, Any]:
+def kept(record: TaskRecord) -> dict[str, Any]:
     """What the store has, which is all that the next try gets."""
-    return {name: value for name, value in memory._store[KEY].items() if name != "max_tries"}
+    return {name: value for name, value in record._store[KEY].items() if name != "max_tries"}
 
 
 @pytest.mark.parametrize("attached", [True, False])
@@ -63,8 +63,8 @@ def test_the_job_of_an_earlier_try_is_still_whose_it_was(airbyte, client, connec
     """A job that was attached to is not cancelled with the task."""
     airbyte.script(connection_id, [Step("running", polls=100)])
     job_id = airbyte.start_job(connection_id)
-    memory = memory_of(job_id=job_id, connection_id=connection_id, attached=attached)
-    found = job_of_earlier_try(client, connection_id, memory)
+    record = record_of(job_id=job_id, connection_id=connection_id, attached=attached)
+    found = job_of_earlier_try(client, connection_id, record)
     assert (found.job.id, found.attached) == (job_id, attached)
 
 
@@ -73,31 +73,31 @@ def test_a_job_that_cannot_be_read_by_itself_is_found_in_the_list(airbyte, clien
     airbyte.script(connection_id, [Step("running", polls=100)])
     job_id = airbyte.start_job(connection_id)
     airbyte.fail_next("getJobInfoLight", Fault.status(500))
-    memory = memory_of(job_id=job_id, connection_id=connection_id, attached=False)
-    assert job_of_earlier_try(client.without_retries(), connection_id, memory).job.id == job_id
+    record = record_of(job_id=job_id, connection_id=connection_id, attached=False)
+    assert job_of_earlier_try(client.without_retries(), connection_id, record).job.id == job_id
 
 
 def test_a_job_of_another_connection_is_not_gone_on_with(airbyte, client, connection_id):
     """The template rendered to another connection this time."""
     job_id = airbyte.start_job(connection_id)
-    memory = memory_of(job_id=job_id, connection_id=OTHER, attached=False)
-    assert job_of_earlier_try(client, connection_id, memory) is None
+    record = record_of(job_id=job_id, connection_id=OTHER, attached=False)
+    assert job_of_earlier_try(client, connection_id, record) is None
     assert airbyte.journal == []
 
 
 def test_what_an_earlier_try_began_counts_for_its_connection_alone():
     """And only while its job is not known."""
-    assert submitted_after(OTHER, memory_of(after=5, job_id=None, connection_id=OTHER)) == 5
-    assert submitted_after("x", memory_of(after=5, job_id=None, connection_id=OTHER)) is None
-    assert submitted_after(OTHER, memory_of(after=5, job_id=6, connection_id=OTHER)) is None
-    assert submitted_after(OTHER, memory_of()) is None
+    assert submitted_after(OTHER, record_of(after=5, job_id=None, connection_id=OTHER)) == 5
+    assert submitted_after("x", record_of(after=5, job_id=None, connection_id=OTHER)) is None
+    assert submitted_after(OTHER, record_of(after=5, job_id=6, connection_id=OTHER)) is None
+    assert submitted_after(OTHER, record_of()) is None
 
 
 @pytest.mark.parametrize("attached", [True, False])
 def test_a_job_that_is_kept_is_not_looked_for(airbyte, client, attached):
-    memory = memory_of(job_id=7, after=5, connection_id=OTHER, attached=attached)
-    assert submitted_job(client, OTHER, memory, kind="sync") == (7, attached)
-    assert submitted_job(client, OTHER, memory_of(), kind="sync") == (None, False)
+    record = record_of(job_id=7, after=5, connection_id=OTHER, attached=attached)
+    assert submitted_job(client, OTHER, record, kind="sync") == (7, attached)
+    assert submitted_job(client, OTHER, record_of(), kind="sync") == (None, False)
     assert airbyte.journal == []
 
 
@@ -108,13 +108,13 @@ def test_a_job_that_is_kept_is_not_looked_for(airbyte, client, attached):
 def test_a_job_whose_response_is_out_is_looked_for(airbyte, client, connection_id, sent, attached):
     """It is somebody else's where it was created after the list was read, and before the request was sent."""
     assert submitted_job(
-        client, connection_id, memory_of(after=0, job_id=None, connection_id=connection_id), kind="sync"
+        client, connection_id, record_of(after=0, job_id=None, connection_id=connection_id), kind="sync"
     ) == (None, False)
     job_id = airbyte.start_job(connection_id)
     created = client.get_job_info_light(id=job_id).job.created_at
     times = sent and [None if each is None else created + each for each in sent]
-    memory = memory_of(after=0, job_id=None, connection_id=connection_id, **({"sent": times} if sent else {}))
-    assert submitted_job(client, connection_id, memory, kind="sync") == (job_id, attached)
+    record = record_of(after=0, job_id=None, connection_id=connection_id, **({"sent": times} if sent else {}))
+    assert submitted_job(client, connection_id, record, kind="sync") == (job_id, attached)
 
 
 class Submits:
@@ -124,16 +124,16 @@ class Submits:
         self.steps, self.attached = steps, attached
         self.records: list[dict[str, Any]] = []
         self.record: SubmissionRecord | None = None
-        self.memory: TaskRecord | None = None
+        self.task_record: TaskRecord | None = None
 
-    def run(self, client, memory: TaskRecord) -> dict[str, Any]:
-        self.memory = memory
-        self.record = SubmissionRecord(client, OTHER, memory, clock=Clock())
+    def run(self, client, record: TaskRecord) -> dict[str, Any]:
+        self.task_record = record
+        self.record = SubmissionRecord(client, OTHER, record, clock=Clock())
         for step in self.steps:
             self.record.keep(step)
-            self.records.append(kept(memory))
+            self.records.append(kept(record))
         self.record.keep(Submission(JobRead(id=5, config_type="sync"), attached=self.attached))
-        return kept(memory)
+        return kept(record)
 
 
 class Server:
@@ -150,24 +150,24 @@ class Server:
 def test_the_newest_job_is_kept_before_the_request_and_ours_after_it(time):
     """With the server's times of the list and of the request, for a kill while the response is out."""
     submits = Submits(Baseline(4))
-    record = submits.run(Server(time), memory_of())
+    record = submits.run(Server(time), record_of())
     before = {"after": 4, "connection_id": OTHER, "job_id": None, "attached": False}
     assert submits.records == [before]
-    assert submits.memory.record["sent"] == [time, None if time is None else T0 + 10]
+    assert submits.task_record.values["sent"] == [time, None if time is None else T0 + 10]
     assert (record["job_id"], record["attached"], record["is_stored"]) == (5, False, False)
     assert (submits.record.after, submits.record.is_stored) == (None, False)
 
 
 def test_a_job_that_is_attached_to_is_kept_as_such():
-    assert Submits(attached=True).run(Server(None), memory_of())["attached"] is True
+    assert Submits(attached=True).run(Server(None), record_of())["attached"] is True
 
 
 @pytest.mark.parametrize("after", [None, 3])
 def test_after_a_refusal_the_record_is_as_it_was(after):
     """Or the next try would take a job of somebody else for its own."""
-    memory = memory_of(after=after, job_id=None, connection_id=OTHER)
+    record = record_of(after=after, job_id=None, connection_id=OTHER)
     submits = Submits(Baseline(4), Refused())
-    submits.run(Server(None), memory)
+    submits.run(Server(None), record)
     assert [record["after"] for record in submits.records] == [4, after]
     assert submits.record.after == after
 
@@ -176,7 +176,7 @@ def test_after_a_refusal_the_record_is_as_it_was(after):
 def test_a_stored_request_is_told_to_the_next_try(after, is_stored):
     """That of a try whose job is not known yet."""
     submits = Submits(Stored())
-    record = submits.run(Server(None), memory_of(after=after, job_id=None, connection_id=OTHER, is_stored=is_stored))
+    record = submits.run(Server(None), record_of(after=after, job_id=None, connection_id=OTHER, is_stored=is_stored))
     assert submits.record.is_stored is (after is not None and is_stored)
     assert [each["is_stored"] for each in submits.records] == [True]
     assert record["is_stored"] is False

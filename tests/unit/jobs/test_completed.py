@@ -23,7 +23,7 @@ from airflow_airbyte_ext.jobs.syncs import (
     CHECK_INTERVAL,
     LOG_INTERVAL,
     MAX_JOBS,
-    SyncWatch,
+    SyncPoller,
     ended_syncs,
 )
 from airflow_airbyte_ext.testing import Failure, Fault, Step
@@ -47,10 +47,10 @@ def ended(airbyte, clock, connection_id, status="succeeded", *, kind="sync", too
     return job_id
 
 
-def watch(connection_id, clock, *, since=0.0, warnings=None, said=None, **arguments) -> SyncWatch:
+def watch(connection_id, clock, *, since=0.0, warnings=None, said=None, **arguments) -> SyncPoller:
     told = warnings.append if warnings is not None else (lambda _message: None)
     tell = said.append if said is not None else (lambda _message: None)
-    return SyncWatch(connection_id, since=since, clock=clock, warn=told, tell=tell, **arguments)
+    return SyncPoller(connection_id, since=since, clock=clock, warn=told, tell=tell, **arguments)
 
 
 @pytest.mark.parametrize("era", ERAS)

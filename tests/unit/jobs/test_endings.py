@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_airbyte_ext.jobs.sync_feed import MAX_READ_ONE_BY_ONE, SWEEP_INTERVAL, Cursor, Endings, untold
+from airflow_airbyte_ext.jobs.sync_feed import MAX_READ_ONE_BY_ONE, SWEEP_INTERVAL, Cursor, SyncFeed, untold
 from airflow_airbyte_ext.testing import Fault, Step
 
 MANY = MAX_READ_ONE_BY_ONE + 7
@@ -22,7 +22,7 @@ class Reader:
     """Somebody who reads poll by poll, and notes what is told."""
 
     def __init__(self, client, clock, connection_ids) -> None:
-        self.endings = Endings(client, clock=clock)
+        self.endings = SyncFeed(client, clock=clock)
         self.cursors = dict.fromkeys(connection_ids)
         self.told: list[int] = []
 

@@ -11,7 +11,7 @@ from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.exceptions import AirbyteJobFailedError, AirbyteResponseError
 from airflow_airbyte_ext.jobs.changes import PAGE_SIZE, ChangeFeed
 from airflow_airbyte_ext.jobs.reader import is_sorted_as_requested, jobs_of, pages_count_attempts
-from airflow_airbyte_ext.jobs.syncs import SyncWatch, ended_syncs
+from airflow_airbyte_ext.jobs.syncs import SyncPoller, ended_syncs
 
 CONNECTION = "11111111-1111-4111-8111-111111111111"
 T0 = 1_760_000_000
@@ -163,7 +163,7 @@ def test_only_the_last_job_of_a_page_is_read_again_and_only_when_it_has_ended(st
 def test_a_sync_behind_a_short_page_is_found(release, clock) -> None:
     """Ten rows of two jobs: the success stands on the next page."""
     lists = Lists(release, [job(1), job(2, "failed", attempts=5), job(3, "failed", attempts=5)])
-    watch = SyncWatch(CONNECTION, since=float(T0), clock=clock, warn=lambda _text: None, tell=lambda _text: None)
+    watch = SyncPoller(CONNECTION, since=float(T0), clock=clock, warn=lambda _text: None, tell=lambda _text: None)
     assert watch.poll(lists) == 1
 
 
@@ -172,7 +172,7 @@ def test_the_end_of_a_job_at_the_end_of_a_page_is_that_of_its_last_attempt(relea
     """Its page has but the first of its attempts, whose end is too early and whose failure is none."""
     lists = Lists(release, [job(1), job(2, "failed", attempts=14)])
     since = T0 + 120 + 135
-    watch = SyncWatch(
+    watch = SyncPoller(
         CONNECTION, since=float(since), on_failure="fail", clock=clock, warn=lambda _: None, tell=lambda _: None
     )
     with pytest.raises(AirbyteJobFailedError, match=r"Job 2 failed after 14 attempts: The end of 2\."):

@@ -126,7 +126,7 @@ def test_the_wait_ends_at_its_deadline(airbyte, client, clock, connection_id, jo
 
 
 def test_a_job_that_ends_with_the_deadline_is_not_late(airbyte, client, clock, connection_id):
-    """The last look comes at the deadline, not before it."""
+    """The last poll comes at the deadline, not before it."""
     airbyte.script(connection_id, [Step("running", seconds=30), Step("succeeded")])
     job_id = airbyte.start_job(connection_id)
     assert wait_for_job(client, job_id, clock=clock, poll_interval=20, deadline=clock.now + 30).status == "succeeded"

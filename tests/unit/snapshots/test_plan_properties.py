@@ -37,7 +37,7 @@ def server_with(state) -> StateRows:
     return rows
 
 
-def carry_out(server: StateRows, snapshot, **how):
+def apply_changes(server: StateRows, snapshot, **how):
     """Plan from what the server answers, and send it all; the writes, as they are on the wire."""
     current = content_of(server.read())
     plan = plan_writes(CONNECTION, current, target_of(content_of(snapshot), current, **how))
@@ -68,12 +68,12 @@ def check_sent(sent, kept) -> None:
 def test_exact_makes_the_state_the_snapshots(before, snapshot):
     """Content is equal, no null is left, and a second plan has nothing to write."""
     server = server_with(before)
-    sent = carry_out(server, snapshot)
+    sent = apply_changes(server, snapshot)
     assert said_by(server.read()) == said_by(snapshot)
     assert not has_poison(server.read())
     check_sent(sent, set(rows_of(snapshot)))
     assert len(sent) <= 2
-    assert carry_out(server, snapshot) == []
+    assert apply_changes(server, snapshot) == []
 
 
 @settings(STABLE, max_examples=300)
@@ -83,13 +83,13 @@ def test_an_equal_state_is_not_written_in_whatever_order(state, data):
     for holder, name in ((shuffled, "streamState"), (shuffled.get("globalState"), "streamStates")):
         if holder and name in holder:
             holder[name] = data.draw(st.permutations(holder[name]))
-    assert carry_out(server_with(state), shuffled) == []
+    assert apply_changes(server_with(state), shuffled) == []
 
 
 def test_a_legacy_null_is_deleted_when_the_snapshot_has_no_state():
     """A row that holds nothing is still a row: afterwards Airbyte says not_set, as it did."""
     server = server_with(legacy_state(None))
-    carry_out(server, not_set())
+    apply_changes(server, not_set())
     assert server.read()["stateType"] == "not_set"
 
 
@@ -107,10 +107,10 @@ def test_merge_takes_the_given_streams_and_leaves_the_others(before, snapshot, d
     kind = server.read()["stateType"]
     if wanted[0] == "legacy" or kind not in ("not_set", wanted[0]):
         with pytest.raises(AirbyteRestoreRefusedError):
-            carry_out(server, snapshot, mode="merge", streams=chosen)
+            apply_changes(server, snapshot, mode="merge", streams=chosen)
         assert said_by(server.read()) == there
         return
-    sent = carry_out(server, snapshot, mode="merge", streams=chosen)
+    sent = apply_changes(server, snapshot, mode="merge", streams=chosen)
     taken = {key: value for key, value in wanted[1].items() if chosen is None or key in chosen}
     after = said_by(server.read())
     assert after[1] == {**there[1], **taken}
@@ -124,7 +124,7 @@ def test_merge_sends_the_given_streams_alone():
     before = global_state(entry("a", {"c": 1}), entry("b", {"c": 1}), shared={"lsn": 7})
     snapshot = global_state(entry("a", {"c": 0}), entry("b", {"c": 0}), shared={"lsn": 3})
     server = server_with(before)
-    (sent,) = carry_out(server, snapshot, mode="merge", streams=[(None, "a")])
+    (sent,) = apply_changes(server, snapshot, mode="merge", streams=[(None, "a")])
     assert sent["globalState"] == {"shared_state": {"lsn": 7}, "streamStates": [entry("a", {"c": 0})]}
 
 
@@ -133,7 +133,7 @@ def test_merge_sends_the_given_streams_alone():
 def test_merging_a_snapshot_without_a_row_changes_nothing(before, snapshot):
     server = server_with(before)
     with suppress(AirbyteRestoreRefusedError):
-        carry_out(server, snapshot, mode="merge")
+        apply_changes(server, snapshot, mode="merge")
     assert said_by(server.read()) == said_by(before)
 
 
@@ -142,7 +142,7 @@ def test_merge_into_a_legacy_state_is_refused(snapshot):
     """Writing one stream deletes the blob, and with it how far all other streams have read."""
     server = server_with(legacy_state({"a": 1, "b": 2}))
     with pytest.raises(AirbyteRestoreRefusedError):
-        carry_out(server, snapshot, mode="merge")
+        apply_changes(server, snapshot, mode="merge")
 
 
 # Two rows of one stream, as a database without a key on them may hold them (3.6).
@@ -195,12 +195,12 @@ def test_the_order_of_rows_means_nothing():
 
 def test_merge_without_a_stream_that_the_snapshot_has_is_refused():
     with pytest.raises(AirbyteRestoreRefusedError, match=r"public\.b"):
-        carry_out(server_with(not_set()), stream_state(entry("a", {})), mode="merge", streams=[("public", "b")])
+        apply_changes(server_with(not_set()), stream_state(entry("a", {})), mode="merge", streams=[("public", "b")])
 
 
 def test_single_streams_are_for_merge():
     with pytest.raises(AirbyteRestoreRefusedError, match="merge"):
-        carry_out(server_with(not_set()), stream_state(entry("a", {})), streams=[(None, "a")])
+        apply_changes(server_with(not_set()), stream_state(entry("a", {})), streams=[(None, "a")])
 
 
 @settings(STABLE, max_examples=300)
@@ -210,7 +210,7 @@ def test_a_renamed_stream_keeps_its_state(snapshot, old, new):
     if old not in rows or (new in rows and new != old):
         return
     server = server_with(not_set())
-    carry_out(server, snapshot, renamed={old: new})
+    apply_changes(server, snapshot, renamed={old: new})
     assert rows_of(server.read()) == {new if key == old else key: value for key, value in rows.items()}
 
 
@@ -218,16 +218,16 @@ def test_two_streams_cannot_be_renamed_to_one():
     """One of the two states would be lost without a word."""
     snapshot = stream_state(entry("a", {"c": 1}), entry("b", {"c": 2}))
     with pytest.raises(AirbyteRestoreRefusedError):
-        carry_out(server_with(not_set()), snapshot, renamed={(None, "a"): (None, "b")})
+        apply_changes(server_with(not_set()), snapshot, renamed={(None, "a"): (None, "b")})
 
 
 def test_a_rename_of_a_stream_that_the_snapshot_lacks_is_refused():
     with pytest.raises(AirbyteRestoreRefusedError, match="typo"):
-        carry_out(server_with(not_set()), stream_state(entry("a", {})), renamed={(None, "typo"): (None, "b")})
+        apply_changes(server_with(not_set()), stream_state(entry("a", {})), renamed={(None, "typo"): (None, "b")})
 
 
 def test_two_streams_may_swap_names():
     server = server_with(not_set())
     a, b = (None, "a"), (None, "b")
-    carry_out(server, stream_state(entry("a", 1), entry("b", 2)), renamed={a: b, b: a})
+    apply_changes(server, stream_state(entry("a", 1), entry("b", 2)), renamed={a: b, b: a})
     assert said_by(server.read()) == said_by(stream_state(entry("a", 2), entry("b", 1)))
