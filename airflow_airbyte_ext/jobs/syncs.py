@@ -79,10 +79,10 @@ class SyncPoller:
     :param on_failure: "wait" for another sync after one that failed or was cancelled, and where the connection is
         inactive or locked, and warn; or "fail".
     :param poll_error_timeout: Seconds for which polls may fail.
-    :param clock: Says how long looks have been failing.
+    :param clock: Says how long polls have been failing.
     :param known: What an earlier watch knew.
-    :param warn: Told of failures, of a connection that nobody can sync, and of polls that fail.
-    :param tell: Told what is waited for, and what has changed.
+    :param warn: Called with a message about a failure, a connection that nobody can sync, and polls that fail.
+    :param info: Called with what is waited for, and what has changed.
     """
 
     def __init__(
@@ -95,14 +95,14 @@ class SyncPoller:
         clock: Clock = SYSTEM_CLOCK,
         known: dict[str, Any] | None = None,
         warn: Callable[[str], None] = log.warning,
-        tell: Callable[[str], None] = log.info,
+        info: Callable[[str], None] = log.info,
     ) -> None:
         self.connection_id = connection_id
         self._since = since
         self._on_failure = on_failure
         self._clock = clock
         self._warn = warn
-        self._tell = tell
+        self._info = info
         known = known or {}
         # The newest job that had ended at the first poll; None before it.
         self._after_job = known.get("after_job")
@@ -179,7 +179,7 @@ class SyncPoller:
         self.trouble = None
         for report in ended:
             if JobStatus.of(report.status) is JobStatus.SUCCEEDED:
-                self._tell(f"Job {report.job_id} of {self._label} succeeded; it ended at {_utc(ended_at(report))}.")
+                self._info(f"Job {report.job_id} of {self._label} succeeded; it ended at {_utc(ended_at(report))}.")
                 return report.job_id
         self._tell_of(ended)
         self._check_connection(reader)
@@ -191,9 +191,9 @@ class SyncPoller:
         now, running = self._clock.time(), self._running_now
         is_due = self._told_at is None or now - self._told_at >= LOG_INTERVAL
         if self._told_at is None or (is_due and not self._problem):
-            self._tell(f"Waiting for {self._wanted}; {self._newest or NO_SUCCESS}.")
+            self._info(f"Waiting for {self._wanted}; {self._newest or NO_SUCCESS}.")
         if running is not None and (self._told_at is None or running != self._running):
-            self._tell(f"Job {running} runs.")
+            self._info(f"Job {running} runs.")
         if is_due or running != self._running:
             self._told_at, self._running = now, running
 
@@ -257,7 +257,7 @@ class SyncPoller:
         if text and (text != self._problem or self._checked_at - (self._told_at or 0.0) >= LOG_INTERVAL):
             self._warn(f'{text} (on_failure="wait").')
         elif self._problem and is_active:
-            self._tell(f"{_sentence(self._label)} can be synced again.")
+            self._info(f"{_sentence(self._label)} can be synced again.")
         if text or is_active:
             self._problem = text
 

@@ -15,6 +15,10 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobFailedError,
     AirbyteNoRecordsError,
 )
+from airflow_airbyte_ext.jobs.logs import LogFollower, attempt_log_tail
+from airflow_airbyte_ext.jobs.report import read_report
+from airflow_airbyte_ext.jobs.story import story_of
+from airflow_airbyte_ext.jobs.usable import why_nothing_moved
 from airflow_airbyte_ext.text import one_line
 
 if TYPE_CHECKING:
@@ -54,10 +58,6 @@ class OutcomePolicy:
         :raises AirbyteError: It is no success.
         :raises AirflowSkipException: It is one that the task wants to be skipped for.
         """
-        from airflow_airbyte_ext.jobs.report import read_report
-        from airflow_airbyte_ext.jobs.story import story_of
-        from airflow_airbyte_ext.jobs.usable import why_nothing_moved
-
         report = read_report(client, job_id, connection_id=connection_id, attached=attached, patience=self.patience)
         error = report.error()
         if reason := why_nothing_moved(client, report):
@@ -110,8 +110,6 @@ class LogForwarder:
     """
 
     def __init__(self, client: AirbyteClient, job_id: int, *, connection_id: str, clock: Clock) -> None:
-        from airflow_airbyte_ext.jobs.logs import LogFollower
-
         self._follower = LogFollower(client, job_id, connection_id=connection_id)
         self._clock = clock
         self._read_at = clock.time()
@@ -132,8 +130,6 @@ class LogForwarder:
 
 
 def _log_tail(client: AirbyteClient, report: JobReport) -> None:
-    from airflow_airbyte_ext.jobs.logs import attempt_log_tail
-
     if not report.attempts:
         return
     try:

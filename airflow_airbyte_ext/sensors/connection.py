@@ -185,7 +185,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
                 poll_error_timeout=poll_error_timeout,
                 known=self._known_of(record),
                 warn=lambda message: self.log.warning("%s", message),
-                tell=lambda message: self.log.info("%s", message),
+                info=lambda message: self.log.info("%s", message),
             )
         return self._sync_watch
 

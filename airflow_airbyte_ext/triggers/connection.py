@@ -104,7 +104,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
             poll_error_timeout=self.poll_error_timeout,
             known=self.known,
             warn=lambda message: told.append((self.log.warning, message)),
-            tell=lambda message: told.append((self.log.info, message)),
+            info=lambda message: told.append((self.log.info, message)),
         )
         while True:
             try:

@@ -163,7 +163,7 @@ def test_only_the_last_job_of_a_page_is_read_again_and_only_when_it_has_ended(st
 def test_a_sync_behind_a_short_page_is_found(release, clock) -> None:
     """Ten rows of two jobs: the success stands on the next page."""
     lists = Lists(release, [job(1), job(2, "failed", attempts=5), job(3, "failed", attempts=5)])
-    watch = SyncPoller(CONNECTION, since=float(T0), clock=clock, warn=lambda _text: None, tell=lambda _text: None)
+    watch = SyncPoller(CONNECTION, since=float(T0), clock=clock, warn=lambda _text: None, info=lambda _text: None)
     assert watch.poll(lists) == 1
 
 
@@ -173,7 +173,7 @@ def test_the_end_of_a_job_at_the_end_of_a_page_is_that_of_its_last_attempt(relea
     lists = Lists(release, [job(1), job(2, "failed", attempts=14)])
     since = T0 + 120 + 135
     watch = SyncPoller(
-        CONNECTION, since=float(since), on_failure="fail", clock=clock, warn=lambda _: None, tell=lambda _: None
+        CONNECTION, since=float(since), on_failure="fail", clock=clock, warn=lambda _: None, info=lambda _: None
     )
     with pytest.raises(AirbyteJobFailedError, match=r"Job 2 failed after 14 attempts: The end of 2\."):
         watch.poll(lists)
