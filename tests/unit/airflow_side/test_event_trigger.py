@@ -346,7 +346,7 @@ def test_a_group_is_forgotten_when_nobody_watches_any_more(airbyte) -> None:
 def test_to_see_whether_somebody_has_come_costs_nothing_however_many_there_are(connection_id) -> None:
     group = module._Group()
     for _ in range(10_000):
-        group.add(module._Watched(connection_id, None))
+        group.add(module._Subscription(connection_id, None))
 
     async def story() -> float:
         started = time.process_time()
@@ -354,7 +354,7 @@ def test_to_see_whether_somebody_has_come_costs_nothing_however_many_there_are(c
         return time.process_time() - started
 
     assert asyncio.run(story()) < 0.02
-    group.add(module._Watched(connection_id, None))
+    group.add(module._Subscription(connection_id, None))
     started = time.monotonic()
     asyncio.run(module._until_due(5.0, group, group.came - 1))
     assert time.monotonic() - started < 3
