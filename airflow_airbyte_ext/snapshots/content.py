@@ -105,8 +105,8 @@ class StateContent:
         return {**state, "state": self.legacy} if self.type == LEGACY else state
 
     def _canonical(self) -> dict[str, Any]:
-        rows = {**{key: (value,) for key, value in self.streams.items()}, **self.conflicts}
-        streams = [[*key, row] for key in sorted_keys(rows) for row in rows[key]]
+        rows = sorted_keys({**self.streams, **self.conflicts})
+        streams = [[*key, row] for key in rows for row in self.conflicts.get(key) or (self.streams[key],)]
         kind = NOT_SET if self.is_empty else self.type
         return {"type": kind, "streams": streams, "shared": self.shared, "legacy": self.legacy}
 
@@ -161,16 +161,8 @@ def _check_understood(state: Mapping[str, Any]) -> None:
     if not isinstance(whole, dict):
         raise _not_understood("a globalState that is no object")
     rows = whole.get("streamStates") if kind == GLOBAL else state.get("streamState")
-    if not all(isinstance(rows or [], list) and _is_row(row) for row in rows or []):
-        raise _not_understood("a row that does not name a stream")
-
-
-def _is_row(row: Any) -> bool:
-    descriptor = row.get("streamDescriptor") if isinstance(row, dict) else None
-    if not isinstance(descriptor, dict) or not isinstance(descriptor.get("name"), str):
-        return False
-    namespace = descriptor.get("namespace")
-    return namespace is None or isinstance(namespace, str)
+    if not isinstance(rows or [], list):
+        raise _not_understood("streams that are no list")
 
 
 def _not_understood(what: str) -> AirbyteSnapshotError:
@@ -181,23 +173,37 @@ def _not_understood(what: str) -> AirbyteSnapshotError:
 
 
 def _with_rows(kind: str, entries: Any) -> StateContent:
-    found: dict[StreamKey, tuple[Any, ...]] = {}
-    for item in entries or []:
-        descriptor = item["streamDescriptor"]
-        key = (descriptor.get("namespace"), descriptor["name"])
-        found[key] = (*found.get(key, ()), item.get("streamState"))
-    streams = {key: rows[0] for key, rows in found.items() if len(rows) == 1 and rows[0] is not None}
+    streams, odd = dict[StreamKey, Any](), dict[StreamKey, list[Any]]()
+    for row in entries or []:
+        key, value = _stream_key(row), row.get("streamState")
+        if key in odd:
+            odd[key].append(value)
+        elif key in streams:
+            odd[key] = [streams.pop(key), value]
+        elif value is None:
+            odd[key] = [None]
+        else:
+            streams[key] = value
     conflicts, nulls = dict[StreamKey, tuple[Any, ...]](), set[StreamKey]()
-    for key in found.keys() - streams.keys():
-        distinct = _distinct([row for row in found[key] if row is not None])
+    for key, rows in odd.items():
+        distinct = _distinct([row for row in rows if row is not None])
         if len(distinct) > 1:
             conflicts[key] = distinct
             continue
         if distinct:
             streams[key] = distinct[0]
-        if None in found[key]:
+        if None in rows:
             nulls.add(key)
     return StateContent(kind, streams, null_streams=frozenset(nulls), conflicts=conflicts)
+
+
+def _stream_key(row: Any) -> StreamKey:
+    descriptor = row.get("streamDescriptor") if isinstance(row, dict) else None
+    if isinstance(descriptor, dict):
+        name, namespace = descriptor.get("name"), descriptor.get("namespace")
+        if isinstance(name, str) and (namespace is None or isinstance(namespace, str)):
+            return namespace, name
+    raise _not_understood("a row that does not name a stream")
 
 
 def _distinct(rows: list[Any]) -> tuple[Any, ...]:
