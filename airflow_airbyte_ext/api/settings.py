@@ -26,6 +26,17 @@ AuthKind = Literal["none", "basic", "bearer", "client_credentials"]
 
 CLOUD_BASE_URL = "https://cloud.airbyte.com/api"
 CLOUD_HOSTS = {"api.airbyte.com", "cloud.airbyte.com"}
+# They say where a request ends and how it is written, which the HTTP library does: a wrong one cuts requests in two.
+_FRAMING_HEADERS = {
+    "content-encoding",
+    "content-length",
+    "content-type",
+    "expect",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 # What may follow a deployment's own path prefix: the web app's pages, and the roots of both APIs.
@@ -131,6 +142,8 @@ class ClientSettings(BaseModel):
         for name, text in value.items():
             if not re.fullmatch(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+", name) or not fits_in_a_header(text):
                 raise ValueError(f"{one_line(name, 50)!r} has a name or a value that HTTP does not allow")
+            if name.lower() in _FRAMING_HEADERS:
+                raise ValueError(f"{name} is set for each request as it has to be; leave it out")
         return value
 
     @field_validator("proxies")

@@ -10,7 +10,9 @@ from contextlib import contextmanager
 import pytest
 
 import airflow_airbyte_ext
+from airflow_airbyte_ext.api.settings import ClientSettings
 from airflow_airbyte_ext.exceptions import (
+    AirbyteConfigurationError,
     AirbyteError,
     AirbyteRequestTimeoutError,
     AirbyteResponseError,
@@ -50,6 +52,13 @@ def test_what_cannot_be_a_header_is_a_mistake_in_the_settings(airbyte, connect, 
         assert next(iter(settings)) in message
         assert "hunter2" not in message
     assert clock.sleeps == []
+
+
+@pytest.mark.parametrize("name", ["Content-Length", "transfer-encoding", "Content-Type", "EXPECT"])
+def test_framing_headers_are_refused(name) -> None:
+    """A length or an encoding of somebody's own cuts requests in two, on this server or on a proxy before it."""
+    with pytest.raises(AirbyteConfigurationError, match=f"headers: {name} is set for each request"):
+        ClientSettings(base_url="http://airbyte.example.com", headers={name: "5"})
 
 
 @pytest.mark.parametrize("settings", [{"headers": {"X-Api-Key": "schlüssel-→"}}, {"token": "hunter2-→"}])
