@@ -280,5 +280,7 @@ def _explain(error: ValidationError) -> str:
             known = ", ".join(sorted(ClientSettings.model_fields))
             problems.append(f"{field!r} is not a setting (allowed: {known})")
         else:
-            problems.append(f"{field}: {detail['msg'][0].lower()}{detail['msg'][1:]}")
+            message = detail["msg"].removeprefix("Value error, ")  # pydantic's words before ours
+            is_ours = detail["type"] == "value_error"
+            problems.append(f"{field}: {message if is_ours else message[0].lower() + message[1:]}")
     return "Airbyte settings are wrong: " + "; ".join(problems) + "."
