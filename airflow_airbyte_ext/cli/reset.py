@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.api.known import known_connection
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
 from airflow_airbyte_ext.cli.apply import check_confirmable, is_wanted, restore_command
 from airflow_airbyte_ext.cli.describe import counted, failure_document, keys_text, ref_document
 from airflow_airbyte_ext.cli.exit_codes import Exit, explain
 from airflow_airbyte_ext.cli.names import stream_named
 from airflow_airbyte_ext.cli.selection import one_connection
+from airflow_airbyte_ext.connections.access import check_usable, get_connection_or_explain
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteRestoreRefusedError
 from airflow_airbyte_ext.jobs.kinds import ResetSubmitter
 from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.reader import newest_job
 from airflow_airbyte_ext.jobs.report import read_report
 from airflow_airbyte_ext.jobs.submit import Prepare, Submission
-from airflow_airbyte_ext.jobs.usable import check_usable
 from airflow_airbyte_ext.snapshots.restore import settled_job
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 from airflow_airbyte_ext.text import without_password
@@ -36,7 +35,7 @@ def run(context: Context) -> Exit:
     options, client = context.options, context.client
     reset = _Reset(context, one_connection(context))
     reset.check()
-    connection = known_connection(client, reset.connection_id)
+    connection = get_connection_or_explain(client, reset.connection_id)
     known = connection.streams()
     chosen = [stream_named(name, known, where="the connection's catalog") for name in options.stream or ()] or None
     reset.settle()

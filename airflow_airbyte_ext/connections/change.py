@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.connections import ConnectionMethods
 from airflow_airbyte_ext.api.full_update import release_of
-from airflow_airbyte_ext.api.known import existing_connection
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
 from airflow_airbyte_ext.api.models.connections import ConnectionRead
 from airflow_airbyte_ext.api.models.writes import ConnectionChanges
 from airflow_airbyte_ext.api.operation import declared_by
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
 from airflow_airbyte_ext.api.validation import body_of
+from airflow_airbyte_ext.connections.access import existing_connection
 from airflow_airbyte_ext.connections.find import TAGS_SINCE, find_connections
 from airflow_airbyte_ext.connections.kept import agrees, kept_settings
 from airflow_airbyte_ext.connections.schedule import check_cron, schedule_fields

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.failures import reason_of
-from airflow_airbyte_ext.api.known import existing_connection
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog, AirbyteStream, AirbyteStreamConfiguration
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
+from airflow_airbyte_ext.connections.access import existing_connection
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteDiscoveryError, AirbyteResponseError
 
 if TYPE_CHECKING:

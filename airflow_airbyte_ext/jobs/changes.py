@@ -37,7 +37,7 @@ THOROUGH_INTERVAL = 60.0
 # Looking for an older change costs more than reading the job itself.
 WORTH_WALKING = 900
 # A list that was refused may be allowed later.
-ASK_AGAIN_AFTER = 300.0
+RETRY_AFTER_REFUSAL = 300.0
 # Releases read the times of a filter in different time zones, so it is only the roughest of filters.
 ANY_TIME_ZONE = 26 * 3600
 
@@ -72,11 +72,12 @@ class ChangeFeed:
         """Whether the last read told every change since the one before, but for workspaces that are refused."""
         self._is_split = False
         self._refused_until: dict[str, float] = {}
+        self._failures = 0
+        self._closed_until = -math.inf
 
-    def can_list(self) -> bool | None:
-        """Whether this Airbyte surely has such a list; None where it cannot be asked for its release now."""
-        release = self._client.release()
-        return release.is_at_least(LISTS_SINCE) if release.is_readable else None
+    def is_open(self, now: float) -> bool:
+        """Whether reading is of use: not where this Airbyte has no such list, nor for a while after it was refused."""
+        return now >= self._closed_until
 
     def begin(self, job_id: int, updated_at: int) -> bool:
         """
@@ -109,8 +110,32 @@ class ChangeFeed:
         """
         Return, page by page, the jobs of these workspaces that changed, and some that did not.
 
-        :raises AirbyteApiError: Airbyte could not be asked; the next read tells what this one did not.
+        Nothing where this Airbyte has no such list.
+
+        :raises AirbyteApiError: The list could not be read; the next read returns what this one did not.
         """
+        try:
+            release = self._client.release()
+            if not release.is_at_least(LISTS_SINCE):
+                self._close(math.inf if release.is_readable else RETRY_AFTER_REFUSAL)
+                return
+            yield from self._read(workspace_ids)
+            self._failures = 0
+        except AirbyteOperationMissingError:
+            self._close(math.inf)
+        except AirbyteApiError as error:
+            self._failures += 1
+            # Where all fails, a single job is read first: if that goes well and the list fails again, it is the list.
+            if self._failures > 1 or not (error.retryable or is_down(error)):
+                log.info("Jobs are read one by one for a while, since Airbyte does not list them. %s", error)
+                self._close(RETRY_AFTER_REFUSAL)
+            raise
+
+    def _close(self, seconds: float) -> None:
+        self._closed_until = self._clock.time() + seconds
+        self.is_complete = False
+
+    def _read(self, workspace_ids: Sequence[str]) -> Generator[list[JobRead], None, None]:
         now = self._clock.time()
         thorough = now - self._thorough_at >= THOROUGH_INTERVAL or not self._workspaces.issuperset(workspace_ids)
         with self._lock:
@@ -161,7 +186,7 @@ class ChangeFeed:
                 newest.append((yield from self._walk([workspace], limit, sure)))
             except AirbytePermissionError as error:
                 log.info("Jobs of workspace %s are read one by one for a while. %s", workspace, error)
-                self._refused_until[workspace] = self._clock.time() + ASK_AGAIN_AFTER
+                self._refused_until[workspace] = self._clock.time() + RETRY_AFTER_REFUSAL
                 refusal = error
         if refusal and not newest:
             self._refused_until.clear()
@@ -203,41 +228,3 @@ class ChangeFeed:
             row_offset=number * PAGE_SIZE,
             **filters,
         )
-
-
-class Listing(ChangeFeed):
-    """The jobs that changed, and whether it is of use to ask for them all."""
-
-    _failures = 0
-    _closed_until = -math.inf
-
-    def is_open(self, now: float) -> bool:
-        """Whether to ask: not where this Airbyte has no such list, nor for a while after it was refused."""
-        return now >= self._closed_until
-
-    def pages(self, workspace_ids: Sequence[str]) -> Generator[list[JobRead], None, None]:
-        """
-        Return what `read` returns; nothing where there is no such list.
-
-        :raises AirbyteApiError: The list could not be read.
-        """
-        try:
-            can_list = self.can_list()
-            if can_list:
-                yield from self.read(workspace_ids)
-                self._failures = 0
-            else:
-                self._close(math.inf if can_list is False else ASK_AGAIN_AFTER)
-        except AirbyteOperationMissingError:
-            self._close(math.inf)
-        except AirbyteApiError as error:
-            self._failures += 1
-            # Where all fails, a single job is read first: if that goes well and the list fails again, it is the list.
-            if self._failures > 1 or not (error.retryable or is_down(error)):
-                log.info("Jobs are read one by one for a while, since Airbyte does not list them. %s", error)
-                self._close(ASK_AGAIN_AFTER)
-            raise
-
-    def _close(self, seconds: float) -> None:
-        self._closed_until = self._clock.time() + seconds
-        self.is_complete = False

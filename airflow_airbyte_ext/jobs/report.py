@@ -1,27 +1,36 @@
-"""What a job moved, and why it failed."""
+"""What a job moved, why it failed, where its page is, and all of that in a few lines for a log."""
 
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
+from rich.filesize import decimal
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.api.failures import reason_of
+from airflow_airbyte_ext.api.streams import stream_name
+from airflow_airbyte_ext.connections.access import connection_problem
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
+    AirbyteConnectionInactiveError,
+    AirbyteConnectionLockedError,
     AirbyteError,
     AirbyteJobCancelledError,
     AirbyteJobError,
     AirbyteJobFailedError,
     AirbyteJobNotFoundError,
+    AirbyteOperationMissingError,
 )
 from airflow_airbyte_ext.jobs.figures import figures_of, needs_namespaces, needs_sync_modes
 from airflow_airbyte_ext.jobs.reader import JobReader
 from airflow_airbyte_ext.jobs.status import JobStatus
+from airflow_airbyte_ext.tables import table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,6 +40,9 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.jobs.figures import SyncModes
 
 log = logging.getLogger(__name__)
+
+# Since then a run of a connection that is not active ends cancelled; before it succeeded (facts, 3.3).
+CANCELS_INACTIVE_SINCE = "0.58.1"
 
 
 @dataclass(frozen=True)
@@ -133,6 +145,20 @@ def read_report(
     return report_of(job, attempts, attached=attached, modes=modes)
 
 
+def why_nothing_moved(client: AirbyteClient, report: JobReport) -> str:
+    """Say that a job moved nothing because its connection is not active; nothing where that is not the reason."""
+    cancels = client.release().is_at_least(CANCELS_INACTIVE_SINCE)
+    is_suspect = report.status == "cancelled" or (
+        report.status == "succeeded" and not report.records_synced and not cancels
+    )
+    if not is_suspect or not report.connection_id:
+        return ""
+    problem = connection_problem(client, report.connection_id)
+    if not isinstance(problem, AirbyteConnectionInactiveError | AirbyteConnectionLockedError):
+        return ""
+    return f"{problem} While a connection is not active, Airbyte ends its jobs, and moves nothing."
+
+
 def _attempts_with_namespaces(reader: JobReader) -> list[AttemptRead] | None:
     """Return the attempts as a list of jobs has them: with namespaces, which a job by itself lacks before 0.52.0."""
     try:
@@ -205,3 +231,83 @@ def _in_words(failure: FailureReason) -> str:
 
 def _iso(epoch_seconds: int | None) -> str | None:
     return None if epoch_seconds is None else datetime.fromtimestamp(epoch_seconds, tz=UTC).isoformat()
+
+
+TIMELINE_SINCE = "1.1.0"
+_PAGE = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+(/[A-Za-z0-9._~%/-]*)?")
+
+
+def job_page(client: AirbyteClient, *, connection_id: str, job_id: int, workspace_id: str | None = None) -> str | None:
+    """
+    Return the address of the job's page, which shows it while it runs; None where Airbyte does not tell enough.
+
+    :param workspace_id: The connection's workspace; asked for when not given.
+
+    Since 1.1 the page is the connection's timeline; the form before is understood by every web app since 0.44.
+    """
+    try:
+        workspace = workspace_id or workspace_of(client, connection_id)
+        base = f"{_web_app(client)}/workspaces/{quote(str(workspace), safe='')}/connections/{connection_id}"
+        release = client.release()
+    except AirbyteApiError:
+        return None
+    if release.is_at_least(TIMELINE_SINCE):
+        return f"{base}/timeline?jobId={job_id}&openLogs=true"
+    return f"{base}/job-history#{job_id}::"
+
+
+def workspace_of(client: AirbyteClient, connection_id: str) -> str | None:
+    """
+    Return the id of a connection's workspace.
+
+    :raises AirbyteApiError: Airbyte could not be asked.
+    """
+    try:
+        return client.get_workspace_by_connection_id(connection_id=connection_id).workspace_id
+    except AirbyteOperationMissingError:
+        source_id = client.get_connection(connection_id=connection_id).source_id
+        return client.get_source(source_id=source_id or "").workspace_id
+
+
+def _web_app(client: AirbyteClient) -> str:
+    """Return the web app's address: as the instance says it, else the API's without /api."""
+    instance = client.instance()
+    told = instance and (instance.airbyte_url or instance.webapp_url)
+    own = client.settings.base_url.removesuffix("/api")
+    # It becomes a link in Airflow, so that nothing but the address of a page may stand there.
+    return (told if told and _PAGE.fullmatch(told) else own).rstrip("/")
+
+
+def summary_lines(report: JobReport) -> list[str]:
+    """Return the lines: a table of the streams, what the job came to, and Airbyte's reason where it failed."""
+    duration = _duration(report)
+    moved = f"{_count(report.records_synced)} records, {_size(report.bytes_synced)}"
+    attempts = f"{report.attempts} attempt{'' if report.attempts == 1 else 's'}"
+    summary = f"Job {report.job_id} ({report.job_type}): {report.status} after {attempts}{duration}; {moved}."
+    lines = [*_streams(report), summary]
+    if JobStatus.of(report.status) is JobStatus.FAILED:
+        lines.append(f"Airbyte's reason: {report.failure or 'none given; check the job in Airbyte.'}")
+    return lines
+
+
+def _streams(report: JobReport) -> list[str]:
+    rows = [
+        (stream_name((stream.namespace or None, stream.name)), _count(stream.records), _size(stream.bytes))
+        for stream in report.streams
+    ]
+    return table_lines(("stream", "records", "size"), rows) if rows else []
+
+
+def _duration(report: JobReport) -> str:
+    if not report.started_at or not report.ended_at:
+        return ""
+    spent = datetime.fromisoformat(report.ended_at) - datetime.fromisoformat(report.started_at)
+    return f", {spent}"
+
+
+def _count(figure: int | None) -> str:
+    return "?" if figure is None else f"{figure:,}"
+
+
+def _size(figure: int | None) -> str:
+    return "?" if figure is None else decimal(figure)

@@ -7,7 +7,7 @@ import logging
 from typing import TYPE_CHECKING
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
-from airflow_airbyte_ext.api.known import known_connection
+from airflow_airbyte_ext.connections.access import get_connection_or_explain
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobRunningError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.jobs.cancel import PATIENT_PAUSES, cancel_job, why_not_cancelled
 from airflow_airbyte_ext.jobs.outage import POLL_ERROR_TIMEOUT
@@ -200,7 +200,7 @@ def _starts_again(client: AirbyteClient, connection_id: str) -> bool:
     if client.release().is_at_least(CANCELLED_RUN_COUNTS_SINCE):
         return False
     try:
-        connection = known_connection(client, connection_id)
+        connection = get_connection_or_explain(client, connection_id)
     except AirbyteError:
         return False
     return connection.schedule_type == "basic" or (connection.schedule_type is None and connection.schedule is not None)

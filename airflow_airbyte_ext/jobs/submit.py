@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.api.operation import OPERATIONS
+from airflow_airbyte_ext.connections.access import check_usable, connection_problem
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteConflictError,
@@ -38,7 +39,6 @@ from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.reader import REFRESH, RESET, STANDS_FOR, SYNC, JobReader, first_job_after, newest_job
 from airflow_airbyte_ext.jobs.running import settled
 from airflow_airbyte_ext.jobs.status import JobStatus
-from airflow_airbyte_ext.jobs.usable import check_usable, connection_problem
 
 if TYPE_CHECKING:
     from collections.abc import Generator

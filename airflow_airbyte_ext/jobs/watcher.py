@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError, AirbyteResponseError
-from airflow_airbyte_ext.jobs.changes import Listing
+from airflow_airbyte_ext.jobs.changes import ChangeFeed
 from airflow_airbyte_ext.jobs.poll import JobWatch
 from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.throttle import MIN_POLL_INTERVAL, JobWait, Throttle, call_safely, is_down
@@ -85,7 +85,7 @@ class JobWatcher:
         self._loop: threading.Thread | None = None
         self._is_retired = False
         self._throttle = Throttle(clock.time())
-        self._listing = Listing(client, clock=clock, throttle=self._throttle)
+        self._changes = ChangeFeed(client, clock=clock, throttle=self._throttle)
         self._in_flight = 0
         self._answered_at = clock.time()
         self._is_listing = False
@@ -110,9 +110,9 @@ class JobWatcher:
             self._waits.add(wait)
             self._of_job[wait.job_id].add(wait)
             if wait.workspace_id is not None:
-                wait.is_listed = wait.updated_at is not None and self._listing.begin(wait.job_id, wait.updated_at)
+                wait.is_listed = wait.updated_at is not None and self._changes.begin(wait.job_id, wait.updated_at)
                 # What is read before the list has begun is to be read again.
-                soon = wait.interval(now) if wait.is_listed or self._listing.has_begun else 0.0
+                soon = wait.interval(now) if wait.is_listed or self._changes.has_begun else 0.0
                 self._list_due_at = min(self._list_due_at, now + soon)
             is_retired = self._is_retired
         self._news.set()
@@ -192,7 +192,7 @@ class JobWatcher:
                 self._let(wait, wait.watch.pause, 0.0, wait.deadline)
         has_list = (
             not down
-            and self._listing.is_open(now)
+            and self._changes.is_open(now)
             and sum(wait.workspace_id is not None for wait in waits) > MAX_READ_ONE_BY_ONE
         )
         if has_list and not self._is_listing and self._list_due_at <= now and allowed > 0:
@@ -275,18 +275,18 @@ class JobWatcher:
 
     def _take_listed(self) -> None:
         workspaces = {wait.workspace_id for wait in self._all() if wait.workspace_id is not None}
-        for page in self._listing.pages(sorted(workspaces)):
+        for page in self._changes.read(sorted(workspaces)):
             call_safely(self._measure, "polls", 1)
             for job in page:
                 with self._lock:
                     waits = tuple(self._of_job.get(job.id, ()))
                 for wait in waits:
                     self._take_listed_job(wait, job)
-        refused = self._listing.refused
+        refused = self._changes.refused
         for wait in self._all():
             if wait.workspace_id in refused:
                 wait.workspace_id, wait.is_listed = None, False
-            elif not self._listing.is_complete:
+            elif not self._changes.is_complete:
                 wait.is_listed = False
             elif wait.is_listed:
                 wait.watch.readable()
@@ -308,7 +308,7 @@ class JobWatcher:
                 self._succeeded()
                 wait.read_at = now
                 wait.connection_id = wait.connection_id or job.config_id
-                if wait.workspace_id is not None and self._listing.has_begun:
+                if wait.workspace_id is not None and self._changes.has_begun:
                     wait.is_listed = True
                 self._take(wait, job)
         except AirbyteError as error:

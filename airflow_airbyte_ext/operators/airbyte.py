@@ -229,9 +229,9 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
 
 
 def _chosen_streams(run: JobRun, streams: Sequence[str | Mapping[str, Any]] | None) -> list[StreamKey] | None:
-    from airflow_airbyte_ext.api.known import known_connection
     from airflow_airbyte_ext.api.streams import resolve_streams
+    from airflow_airbyte_ext.connections.access import get_connection_or_explain
 
-    return (
-        None if streams is None else resolve_streams(streams, known_connection(run.client, run.connection_id).streams())
-    )
+    if streams is None:
+        return None
+    return resolve_streams(streams, get_connection_or_explain(run.client, run.connection_id).streams())

@@ -11,9 +11,9 @@ from airflow_airbyte_ext.connections.target import resolve_connection
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteJobRunningError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
 from airflow_airbyte_ext.hooks.task_record import TaskRecord
-from airflow_airbyte_ext.jobs.page import job_page, workspace_of
 from airflow_airbyte_ext.jobs.poll import JobWatch, poll_job, wait_for_job
 from airflow_airbyte_ext.jobs.reader import newest_job, running_job
+from airflow_airbyte_ext.jobs.report import job_page, workspace_of
 from airflow_airbyte_ext.jobs.running import MAX_WAITED_FOR, resolve_running_job, settled
 from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.submit import Preceded, Prepare, Step, Submission

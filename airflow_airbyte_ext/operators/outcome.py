@@ -16,9 +16,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteNoRecordsError,
 )
 from airflow_airbyte_ext.jobs.logs import LogFollower, attempt_log_tail
-from airflow_airbyte_ext.jobs.report import read_report
-from airflow_airbyte_ext.jobs.story import story_of
-from airflow_airbyte_ext.jobs.usable import why_nothing_moved
+from airflow_airbyte_ext.jobs.report import read_report, summary_lines, why_nothing_moved
 from airflow_airbyte_ext.text import one_line
 
 if TYPE_CHECKING:
@@ -66,7 +64,7 @@ class OutcomePolicy:
                 error = AirbyteJobCancelledError(f"{error} {reason}", job_id=job_id, connection_id=connection_id)
         if error and self.log_attempts == "on_failure":
             _log_tail(client, report)
-        for line in story_of(report):
+        for line in summary_lines(report):
             log.info("%s", line)
         if error:
             self._judge_failure(report, error)

@@ -137,7 +137,7 @@ def cell(value: Any) -> str:
 
 def log_table(log: Any, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
     """Show a table in a task's log; nothing where it has no rows."""
-    from airflow_airbyte_ext.jobs.story import table_lines
+    from airflow_airbyte_ext.tables import table_lines
 
     for line in table_lines(columns, rows) if rows else []:
         log.info("%s", line)

@@ -53,7 +53,7 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
 
     def _show(self, job_id: int, connection_id: str | None, context: Context) -> None:
         """Push the job's id and address once, so that both are there while the job runs."""
-        from airflow_airbyte_ext.jobs.page import job_page
+        from airflow_airbyte_ext.jobs.report import job_page
 
         if getattr(self, "job_page", ""):
             return
@@ -64,13 +64,11 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
 
     def _finish(self, job_id: int, context: Context) -> dict[str, Any]:
         """Tell of a job that has ended, and return the XCom; fail where it did not end well."""
-        from airflow_airbyte_ext.jobs.report import read_report
-        from airflow_airbyte_ext.jobs.story import story_of
-        from airflow_airbyte_ext.jobs.usable import why_nothing_moved
+        from airflow_airbyte_ext.jobs.report import read_report, summary_lines, why_nothing_moved
 
         report = read_report(self._client(), job_id, attached=True, patience=self._poll_error_timeout())
         self._show(report.job_id, report.connection_id, context)
-        for line in story_of(report):
+        for line in summary_lines(report):
             self.log.info("%s", line)
         reason = why_nothing_moved(self._client(), report)
         if error := report.error():

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_airbyte_ext.api.streams import StreamKey, sorted_keys, stream_name
-from airflow_airbyte_ext.jobs.story import table_lines
 from airflow_airbyte_ext.snapshots.content import StateContent, canonical_json
+from airflow_airbyte_ext.tables import table_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
-from airflow_airbyte_ext.api.known import known_connection
 from airflow_airbyte_ext.api.streams import stream_name
+from airflow_airbyte_ext.connections.access import get_connection_or_explain
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteBusyError,
@@ -109,7 +109,7 @@ class Restorer:
         :raises AirbyteRestoreUnverifiedError: The state is not what was wanted; says what it is, and how to go back.
         :raises AirbyteApiError: Airbyte could not be asked, before anything was written.
         """
-        connection = known_connection(self._client, self._connection_id)
+        connection = get_connection_or_explain(self._client, self._connection_id)
         newest = settled_job(
             self._client,
             self._connection_id,

@@ -13,7 +13,7 @@ from airflow_airbyte_ext import __version__
 from airflow_airbyte_ext.api.arguments import uuid_argument
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.api.exact_json import EXACTLY, InexactJsonError, count_values
-from airflow_airbyte_ext.api.known import known_connection
+from airflow_airbyte_ext.connections.access import get_connection_or_explain
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
     AirbyteError,
@@ -143,7 +143,7 @@ def take_snapshot(
     :raises AirbyteConnectionUnknownError: Airbyte does not have the connection.
     :raises AirbyteApiError: Airbyte could not be asked.
     """
-    connection = known_connection(client, connection_id)
+    connection = get_connection_or_explain(client, connection_id)
     job = newest_job(client, connection_id)
     taken_at = datetime.fromtimestamp(clock.time(), tz=UTC)
     state = client.get_state(connection_id=connection_id)

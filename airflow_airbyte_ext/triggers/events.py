@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection, Hashable, Iterator, Sequence
 
     from airflow_airbyte_ext.jobs.report import JobReport
-    from airflow_airbyte_ext.jobs.sync_feed import Cursor, SyncFeed
+    from airflow_airbyte_ext.jobs.syncs import Cursor, SyncFeed
     from airflow_airbyte_ext.jobs.watcher import JobWatcher
 
     Found = dict[str, list[JobReport]]
@@ -141,8 +141,8 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
             yield event
 
     async def _events(self, stream: AsyncIterator[Found], group: _Group) -> AsyncIterator[TriggerEvent]:
-        await imported("airflow_airbyte_ext.jobs.sync_feed")
-        from airflow_airbyte_ext.jobs.sync_feed import Cursor, untold
+        await imported("airflow_airbyte_ext.jobs.syncs")
+        from airflow_airbyte_ext.jobs.syncs import Cursor, untold
 
         watched = _Subscription(self.connection_id, await self._kept_cursor())
         group.add(watched)
@@ -168,7 +168,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
 
     async def _kept_cursor(self) -> Cursor | None:
         """Return how far an earlier triggerer has told; nothing where Airflow keeps nothing."""
-        from airflow_airbyte_ext.jobs.sync_feed import Cursor
+        from airflow_airbyte_ext.jobs.syncs import Cursor
 
         store = getattr(self, "asset_state_store", None)
         while store is not None:
@@ -235,8 +235,8 @@ async def _stream(airbyte_conn_id: str, poll_interval: float, group: _Group) -> 
 
 async def _endings(watcher: JobWatcher, known: SyncFeed | None) -> SyncFeed:
     """Return the reader of the Airbyte that the Airflow Connection names now."""
-    await imported("airflow_airbyte_ext.jobs.sync_feed")
-    from airflow_airbyte_ext.jobs.sync_feed import SyncFeed
+    await imported("airflow_airbyte_ext.jobs.syncs")
+    from airflow_airbyte_ext.jobs.syncs import SyncFeed
 
     return known if known and known.client is watcher.client else SyncFeed(watcher.client, throttle=watcher.throttle)
 

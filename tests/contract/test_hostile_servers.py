@@ -37,13 +37,10 @@ from airflow_airbyte_ext.exceptions import AirbyteError
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.changes import ChangeFeed
 from airflow_airbyte_ext.jobs.logs import LogFollower, attempt_log_tail
-from airflow_airbyte_ext.jobs.page import job_page
 from airflow_airbyte_ext.jobs.poll import wait_for_job
-from airflow_airbyte_ext.jobs.report import read_report
+from airflow_airbyte_ext.jobs.report import job_page, read_report, summary_lines
 from airflow_airbyte_ext.jobs.running import resolve_running_job
-from airflow_airbyte_ext.jobs.story import story_of
-from airflow_airbyte_ext.jobs.sync_feed import Cursor, SyncFeed
-from airflow_airbyte_ext.jobs.syncs import SyncPoller
+from airflow_airbyte_ext.jobs.syncs import Cursor, SyncFeed, SyncPoller
 from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.restore import Restorer
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
@@ -353,7 +350,7 @@ def _report(it: Scene) -> None:
     report = read_report(it.client, it.job_id, connection_id=it.connection_id, attached=False, clock=it.clock)
     json.dumps(report.as_dict())
     str(report.error())
-    story_of(report)
+    summary_lines(report)
 
 
 def _follow(it: Scene) -> None:

@@ -18,9 +18,8 @@ from airflow_airbyte_ext.api.validation import released_fields
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.logs import attempt_log_tail
-from airflow_airbyte_ext.jobs.page import job_page
 from airflow_airbyte_ext.jobs.poll import wait_for_job
-from airflow_airbyte_ext.jobs.report import read_report
+from airflow_airbyte_ext.jobs.report import job_page, read_report
 from airflow_airbyte_ext.testing import Fault, Step
 
 sys.path.insert(0, str(Path(__file__).parent))

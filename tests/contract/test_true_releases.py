@@ -22,9 +22,8 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.logs import attempt_log_tail
-from airflow_airbyte_ext.jobs.page import job_page, workspace_of
 from airflow_airbyte_ext.jobs.poll import wait_for_job
-from airflow_airbyte_ext.jobs.report import read_report
+from airflow_airbyte_ext.jobs.report import job_page, read_report, workspace_of
 from airflow_airbyte_ext.snapshots.restore import Restorer, StateContent
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
 

@@ -28,8 +28,8 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteStatusError,
     AirbyteUnreachableError,
 )
-from airflow_airbyte_ext.jobs.page import job_page
 from airflow_airbyte_ext.jobs.poll import wait_for_job
+from airflow_airbyte_ext.jobs.report import job_page
 
 CREDENTIALS = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
 

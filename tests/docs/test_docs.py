@@ -35,10 +35,8 @@ from airflow_airbyte_ext.api.clock import SystemClock
 from airflow_airbyte_ext.api.settings import ClientSettings, normalise_base_url
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
 from airflow_airbyte_ext.jobs.kinds import SyncSubmitter
-from airflow_airbyte_ext.jobs.page import job_page
 from airflow_airbyte_ext.jobs.poll import poll_job, wait_for_job
-from airflow_airbyte_ext.jobs.report import JobReport, read_report, report_of
-from airflow_airbyte_ext.jobs.story import story_of
+from airflow_airbyte_ext.jobs.report import JobReport, job_page, read_report, report_of, summary_lines
 from airflow_airbyte_ext.operators.airbyte import AirbyteResetConnectionOperator, AirbyteSyncConnectionOperator
 from airflow_airbyte_ext.operators.connections import (
     AirbyteCheckSchemaOperator,
@@ -380,7 +378,7 @@ def test_the_readmes_log_and_xcom_of_a_success_are_what_a_job_gives(demo: FakeAi
         "Submitted job 1 (sync).",
         f"See it at {str(page).replace(demo.url, ADDRESS)}",
         *(f"Job 1: {status}" for status in dict.fromkeys(job.status for job in polls)),
-        *story_of(report),
+        *summary_lines(report),
     ]
     assert log.splitlines() == [timeless(line) for line in lines]
     documented = json.loads(timeless(block_with("README.md", f"xcom of {name}")))
@@ -394,7 +392,7 @@ def test_the_readmes_log_of_a_failure_is_what_a_job_gives(demo: FakeAirbyte) -> 
         wait_for_job(client, job.id, clock=SystemClock(), poll_interval=0.01)
         report = read_report(client, job.id, attached=False)
     error = report.error()
-    lines = ["Job 1: failed", *story_of(report), f"{type(error).__name__}: {error}"]
+    lines = ["Job 1: failed", *summary_lines(report), f"{type(error).__name__}: {error}"]
     assert log.splitlines() == [timeless(line) for line in lines]
 
 

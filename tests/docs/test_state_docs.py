@@ -30,7 +30,6 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteSnapshotDamagedError,
     AirbyteSnapshotFormatError,
 )
-from airflow_airbyte_ext.jobs.story import table_lines
 from airflow_airbyte_ext.operators.state import (
     SNAPSHOTS_ALIAS,
     AirbyteBackupStateOperator,
@@ -43,6 +42,7 @@ from airflow_airbyte_ext.snapshots.restore import Restorer, check_origin
 from airflow_airbyte_ext.snapshots.retention import Retention, decide
 from airflow_airbyte_ext.snapshots.snapshot import FORMAT, FORMAT_VERSION, Origin, Snapshot
 from airflow_airbyte_ext.snapshots.store import SAFETY_FOLDER, SnapshotRef, SnapshotStore
+from airflow_airbyte_ext.tables import table_lines
 from airflow_airbyte_ext.testing import FakeAirbyte, Fault
 from airflow_airbyte_ext.testing.demo import EVENTS_ID, ORDERS_ID, ORDERS_RECREATED_ID, plant_demo
 

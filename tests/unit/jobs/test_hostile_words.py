@@ -6,9 +6,8 @@ import pytest
 
 from airflow_airbyte_ext.api.models.jobs import AttemptRead, JobRead
 from airflow_airbyte_ext.api.streams import resolve_streams, stream_name
-from airflow_airbyte_ext.jobs.page import job_page
-from airflow_airbyte_ext.jobs.report import failure_reason
-from airflow_airbyte_ext.jobs.story import table_lines
+from airflow_airbyte_ext.jobs.report import failure_reason, job_page
+from airflow_airbyte_ext.tables import table_lines
 
 ODD = "a\n2026-01-01 ERROR forged\x1b[31m\u202e"
 UUID = "99999999-9999-4999-8999-999999999999"

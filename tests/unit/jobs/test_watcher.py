@@ -8,7 +8,7 @@ from concurrent.futures import Executor, Future, ThreadPoolExecutor
 
 import pytest
 
-from airflow_airbyte_ext.api.models.jobs import JobRead
+from airflow_airbyte_ext.api.models.jobs import JobRead, JobReadList, JobWithAttemptsRead
 from airflow_airbyte_ext.exceptions import (
     AirbyteJobNotFoundError,
     AirbyteJobStatusUnavailableError,
@@ -667,13 +667,13 @@ def test_ten_thousand_waits_on_endless_jobs_need_few_requests_a_minute(start_fak
     workspaces = [f"w{number}" for number in range(20)]
     calls = {"list": 0, "one": 0}
 
-    def page(workspace_ids, floor, number) -> list[JobRead]:
+    def page(self, *, row_offset, page_size, **_filters) -> JobReadList:
         calls["list"] += 1
-        ids = range(10_000 - 100 * number, max(10_000 - 100 * (number + 1), 0), -1)
-        return [JobRead(id=id, config_type="sync", status="running", updated_at=now) for id in ids]
+        ids = range(10_000 - row_offset, max(10_000 - row_offset - page_size, 0), -1)
+        jobs = [JobRead(id=id, config_type="sync", status="running", updated_at=now) for id in ids]
+        return JobReadList.model_validate({"jobs": [JobWithAttemptsRead(job=job) for job in jobs]})
 
-    monkeypatch.setattr(watcher._listing, "_page", page)
-    monkeypatch.setattr(watcher._listing, "can_list", lambda: True)
+    monkeypatch.setattr("airflow_airbyte_ext.api.client.AirbyteClient.list_jobs_for_workspaces", page)
 
     def one(self):
         calls["one"] += 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_airbyte_ext.jobs.sync_feed import MAX_READ_ONE_BY_ONE, SWEEP_INTERVAL, Cursor, SyncFeed, untold
+from airflow_airbyte_ext.jobs.syncs import MAX_READ_ONE_BY_ONE, SWEEP_INTERVAL, Cursor, SyncFeed, untold
 from airflow_airbyte_ext.testing import Fault, Step
 
 MANY = MAX_READ_ONE_BY_ONE + 7

@@ -1,31 +1,68 @@
-"""Whether a connection can run a job, and why not; many releases do not say so themselves."""
+"""A connection that can be used, or the error that says why not: many releases do not say so themselves."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.api.known import deleted_error, known_connection
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
+    AirbyteConnectionDeletedError,
     AirbyteConnectionInactiveError,
     AirbyteConnectionLockedError,
     AirbyteConnectionUnknownError,
     AirbyteConnectionUnusableError,
+    AirbyteNotFoundError,
 )
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.connections import ConnectionRead
-    from airflow_airbyte_ext.jobs.report import JobReport
 
-# Since then a run of a connection that is not active ends cancelled; before it succeeded (facts, 3.3).
-CANCELS_INACTIVE_SINCE = "0.58.1"
+
+def get_connection_or_explain(client: AirbyteClient, connection_id: str) -> ConnectionRead:
+    """
+    Return a connection; a deleted one, too.
+
+    :raises AirbyteConnectionUnknownError: The server does not have it; says what to do.
+    :raises AirbyteApiError: Airbyte could not be asked.
+    """
+    try:
+        return client.get_connection(connection_id=connection_id)
+    except AirbyteNotFoundError:
+        raise AirbyteConnectionUnknownError(
+            f"{client.settings.base_url} has no connection {connection_id}. Check the id, and that the Airflow "
+            "Connection points at the right Airbyte.",
+            connection_id=connection_id,
+        ) from None
+
+
+def existing_connection(client: AirbyteClient, connection_id: str) -> ConnectionRead:
+    """
+    Return a connection, whether active or not.
+
+    :raises AirbyteConnectionUnknownError: The server does not have it.
+    :raises AirbyteConnectionDeletedError: It was deleted.
+    :raises AirbyteApiError: Airbyte could not be asked.
+    """
+    connection = get_connection_or_explain(client, connection_id)
+    if connection.status == "deprecated":
+        raise deleted_error(connection)
+    return connection
+
+
+def deleted_error(connection: ConnectionRead) -> AirbyteConnectionDeletedError:
+    """Return the error for a connection that was deleted, which Airbyte keeps as status `deprecated`."""
+    return AirbyteConnectionDeletedError(
+        f"Connection {connection.name!r} ({connection.connection_id}) was deleted in Airbyte. Give the id of the "
+        "connection that took its place.",
+        connection_id=connection.connection_id,
+    )
 
 
 def connection_problem(client: AirbyteClient, connection_id: str) -> AirbyteConnectionUnusableError | None:
     """Return why the connection cannot run a job, or None where nothing is wrong with it, or it cannot be read."""
     try:
-        return _problem_of(known_connection(client, connection_id))
+        return _problem_of(get_connection_or_explain(client, connection_id))
     except AirbyteConnectionUnknownError as error:
         return error
     except AirbyteApiError:
@@ -42,7 +79,7 @@ def check_usable(client: AirbyteClient, connection_id: str, *, for_what: str) ->
     :raises AirbyteConnectionUnusableError: It is inactive, deleted, locked or unknown.
     :raises AirbyteApiError: It could not be read.
     """
-    problem = _problem_of(known_connection(client, connection_id))
+    problem = _problem_of(get_connection_or_explain(client, connection_id))
     if isinstance(problem, AirbyteConnectionInactiveError | AirbyteConnectionLockedError):
         raise type(problem)(
             f"{problem} On a connection that is not active, {for_what} would delete state and move nothing, so it was "
@@ -51,20 +88,6 @@ def check_usable(client: AirbyteClient, connection_id: str, *, for_what: str) ->
         )
     if problem:
         raise problem
-
-
-def why_nothing_moved(client: AirbyteClient, report: JobReport) -> str:
-    """Say that a job moved nothing because its connection is not active; nothing where that is not the reason."""
-    cancels = client.release().is_at_least(CANCELS_INACTIVE_SINCE)
-    is_suspect = report.status == "cancelled" or (
-        report.status == "succeeded" and not report.records_synced and not cancels
-    )
-    if not is_suspect or not report.connection_id:
-        return ""
-    problem = connection_problem(client, report.connection_id)
-    if not isinstance(problem, AirbyteConnectionInactiveError | AirbyteConnectionLockedError):
-        return ""
-    return f"{problem} While a connection is not active, Airbyte ends its jobs, and moves nothing."
 
 
 def _problem_of(connection: ConnectionRead) -> AirbyteConnectionUnusableError | None:

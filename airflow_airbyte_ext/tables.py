@@ -1,19 +1,15 @@
-"""A job's end in a few lines, for somebody who reads a task log at night."""
+"""Tables as text, for logs."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from io import StringIO
 from typing import TYPE_CHECKING
 
 from rich import box
 from rich.console import Console
-from rich.filesize import decimal
 from rich.table import Table
 
-from airflow_airbyte_ext.api.streams import stream_name
-from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.text import MAX_ADDRESS, one_line
 
 if TYPE_CHECKING:
@@ -21,26 +17,12 @@ if TYPE_CHECKING:
 
     from rich.console import JustifyMethod
 
-    from airflow_airbyte_ext.jobs.report import JobReport
-
 MAX_ROWS = 50
 WIDTH = 160
 LENGTH_OF_ID = 36
 
 _ID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 _NUMBER = re.compile(r"\?|[\d.,]+( bytes?| [kMGTPEZY]B)?")
-
-
-def story_of(report: JobReport) -> list[str]:
-    """Return the lines: a table of the streams, what the job came to, and Airbyte's reason where it failed."""
-    duration = _duration(report)
-    moved = f"{_count(report.records_synced)} records, {_size(report.bytes_synced)}"
-    attempts = f"{report.attempts} attempt{'' if report.attempts == 1 else 's'}"
-    summary = f"Job {report.job_id} ({report.job_type}): {report.status} after {attempts}{duration}; {moved}."
-    lines = [*_streams(report), summary]
-    if JobStatus.of(report.status) is JobStatus.FAILED:
-        lines.append(f"Airbyte's reason: {report.failure or 'none given; check the job in Airbyte.'}")
-    return lines
 
 
 def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
@@ -60,26 +42,3 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
     Console(file=text, width=WIDTH, color_system=None, markup=False, highlight=False).print(table, crop=False)
     hidden = len(rows) - MAX_ROWS
     return [line.rstrip() for line in text.getvalue().splitlines()] + ([f"... and {hidden} more"] if hidden > 0 else [])
-
-
-def _streams(report: JobReport) -> list[str]:
-    rows = [
-        (stream_name((stream.namespace or None, stream.name)), _count(stream.records), _size(stream.bytes))
-        for stream in report.streams
-    ]
-    return table_lines(("stream", "records", "size"), rows) if rows else []
-
-
-def _duration(report: JobReport) -> str:
-    if not report.started_at or not report.ended_at:
-        return ""
-    spent = datetime.fromisoformat(report.ended_at) - datetime.fromisoformat(report.started_at)
-    return f", {spent}"
-
-
-def _count(figure: int | None) -> str:
-    return "?" if figure is None else f"{figure:,}"
-
-
-def _size(figure: int | None) -> str:
-    return "?" if figure is None else decimal(figure)

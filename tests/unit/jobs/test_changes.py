@@ -12,14 +12,13 @@ from airflow_airbyte_ext.api.models.jobs import JobRead, JobReadList, JobWithAtt
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.exceptions import AirbyteOperationMissingError, AirbytePermissionError, AirbyteServerError
 from airflow_airbyte_ext.jobs.changes import (
-    ASK_AGAIN_AFTER,
     MAX_PAGES,
     OVERLAP,
     PAGE_SIZE,
+    RETRY_AFTER_REFUSAL,
     THOROUGH_INTERVAL,
     WORTH_WALKING,
     ChangeFeed,
-    Listing,
 )
 from airflow_airbyte_ext.jobs.throttle import Throttle
 
@@ -333,7 +332,7 @@ def test_a_forbidden_workspace_keeps_no_other_from_being_listed(server, clock):
     told(recent, "a", "b", "c")
     assert [body["workspace_ids"] for body in server.bodies] == [["a"], ["c"]]
     server.forbidden.clear()
-    clock.sleep(ASK_AGAIN_AFTER)
+    clock.sleep(RETRY_AFTER_REFUSAL)
     assert not recent.refused
     assert told(recent, "a", "b", "c") == {1: "running", 2: "running", 3: "running"}
 
@@ -443,13 +442,13 @@ def test_every_end_is_told_in_a_random_life(clock, seed):
 
 def test_a_list_is_asked_only_where_the_release_surely_has_it(server, clock):
     """A release that cannot be told now is asked again; an older one never."""
-    listing = Listing(server, clock=clock)
+    listing = ChangeFeed(server, clock=clock)
     server.told_release = Release.UNREADABLE
-    assert list(listing.pages(["w"])) == []
+    assert list(listing.read(["w"])) == []
     assert not listing.is_open(clock.now)
     assert listing.is_open(clock.now + 301)
     server.told_release = Release("0.50.17")
-    assert list(listing.pages(["w"])) == []
+    assert list(listing.read(["w"])) == []
     assert not listing.is_open(clock.now + 1e9)
     assert server.pages == []
 
@@ -465,10 +464,10 @@ def test_a_list_is_asked_only_where_the_release_surely_has_it(server, clock):
 )
 def test_a_list_that_is_refused_is_left_alone(server, clock, error, closed_for):
     """What is missing never comes, what is forbidden may be allowed, and one hiccup is not the list's."""
-    listing = Listing(server, clock=clock)
+    listing = ChangeFeed(server, clock=clock)
     server.on_page = [lambda: (_ for _ in ()).throw(error)]
     try:
-        list(listing.pages(["w"]))
+        list(listing.read(["w"]))
     except type(error):
         assert closed_for < 1e9
     assert listing.is_open(clock.now + closed_for) is (closed_for == 0)
@@ -476,13 +475,13 @@ def test_a_list_that_is_refused_is_left_alone(server, clock, error, closed_for):
 
 def test_a_list_that_fails_again_and_again_is_left_alone(server, clock):
     """A list that always times out, while single jobs are read well, is no help; an answer forgives all."""
-    listing = Listing(server, clock=clock)
+    listing = ChangeFeed(server, clock=clock)
 
     for hooks in ([_unavailable], [lambda: None], [_unavailable], [_unavailable]):
         assert listing.is_open(clock.now)
         server.on_page = list(hooks)
         try:
-            list(listing.pages(["w"]))
+            list(listing.read(["w"]))
         except AirbyteServerError:
             assert hooks == [_unavailable]
     assert not listing.is_open(clock.now)

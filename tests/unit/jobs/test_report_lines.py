@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_airbyte_ext.jobs.page import job_page
-from airflow_airbyte_ext.jobs.report import JobReport, StreamReport
-from airflow_airbyte_ext.jobs.story import story_of, table_lines
+from airflow_airbyte_ext.jobs.report import JobReport, StreamReport, job_page, summary_lines
+from airflow_airbyte_ext.tables import table_lines
 from airflow_airbyte_ext.testing import Fault
 
 REPORT = JobReport(
@@ -61,7 +60,7 @@ def test_an_airbyte_that_tells_nothing_has_no_page(airbyte, connect):
 
 def test_a_story_has_the_streams_and_the_sum():
     """Unknown figures are question marks, and a missing namespace is no dot."""
-    text = "\n".join(story_of(REPORT))
+    text = "\n".join(summary_lines(REPORT))
     for part in (
         "public.orders",
         " users",
@@ -78,19 +77,19 @@ def test_a_story_has_the_streams_and_the_sum():
 def test_a_story_of_nothing_known_is_still_one_line():
     """No times, no figures, no streams."""
     bare = JobReport(7, None, "running", None, 0, None, None, None, None, False)
-    assert len(story_of(bare)) == 1
+    assert len(summary_lines(bare)) == 1
 
 
 def test_a_failure_ends_with_its_reason():
     """The last line is what somebody looks for at night."""
     failed = JobReport(7, "c", "failed", "sync", 1, 0, 0, None, None, False, failure="No. [source, config_error]")
-    assert story_of(failed)[-1] == "Airbyte's reason: No. [source, config_error]"
+    assert summary_lines(failed)[-1] == "Airbyte's reason: No. [source, config_error]"
 
 
 def test_a_job_of_a_thousand_streams_does_not_flood_the_log():
     """Fifty, and how many more; names with brackets are not taken for markup."""
     many = [StreamReport(f"stream_{n}[bold]", None, n, n) for n in range(1000)]
-    lines = story_of(JobReport(7, "c", "succeeded", "sync", 1, 1, 1, None, None, False, many))
+    lines = summary_lines(JobReport(7, "c", "succeeded", "sync", 1, 1, 1, None, None, False, many))
     assert len(lines) < 60
     assert any("950 more" in line for line in lines)
     assert any("stream_0[bold]" in line for line in lines)
