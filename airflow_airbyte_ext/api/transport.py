@@ -24,12 +24,11 @@ from airflow_airbyte_ext.api.bounds import (
     was_sent,
 )
 from airflow_airbyte_ext.api.clock import Clock, SystemClock
-from airflow_airbyte_ext.api.identity import check_is_about
 from airflow_airbyte_ext.api.instance import Instance
 from airflow_airbyte_ext.api.network import network_error
 from airflow_airbyte_ext.api.operation import declared_by, operation
 from airflow_airbyte_ext.api.origins import meant_for, warn_of_plain_http
-from airflow_airbyte_ext.api.parsing import parse_response
+from airflow_airbyte_ext.api.parsing import check_is_about, parse_response
 from airflow_airbyte_ext.api.refusals import NOT_ACCEPTED_STATUSES, date_of, is_proof, refusal
 from airflow_airbyte_ext.api.releases import Release
 from airflow_airbyte_ext.api.response import HttpResponse

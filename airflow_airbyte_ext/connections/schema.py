@@ -7,7 +7,6 @@ import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.api.failures import reason_of
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog, AirbyteStream, AirbyteStreamConfiguration
 from airflow_airbyte_ext.api.streams import sorted_keys, stream_name
 from airflow_airbyte_ext.connections.access import existing_connection
@@ -85,7 +84,7 @@ def discover_changes(client: AirbyteClient, connection_id: str) -> list[SchemaCh
     if answer.catalog is None or (answer.job_info and answer.job_info.succeeded is False):
         raise AirbyteDiscoveryError(
             f"Airbyte could not find out what the source of connection {connection.name!r} ({connection_id}) has: "
-            f"{reason_of(failure) or 'it gives no reason; test the source in Airbyte.'}",
+            f"{(failure and failure.reason) or 'it gives no reason; test the source in Airbyte.'}",
             connection_id=connection_id,
         )
     return schema_changes(ours, answer.catalog)

@@ -13,7 +13,6 @@ from rich.filesize import decimal
 from tenacity import RetryCallState, Retrying, retry_if_exception, wait_random_exponential
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
-from airflow_airbyte_ext.api.failures import reason_of
 from airflow_airbyte_ext.api.streams import stream_name
 from airflow_airbyte_ext.connections.access import connection_problem
 from airflow_airbyte_ext.exceptions import (
@@ -225,7 +224,7 @@ def failure_reason(attempts: Sequence[AttemptRead]) -> str | None:
 
 def _in_words(failure: FailureReason) -> str:
     kind = ", ".join(word for word in (failure.failure_origin, failure.failure_type) if word)
-    message = reason_of(failure) or "no message"
+    message = failure.reason or "no message"
     return f"{message} [{kind}]" if kind else message
 
 

@@ -14,11 +14,16 @@ from pydantic import (
 )
 
 from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, PartialModel, Word
+from airflow_airbyte_ext.text import one_line, without_secrets
 
 # A Java long, as Airbyte's documents have it.
 Long = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 
 _END_OF_CALENDAR = 253402300799
+
+MAX_REASON = 500
+# What Airbyte and its connectors tell users of a failure that they do not know; the internal message knows it.
+GENERIC_REASON = "Something went wrong"
 
 
 def _of_the_calendar(seconds: int | None) -> int | None:
@@ -99,6 +104,13 @@ class AttemptStreamStats(AirbyteModel):
     stats: AttemptStats = Field(default_factory=AttemptStats)
 
 
+def _first_line(text: str | None) -> str:
+    """Return the line that says what happened; a traceback of Python ends with it."""
+    lines = [line.strip() for line in (text or "").splitlines() if line.strip()] or [""]
+    line = lines[-1 if lines[0].startswith("Traceback ") else 0]
+    return one_line(without_secrets(line), MAX_REASON)
+
+
 class FailureReason(AirbyteModel):
     """Why an attempt failed. `timestamp` is epoch milliseconds."""
 
@@ -109,6 +121,18 @@ class FailureReason(AirbyteModel):
     retryable: bool | None = None
     stream_descriptor: StreamDescriptor | None = None
     timestamp: int | None = None
+
+    @property
+    def reason(self) -> str | None:
+        """
+        Airbyte's message for users, with the internal one where that says nothing; None where there is neither.
+
+        No stack trace: its first line is what Airbyte's own web app shows.
+        """
+        message, inner = _first_line(self.external_message), _first_line(self.internal_message)
+        if message.startswith(GENERIC_REASON) and inner and inner != message:
+            return f"{message.rstrip('.')}: {inner}"
+        return message or inner or None
 
 
 class AttemptFailureSummary(AirbyteModel):
