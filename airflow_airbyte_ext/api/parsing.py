@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 MAX_NAMED = 10
+_WORDS = {"id": "job", "configId": "connection"}
 
 
 def parse_response(operation: Operation, response: HttpResponse) -> Any:
@@ -156,8 +157,6 @@ _IDS: list[tuple[tuple[str, ...], str, Callable[[Any], Iterable[object]]]] = [
     (("DestinationRead",), "destinationId", lambda response: [response.destination_id]),
     (("OperationRead",), "operationId", lambda response: [response.operation_id]),
 ]
-
-_WORDS = {"id": "job", "configId": "connection"}
 
 
 def check_is_about(operation: Operation, request: Mapping[str, Any], response: object) -> None:

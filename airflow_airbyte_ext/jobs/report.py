@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 
 # Since then a run of a connection that is not active ends cancelled; before it succeeded (facts, 3.3).
 CANCELS_INACTIVE_SINCE = "0.58.1"
+TIMELINE_SINCE = "1.1.0"
+_PAGE = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+(/[A-Za-z0-9._~%/-]*)?")
 
 
 @dataclass(frozen=True)
@@ -230,10 +232,6 @@ def _in_words(failure: FailureReason) -> str:
 
 def _iso(epoch_seconds: int | None) -> str | None:
     return None if epoch_seconds is None else datetime.fromtimestamp(epoch_seconds, tz=UTC).isoformat()
-
-
-TIMELINE_SINCE = "1.1.0"
-_PAGE = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+(/[A-Za-z0-9._~%/-]*)?")
 
 
 def job_page(client: AirbyteClient, *, connection_id: str, job_id: int, workspace_id: str | None = None) -> str | None:

@@ -40,6 +40,10 @@ CHECK_INTERVAL = 300.0
 # Where nothing changes, so often it is told what is waited for.
 LOG_INTERVAL = 600.0
 NO_SUCCESS = "none has succeeded lately"
+# Up to this many connections it is cheaper to read each one's jobs than a list of all.
+MAX_READ_ONE_BY_ONE = 3
+# However good the list of all is, each connection's own jobs are read now and then.
+SWEEP_INTERVAL = 600.0
 
 
 def ended_syncs(client: AirbyteClient, connection_id: str, *, most: int = MAX_JOBS) -> Iterator[JobReport]:
@@ -298,12 +302,6 @@ def _utc(epoch_seconds: float) -> str:
 
 def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
-
-
-# Up to this many connections it is cheaper to read each one's jobs than a list of all.
-MAX_READ_ONE_BY_ONE = 3
-# However good the list of all is, each connection's own jobs are read now and then.
-SWEEP_INTERVAL = 600.0
 
 
 class Cursor(NamedTuple):

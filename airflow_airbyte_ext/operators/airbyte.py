@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_airbyte_ext.api.arguments import one_of, optional
 from airflow_airbyte_ext.api.streams import streams_argument
-from airflow_airbyte_ext.operators.job import AirbyteJobOperator
+from airflow_airbyte_ext.operators.base import AirbyteJobOperator
 from airflow_airbyte_ext.operators.store import key_argument, store_argument
 
 if TYPE_CHECKING:

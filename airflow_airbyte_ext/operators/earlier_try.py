@@ -18,7 +18,7 @@ from airflow_airbyte_ext.jobs.submit import Baseline, Refused, Stored, Submissio
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
-    from airflow_airbyte_ext.hooks.task_record import TaskRecord
+    from airflow_airbyte_ext.hooks.task import TaskRecord
     from airflow_airbyte_ext.jobs.submit import Step
 
 log = logging.getLogger(__name__)

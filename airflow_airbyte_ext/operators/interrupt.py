@@ -1,82 +1,33 @@
-"""A kill of the task: it ends all waiting, and Airflow says whether it is meant."""
+"""A kill of the task: it ends all waiting, and the job with it where somebody meant that."""
 
 from __future__ import annotations
 
 import logging
-import threading
-from concurrent.futures import Future, wait
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.api.clock import SystemClock
-from airflow_airbyte_ext.hooks.task_state import task_state
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, TaskKilledError
+from airflow_airbyte_ext.exceptions import AirbyteError
+from airflow_airbyte_ext.hooks.task import task_state
+from airflow_airbyte_ext.jobs.cancel import cancel_job, why_not_cancelled
+from airflow_airbyte_ext.jobs.reader import REFRESH
+from airflow_airbyte_ext.jobs.status import JobStatus
+from airflow_airbyte_ext.operators.earlier_try import submitted_after, submitted_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow.providers.common.compat.sdk import Context
 
-    from airflow_airbyte_ext.api.clock import Result
+    from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.hooks.task import TaskRecord
 
 log = logging.getLogger(__name__)
 
-# How soon a kill is noticed, in seconds.
-KILL_CHECK = 0.1
-
 # Airflow itself wants this try to go on, or another one after a worker that it had lost sight of.
 WANTED_STATES = ("running", "up_for_retry", "scheduled", "queued")
-
-
-class TaskKilledError(Exception):
-    """The task is being killed: leave whatever waits."""
-
-
-class KillableClock(SystemClock):
-    """
-    The system's time, whose waiting ends when the task is killed.
-
-    Python goes on sleeping after a signal, and Airflow kills for good five seconds after it asked.
-    """
-
-    def __init__(self) -> None:
-        self._is_killed = False
-
-    def kill(self) -> None:
-        """End all waiting. A signal handler may call this: there is no lock that it could interrupt somebody with."""
-        self._is_killed = True
-
-    def sleep(self, seconds: float) -> None:
-        """
-        Wait.
-
-        :raises TaskKilledError: The task is being killed.
-        """
-        until = self.monotonic() + seconds
-        while not self._is_killed:
-            left = until - self.monotonic()
-            if left <= 0:
-                return
-            super().sleep(min(left, KILL_CHECK))
-        raise TaskKilledError("The task was killed while it waited.")
-
-    def run(self, call: Callable[[], Result]) -> Result:
-        """
-        Run a call that may take minutes, in a thread, and return what it returns.
-
-        :raises TaskKilledError: The task is being killed; the call goes on by itself.
-        """
-        self.sleep(0)  # what is killed begins nothing more
-        outcome: Future[Result] = Future()
-
-        def run_in_thread() -> None:
-            try:
-                outcome.set_result(call())
-            except BaseException as error:  # for the thread that waits
-                outcome.set_exception(error)
-
-        threading.Thread(target=run_in_thread, name="airbyte-request", daemon=True).start()
-        while not wait([outcome], timeout=KILL_CHECK).done:
-            self.sleep(0)
-        return outcome.result()
+# A job appears some time after the request that starts it; Airflow kills for good five seconds after it asked.
+POLLS_FOR_STARTING_JOB = 4
+POLL_INTERVAL = 0.7
 
 
 def user_requested_stop(context: Context) -> bool:
@@ -93,3 +44,94 @@ def user_requested_stop(context: Context) -> bool:
     except Exception as error:  # best effort: whatever fails here, the job is better left running
         log.info("Airflow does not say whether it still wants this task (%s).", type(error).__name__)
         return False
+
+
+class JobEnding:
+    """
+    Ends the job of a task that ends before it; a job that somebody else started is never touched.
+
+    Nothing here raises: what ended the task stays the error that is told.
+
+    :param connect: Returns a client; the task's own may be in the middle of a request.
+    :param connection_id: The job's connection.
+    :param record: What the task remembers of its job.
+    :param kind: The kind of job that the task submits.
+    :param cancel_on_kill: Cancel the job when somebody wanted the task to end.
+    :param cancel_on_timeout: Cancel the job when the task's time is over.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], AirbyteClient],
+        connection_id: str,
+        record: TaskRecord,
+        *,
+        kind: str,
+        cancel_on_kill: bool,
+        cancel_on_timeout: bool,
+    ) -> None:
+        self._connect = connect
+        self._connection_id = connection_id
+        self._record = record
+        self._kind = kind
+        self._cancel_on_kill = cancel_on_kill
+        self._cancel_on_timeout = cancel_on_timeout
+
+    def interrupted(self, context: Context, error: BaseException) -> None:
+        """End the job of a task that is killed or out of time; the response that names the job may still be out."""
+        job_id, attached = None, False
+        try:
+            with self._connect() as client:
+                for _ in range(POLLS_FOR_STARTING_JOB):
+                    job_id, attached = submitted_job(client, self._connection_id, self._record, kind=self._kind)
+                    if job_id is not None or submitted_after(self._connection_id, self._record) is None:
+                        break
+                    SYSTEM_CLOCK.sleep(POLL_INTERVAL)
+        except AirbyteError as problem:
+            log.error("It is unknown whether a job was started: check Airbyte. %s", problem)
+            return
+        if job_id is None:
+            self._warn_of_stored_refresh()
+        elif isinstance(error, TaskKilledError):
+            self.after_kill(job_id, context, attached=attached)
+        else:
+            self.after_timeout(job_id, attached=attached)
+
+    def _warn_of_stored_refresh(self) -> None:
+        next_run = "the connection's next run, no matter who starts it, is that refresh."
+        if self._record.values.get("is_stored"):
+            log.warning("Airbyte has stored the refresh: %s", next_run)
+        elif self._kind == REFRESH and submitted_after(self._connection_id, self._record) is not None:
+            log.warning("No job was started. If Airbyte has stored the refresh, %s", next_run)
+        else:
+            log.info("No job was started.")
+
+    def after_kill(self, job_id: int, context: Context, *, attached: bool) -> None:
+        """Cancel the job where somebody wanted the task to end; Airflow may also want it to go on, elsewhere."""
+        if not self._cancel_on_kill or attached:
+            log.info("Job %s is left running%s.", job_id, ": somebody else started it" if attached else "")
+            if user_requested_stop(context):
+                self._record.close()
+        elif user_requested_stop(context):
+            self._cancel(job_id)
+            self._record.close()
+        else:
+            log.info("Airflow still wants this task: job %s is left running for its next try.", job_id)
+
+    def after_timeout(self, job_id: int | None, *, attached: bool) -> None:
+        """Cancel the job of a task whose time is over."""
+        if job_id is not None and self._cancel_on_timeout and not attached:
+            self._cancel(job_id)
+
+    def _cancel(self, job_id: int) -> None:
+        log.info("Cancelling job %s.", job_id)
+        try:
+            with self._connect() as client:
+                job = cancel_job(client, job_id, connection_id=self._connection_id)
+            if job and not JobStatus.of(job.status).is_terminal:
+                why = why_not_cancelled(job.status)
+                log.error("Job %s is %s, and was not cancelled%s. Cancel it in Airbyte.", job_id, job.status, why)
+            else:
+                log.info("Job %s is %s.", job_id, job.status if job else "gone")
+        except AirbyteError as error:
+            log.error("Job %s could not be cancelled, and may still run: cancel it in Airbyte. %s", job_id, error)

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
 
-from airflow_airbyte_ext.connections.target import resolve_connection
+from airflow_airbyte_ext.api.clock import KillableClock, TaskKilledError
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteJobRunningError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
-from airflow_airbyte_ext.hooks.task_record import TaskRecord
+from airflow_airbyte_ext.hooks.task import TaskRecord
 from airflow_airbyte_ext.jobs.poll import JobWatch, poll_job, wait_for_job
 from airflow_airbyte_ext.jobs.reader import newest_job, running_job
 from airflow_airbyte_ext.jobs.report import job_page, workspace_of
@@ -24,8 +24,7 @@ from airflow_airbyte_ext.operators.earlier_try import (
     let_cleared_job_end,
     submitted_after,
 )
-from airflow_airbyte_ext.operators.interrupt import KillableClock, TaskKilledError
-from airflow_airbyte_ext.operators.job_ending import JobEnding
+from airflow_airbyte_ext.operators.interrupt import JobEnding
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,7 +33,7 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.jobs.submit import JobSubmitter
-    from airflow_airbyte_ext.operators.job import AirbyteJobOperator
+    from airflow_airbyte_ext.operators.base import AirbyteJobOperator
     from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
 
 # A job that ends within these seconds needs no triggerer.
@@ -286,7 +285,7 @@ class JobRun:
         operator = self.operator
         if operator.connection_id is None and (earlier := self.record.values.get("connection_id")):
             return str(earlier)
-        found = resolve_connection(self.client, operator.connection_id, operator.connection_name, operator.workspace_id)
+        found = operator.find_connection(self.client)
         if operator.connection_id is None:
             operator.log.info("%r is connection %s.", operator.connection_name, found)
         return found

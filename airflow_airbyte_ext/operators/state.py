@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import Asset, AssetAlias, BaseOperator
@@ -16,17 +17,13 @@ from airflow_airbyte_ext.api.arguments import (
     uuid_argument,
 )
 from airflow_airbyte_ext.api.streams import streams_argument
-from airflow_airbyte_ext.connections.target import (
-    TARGET_CHECKS,
-    TARGET_FIELDS,
-    check_target,
-    resolve_connection,
-)
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
-from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
+from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
-from airflow_airbyte_ext.hooks.retries import no_retry_for_permanent_errors
-from airflow_airbyte_ext.operators.retention import AirbyteForgetSnapshotsOperator, forget_and_log, keep_argument
+from airflow_airbyte_ext.hooks.target import (
+    ConnectionTask,
+)
+from airflow_airbyte_ext.hooks.task import no_retry_for_permanent_errors
 from airflow_airbyte_ext.operators.store import key_argument, store_argument
 
 if TYPE_CHECKING:
@@ -37,6 +34,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.snapshots.plan import RestorePlan
     from airflow_airbyte_ext.snapshots.restore import RestoreResult
+    from airflow_airbyte_ext.snapshots.retention import Retention
     from airflow_airbyte_ext.snapshots.snapshot import Snapshot
     from airflow_airbyte_ext.snapshots.store import SnapshotRef, SnapshotStore
 
@@ -46,7 +44,18 @@ __all__ = ["AirbyteBackupStateOperator", "AirbyteForgetSnapshotsOperator", "Airb
 SNAPSHOTS_ALIAS = "airbyte_state_snapshots"
 
 
-class AirbyteBackupStateOperator(CheckedArguments, BaseOperator):
+def keep_argument(name: str, value: Any) -> Retention:  # noqa: ARG001
+    """
+    Return which snapshots to keep.
+
+    :raises AirbyteConfigurationError: Names the rule that is wrong.
+    """
+    from airflow_airbyte_ext.snapshots.retention import Retention
+
+    return Retention.of(value)
+
+
+class AirbyteBackupStateOperator(ConnectionTask):
     """
     Save the state of an Airbyte connection as a snapshot.
 
@@ -66,9 +75,9 @@ class AirbyteBackupStateOperator(CheckedArguments, BaseOperator):
     :param compress: Compress new snapshots with gzip.
     """
 
-    template_fields: Sequence[str] = (*TARGET_FIELDS, "store", "airbyte_conn_id", "keep", "encryption_key")
+    template_fields: Sequence[str] = (*ConnectionTask.template_fields, "store", "keep", "encryption_key")
     argument_checks: ClassVar = {
-        **TARGET_CHECKS,
+        **ConnectionTask.argument_checks,
         "store": store_argument,
         "skip_unchanged": switch_argument,
         "keep": optional(keep_argument),
@@ -80,11 +89,7 @@ class AirbyteBackupStateOperator(CheckedArguments, BaseOperator):
     def __init__(
         self,
         *,
-        connection_id: str | None = None,
-        connection_name: str | None = None,
-        workspace_id: str | None = None,
         store: str,
-        airbyte_conn_id: str = DEFAULT_CONN_ID,
         skip_unchanged: bool = False,
         keep: Mapping[str, Any] | None = None,
         encryption_key: str | None = None,
@@ -92,12 +97,7 @@ class AirbyteBackupStateOperator(CheckedArguments, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**{"outlets": [AssetAlias(SNAPSHOTS_ALIAS)], **kwargs})
-        check_target(connection_id, connection_name, workspace_id)
-        self.connection_id = connection_id
-        self.connection_name = connection_name
-        self.workspace_id = workspace_id
         self.store = store
-        self.airbyte_conn_id = airbyte_conn_id
         self.skip_unchanged = skip_unchanged
         self.keep = keep
         self.encryption_key = encryption_key
@@ -120,7 +120,7 @@ class AirbyteBackupStateOperator(CheckedArguments, BaseOperator):
             retention = None if self.keep is None else Retention.of(self.keep)
             store = open_store(self.store, encryption_key=self.encryption_key, compress=self.compress)
             client = AirbyteConfigHook(self.airbyte_conn_id).client
-            connection_id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
+            connection_id = self.find_connection(client)
             snapshot = take_snapshot(client, connection_id, clock=SystemClock())
             # For map_index_template.
             context["connection_name"] = snapshot.origin.connection_name or connection_id  # type: ignore[typeddict-unknown-key]
@@ -151,7 +151,7 @@ class AirbyteBackupStateOperator(CheckedArguments, BaseOperator):
                 events[outlet].extra.update(reference)
 
 
-class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
+class AirbyteRestoreStateOperator(ConnectionTask):
     """
     Make the state of an Airbyte connection the one of a snapshot: exactly, or nothing is written and the log says why.
 
@@ -185,10 +185,9 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
     """
 
     template_fields: Sequence[str] = (
-        *TARGET_FIELDS,
+        *ConnectionTask.template_fields,
         "store",
         "snapshot",
-        "airbyte_conn_id",
         "mode",
         "streams",
         "snapshot_of",
@@ -201,7 +200,7 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
         "encryption_key",
     )
     argument_checks: ClassVar = {
-        **TARGET_CHECKS,
+        **ConnectionTask.argument_checks,
         "store": store_argument,
         "mode": one_of("exact", "merge"),
         "streams": optional(streams_argument),
@@ -220,12 +219,8 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
     def __init__(
         self,
         *,
-        connection_id: str | None = None,
-        connection_name: str | None = None,
-        workspace_id: str | None = None,
         store: str,
         snapshot: str | Mapping[str, Any] = "latest",
-        airbyte_conn_id: str = DEFAULT_CONN_ID,
         mode: str = "exact",
         streams: Sequence[str | Mapping[str, Any]] | None = None,
         snapshot_of: str | None = None,
@@ -241,13 +236,8 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_target(connection_id, connection_name, workspace_id)
-        self.connection_id = connection_id
-        self.connection_name = connection_name
-        self.workspace_id = workspace_id
         self.store = store
         self.snapshot = snapshot
-        self.airbyte_conn_id = airbyte_conn_id
         self.mode = mode
         self.streams = streams
         self.snapshot_of = snapshot_of
@@ -271,7 +261,7 @@ class AirbyteRestoreStateOperator(CheckedArguments, BaseOperator):
         with no_retry_for_permanent_errors():
             self._check_arguments()
             client = AirbyteConfigHook(self.airbyte_conn_id).client
-            self._id = resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
+            self._id = self.find_connection(client)
             owner = self._snapshot_of or self._id
             store = self._open(self.store)
             backup_store = self._open(self.backup_to) if self.backup_to else store
@@ -374,3 +364,64 @@ def _reference(ref: SnapshotRef, digest: str, *, unchanged: bool) -> dict[str, A
 
 def _asset_uri(reference: Mapping[str, Any]) -> str:
     return f"airbyte-state://{reference['connection_id']}"
+
+
+class AirbyteForgetSnapshotsOperator(CheckedArguments, BaseOperator):
+    """
+    Delete the snapshots of an Airbyte connection that a retention does not keep; the newest always stays.
+
+    Returns the ids that were kept and forgotten.
+
+    :param connection_id: The Airbyte connection: a UUID. It need not exist any more. (templated)
+    :param store: Where snapshots live: a path, or a URL such as "s3://conn_id@bucket/airbyte". (templated)
+    :param keep: Which snapshots to keep, such as {"last": 7, "daily": 14}; see docs/backup.md. (templated)
+    :param dry_run: Decide, and delete nothing. (templated)
+    """
+
+    template_fields: Sequence[str] = ("connection_id", "store", "keep", "dry_run")
+    argument_checks: ClassVar = {
+        "connection_id": uuid_argument,
+        "store": store_argument,
+        "keep": keep_argument,
+        "dry_run": flag_argument,
+    }
+    ui_color = "#e4f1ff"
+
+    def __init__(
+        self, *, connection_id: str, store: str, keep: Mapping[str, Any], dry_run: bool | str = False, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.connection_id = connection_id
+        self.store = store
+        self.keep = keep
+        self.dry_run = dry_run  # type: ignore[assignment,method-assign]
+        self.check_parsed()
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
+        """Decide, delete, and say why."""
+        from airflow_airbyte_ext.operators.store import open_store
+
+        with no_retry_for_permanent_errors():
+            connection_id = uuid_argument("connection_id", self.connection_id)
+            retention = keep_argument("keep", self.keep)
+            is_dry = flag_argument("dry_run", self.dry_run)
+            return forget_and_log(self.log, open_store(self.store), connection_id, retention, dry_run=is_dry)
+
+
+def forget_and_log(
+    log: Any, store: SnapshotStore, connection_id: str, retention: Any, *, dry_run: bool = False
+) -> dict[str, Any]:
+    """Delete what a retention does not keep, and tell each decision with its reasons."""
+    from airflow_airbyte_ext.snapshots.retention import forget
+
+    decisions = forget(store, connection_id, retention, now=datetime.now(UTC), dry_run=dry_run)
+    for decision in decisions:
+        if decision.keep:
+            log.info("Keeping %s: %s", decision.ref.id, ", ".join(decision.reasons))
+        else:
+            log.info("%s %s", "Would forget" if dry_run else "Forgot", decision.ref.id)
+    return {
+        "kept": [decision.ref.id for decision in decisions if decision.keep],
+        "forgotten": [decision.ref.id for decision in decisions if not decision.keep],
+        "dry_run": dry_run,
+    }

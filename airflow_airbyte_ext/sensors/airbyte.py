@@ -12,10 +12,9 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_airbyte_ext.api.arguments import job_id_argument
 from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError
-from airflow_airbyte_ext.hooks.retries import no_retry_for_permanent_errors
-from airflow_airbyte_ext.hooks.task_record import TaskRecord
+from airflow_airbyte_ext.hooks.task import TaskRecord, no_retry_for_permanent_errors
+from airflow_airbyte_ext.sensors.base import AirbyteSensor
 from airflow_airbyte_ext.sensors.connection import AirbyteConnectionSensor
-from airflow_airbyte_ext.sensors.job import AirbyteSensor
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -14,16 +14,15 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_airbyte_ext.api.arguments import moment_argument, one_of, optional
-from airflow_airbyte_ext.connections.target import TARGET_CHECKS, TARGET_FIELDS, check_target
 from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteJobCancelledError,
     AirbyteJobFailedError,
     AirbyteJobTimeoutError,
 )
-from airflow_airbyte_ext.hooks.retries import no_retry_for_permanent_errors
-from airflow_airbyte_ext.hooks.task_record import TaskRecord
-from airflow_airbyte_ext.sensors.job import AirbyteSensor
+from airflow_airbyte_ext.hooks.target import ConnectionTask
+from airflow_airbyte_ext.hooks.task import TaskRecord, no_retry_for_permanent_errors
+from airflow_airbyte_ext.sensors.base import AirbyteSensor
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,7 +36,7 @@ ON_FAILURE = ("wait", "fail")
 RUN_TIME = "{{ dag_run.data_interval_end or dag_run.run_after }}"
 
 
-class AirbyteConnectionSensor(AirbyteSensor):
+class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
     """
     Wait until a connection has finished a sync, no matter who started it: Airbyte's schedule, a person, another DAG.
 
@@ -58,15 +57,14 @@ class AirbyteConnectionSensor(AirbyteSensor):
     """
 
     template_fields: Sequence[str] = (
-        *TARGET_FIELDS,
+        *ConnectionTask.template_fields,
         "completed_after",
         "on_failure",
-        "airbyte_conn_id",
         "poll_error_timeout",
     )
     argument_checks: ClassVar = {
         **AirbyteSensor.argument_checks,
-        **TARGET_CHECKS,
+        **ConnectionTask.argument_checks,
         "completed_after": optional(moment_argument),
         "on_failure": one_of(*ON_FAILURE),
     }
@@ -74,18 +72,11 @@ class AirbyteConnectionSensor(AirbyteSensor):
     def __init__(
         self,
         *,
-        connection_id: str | None = None,
-        connection_name: str | None = None,
-        workspace_id: str | None = None,
         completed_after: str | datetime | None = RUN_TIME,
         on_failure: str = "wait",
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_target(connection_id, connection_name, workspace_id)
-        self.connection_id = connection_id
-        self.connection_name = connection_name
-        self.workspace_id = workspace_id
         self.completed_after = completed_after
         self.on_failure = on_failure
         self.check_parsed()
@@ -162,7 +153,6 @@ class AirbyteConnectionSensor(AirbyteSensor):
     def _watch(self, context: Context) -> SyncPoller:
         """Return this process's watch; in reschedule mode each poll is a process of its own."""
         if not hasattr(self, "_sync_watch"):
-            from airflow_airbyte_ext.connections.target import resolve_connection
             from airflow_airbyte_ext.jobs.syncs import SyncPoller
 
             since, poll_error_timeout = self._since(), self._poll_error_timeout()
@@ -175,9 +165,7 @@ class AirbyteConnectionSensor(AirbyteSensor):
                     "give completed_after a time."
                 )
             # A name is resolved once, so that a later outage does no harm.
-            connection_id = record.get("connection_id") or resolve_connection(
-                self._client(), self.connection_id, self.connection_name, self.workspace_id
-            )
+            connection_id = record.get("connection_id") or self.find_connection(self._client())
             self._sync_watch = SyncPoller(
                 connection_id,
                 since=since,

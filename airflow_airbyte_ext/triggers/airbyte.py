@@ -202,7 +202,7 @@ class AirbyteJobTrigger(BaseTrigger):
     async def _is_still_deferred(self) -> bool:
         from asgiref.sync import sync_to_async
 
-        from airflow_airbyte_ext.hooks.task_state import task_state
+        from airflow_airbyte_ext.hooks.task import task_state
 
         return await sync_to_async(task_state)(self.task_instance) == "deferred"
 

@@ -13,6 +13,7 @@ from raw_server import RawServer
 from true_bytes import CONNECTION
 from true_jobs import EVENTS, TrueJobs
 
+from airflow_airbyte_ext.api.clock import KillableClock, TaskKilledError
 from airflow_airbyte_ext.exceptions import (
     AirbyteJobCancelledError,
     AirbyteJobFailedError,
@@ -26,7 +27,6 @@ from airflow_airbyte_ext.operators.airbyte import (
     AirbyteResetConnectionOperator,
     AirbyteSyncConnectionOperator,
 )
-from airflow_airbyte_ext.operators.interrupt import KillableClock, TaskKilledError
 
 OPERATORS = {
     "sync": AirbyteSyncConnectionOperator,
@@ -99,7 +99,7 @@ class Task:
 
 @pytest.fixture
 def start(connect_to, clock, monkeypatch):
-    monkeypatch.setattr("airflow_airbyte_ext.operators.job.KillableClock", lambda: ClockOfTask(clock))
+    monkeypatch.setattr("airflow_airbyte_ext.operators.base.KillableClock", lambda: ClockOfTask(clock))
     monkeypatch.setattr(
         "airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: None
     )  # somebody ended the task

@@ -7,8 +7,8 @@ from typing import Any, ClassVar
 
 import pytest
 
-from airflow_airbyte_ext.operators import job, job_run
-from airflow_airbyte_ext.operators.interrupt import KillableClock
+from airflow_airbyte_ext.api.clock import KillableClock
+from airflow_airbyte_ext.operators import base, job_run
 from airflow_airbyte_ext.testing import FakeAirbyte
 from airflow_airbyte_ext.triggers import watching
 
@@ -72,7 +72,7 @@ class HurriedClock(KillableClock):
 @pytest.fixture
 def long_waits(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Let the waits of tasks be short, and return how long each wanted to be."""
-    monkeypatch.setattr(job, "KillableClock", HurriedClock)
+    monkeypatch.setattr(base, "KillableClock", HurriedClock)
     monkeypatch.setattr(HurriedClock, "waits", [])
     return HurriedClock.waits
 

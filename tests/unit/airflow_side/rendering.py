@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_airbyte_ext.connections.target import TARGET_FIELDS
+from airflow_airbyte_ext.hooks.target import TARGET_FIELDS
 
 
 def rendered(task: type, **values: Any) -> Any:

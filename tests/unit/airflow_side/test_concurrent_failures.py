@@ -10,9 +10,9 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, TaskDeferred
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
+from airflow_airbyte_ext.api.clock import TaskKilledError
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteJobFailedError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.operators.airbyte import AirbyteResetConnectionOperator, AirbyteSyncConnectionOperator
-from airflow_airbyte_ext.operators.interrupt import TaskKilledError
 from airflow_airbyte_ext.testing import Fault, Step
 
 LONG = [Step("running", seconds=3600)]

@@ -8,13 +8,13 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
 from rendering import rendered
 
-from airflow_airbyte_ext.connections.target import check_target, resolve_connection
 from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteConnectionDeletedError,
     AirbyteDiscoveryError,
     AirbyteSchemaChangedError,
 )
+from airflow_airbyte_ext.hooks.target import check_target, resolve_connection
 from airflow_airbyte_ext.operators.connections import (
     AirbyteCheckSchemaOperator,
     AirbyteListConnectionsOperator,

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
-from airflow_airbyte_ext.hooks.task_record import KEY, TaskRecord
-from airflow_airbyte_ext.operators import job_ending
-from airflow_airbyte_ext.operators.interrupt import KillableClock, TaskKilledError, user_requested_stop
-from airflow_airbyte_ext.operators.job_ending import JobEnding
+from airflow_airbyte_ext.api.clock import KillableClock, TaskKilledError
+from airflow_airbyte_ext.hooks.task import KEY, TaskRecord
+from airflow_airbyte_ext.operators import interrupt
+from airflow_airbyte_ext.operators.interrupt import JobEnding, user_requested_stop
 from airflow_airbyte_ext.testing import Fault, Step
 
 LONG = [Step("running", polls=10_000)]
@@ -31,7 +31,7 @@ def scene(airbyte, connection_id, monkeypatch, caplog):
     """A task that has submitted a job which runs; `says` is what Airflow says of the task."""
     caplog.set_level("INFO")
     airbyte.script(connection_id, LONG, repeat=True)
-    monkeypatch.setattr(job_ending, "POLL_INTERVAL", 0.2)
+    monkeypatch.setattr(interrupt, "POLL_INTERVAL", 0.2)
     monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda ti: ti.says)
     return Scene(airbyte, connection_id, caplog)
 
@@ -119,7 +119,7 @@ def test_a_job_id_that_belongs_to_another_connection_by_now_is_left(scene):
 @pytest.mark.parametrize("attached", [True, False])
 def test_a_submission_whose_job_is_known_ends_it_at_once(scene, error, attached, monkeypatch):
     """By what the record says of whose it is; Airflow gives five seconds."""
-    monkeypatch.setattr(job_ending, "POLL_INTERVAL", 5.0)
+    monkeypatch.setattr(interrupt, "POLL_INTERVAL", 5.0)
     job_id = scene.airbyte.start_job(scene.connection_id)
     began = time.monotonic()
     scene.ending(record={"job_id": job_id, "after": 0, "attached": attached}).interrupted(context(), error)
@@ -138,7 +138,7 @@ def test_a_submission_whose_response_is_out_is_looked_for(scene, error):
 @pytest.mark.parametrize("error", [KILLED, OUT_OF_TIME], ids=["kill", "timeout"])
 def test_the_job_that_was_there_before_the_request_is_left(scene, error, monkeypatch):
     """Airbyte gives a job that is pending to everybody."""
-    monkeypatch.setattr(job_ending, "POLL_INTERVAL", 5.0)
+    monkeypatch.setattr(interrupt, "POLL_INTERVAL", 5.0)
     began = time.monotonic()
     scene.airbyte.start_job(scene.connection_id)
     created = scene.airbyte.jobs(scene.connection_id)[0]["created_at"]
@@ -150,7 +150,7 @@ def test_the_job_that_was_there_before_the_request_is_left(scene, error, monkeyp
 
 def test_a_submission_that_never_began_is_not_looked_for(scene, monkeypatch):
     """Nothing was noted, so nothing was sent."""
-    monkeypatch.setattr(job_ending, "POLL_INTERVAL", 5.0)
+    monkeypatch.setattr(interrupt, "POLL_INTERVAL", 5.0)
     began = time.monotonic()
     scene.airbyte.start_job(scene.connection_id)
     scene.ending(record={"job_id": None}).interrupted(context(), KILLED)
@@ -206,7 +206,7 @@ def test_a_job_that_cannot_be_cancelled_is_told(scene, monkeypatch):
     """Airbyte took the request, and the job runs on."""
     job_id = scene.airbyte.start_job(scene.connection_id)
     left = SimpleNamespace(status="running")
-    monkeypatch.setattr("airflow_airbyte_ext.operators.job_ending.cancel_job", lambda *_args, **_more: left)
+    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.cancel_job", lambda *_args, **_more: left)
     scene.ending(record={"job_id": job_id}).after_timeout(job_id, attached=False)
     assert f"Job {job_id} is running, and was not cancelled" in scene.caplog.text
     left.status = "cancelled"

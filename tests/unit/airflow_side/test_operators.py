@@ -11,6 +11,7 @@ import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowTaskTimeout, TaskDeferred
 from rendering import rendered
 
+from airflow_airbyte_ext.api.clock import TaskKilledError
 from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionInactiveError,
     AirbyteJobCancelledError,
@@ -22,7 +23,6 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.operators import job_run
 from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
-from airflow_airbyte_ext.operators.interrupt import TaskKilledError
 from airflow_airbyte_ext.testing import Failure, Fault, Step
 
 LONG = [Step("running", seconds=3600)]

@@ -16,6 +16,7 @@ from airflow.providers.common.compat.sdk import (
 )
 from rendering import rendered
 
+from airflow_airbyte_ext.api.clock import TaskKilledError
 from airflow_airbyte_ext.exceptions import (
     AirbyteJobFailedError,
     AirbyteJobTimeoutError,
@@ -26,7 +27,6 @@ from airflow_airbyte_ext.operators.airbyte import (
     AirbyteResetConnectionOperator,
     AirbyteSyncConnectionOperator,
 )
-from airflow_airbyte_ext.operators.interrupt import TaskKilledError
 from airflow_airbyte_ext.testing import Failure, Fault, Step
 
 LONG = [Step("running", seconds=3600)]

@@ -9,7 +9,7 @@ import pytest
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.api.models.jobs import JobRead
-from airflow_airbyte_ext.hooks.task_record import KEY, TaskRecord
+from airflow_airbyte_ext.hooks.task import KEY, TaskRecord
 from airflow_airbyte_ext.jobs.submit import Baseline, Refused, Stored, Submission
 from airflow_airbyte_ext.operators.earlier_try import (
     SubmissionRecord,

@@ -1,4 +1,4 @@
-"""What a task remembers from one try to the next, where Airflow can keep it (3.3 and later)."""
+"""A task within Airflow: what it remembers from try to try, what Airflow makes of it, and which errors are retried."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import logging
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.exceptions import AirbyteApiError
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -60,3 +62,35 @@ class TaskRecord:
             self.save(ended=True)
         except Exception as error:  # whatever Airflow says now, the task is over
             log.info("Airflow does not keep that the task was ended (%s).", type(error).__name__)
+
+
+def task_state(task_instance: Any) -> str | None:
+    """
+    Return the task's state as the API server has it; None where it has none, as after a Clear.
+
+    :param task_instance: Of a running task, or of a trigger.
+    """
+    from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
+
+    ti = task_instance
+    states = RuntimeTaskInstance.get_task_states(
+        dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
+    )
+    mapped = ti.map_index is not None and ti.map_index >= 0
+    state = states.get(ti.run_id, {}).get(f"{ti.task_id}_{ti.map_index}" if mapped else ti.task_id)
+    return str(state) if state else None
+
+
+@contextmanager
+def no_retry_for_permanent_errors() -> Iterator[None]:
+    """
+    Turn an error that no retry can mend into Airflow's own "fail without retries"; let the others through.
+
+    :raises AirflowFailException: Its cause is the Airbyte error.
+    """
+    try:
+        yield
+    except AirbyteError as error:
+        if error.retryable:
+            raise
+        raise AirflowFailException(str(error)) from error

@@ -7,16 +7,14 @@ import time
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout, BaseOperator, conf
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout, conf
 
 from airflow_airbyte_ext.api.arguments import one_of, optional, seconds_argument, switch_argument
-from airflow_airbyte_ext.connections.target import TARGET_CHECKS, TARGET_FIELDS, check_target
+from airflow_airbyte_ext.api.clock import KillableClock
 from airflow_airbyte_ext.exceptions import AirbyteJobNotFoundError, AirbyteJobTimeoutError
-from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID
-from airflow_airbyte_ext.hooks.arguments import CheckedArguments
-from airflow_airbyte_ext.hooks.retries import no_retry_for_permanent_errors
+from airflow_airbyte_ext.hooks.target import ConnectionTask
+from airflow_airbyte_ext.hooks.task import no_retry_for_permanent_errors
 from airflow_airbyte_ext.links.airbyte import AirbyteJobLink
-from airflow_airbyte_ext.operators.interrupt import KillableClock
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,14 +29,13 @@ if TYPE_CHECKING:
 LOG_CHOICES = ("never", "on_failure", "always")
 
 
-class AirbyteJobOperator(CheckedArguments, BaseOperator):
+class AirbyteJobOperator(ConnectionTask):
     """
     Runs one job of an Airbyte connection; the operators of `operators.airbyte` say which, and document the arguments.
     """
 
     template_fields: Sequence[str] = (
-        *TARGET_FIELDS,
-        "airbyte_conn_id",
+        *ConnectionTask.template_fields,
         "poll_interval",
         "wait_timeout",
         "poll_error_timeout",
@@ -46,7 +43,7 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         "log_attempts",
     )
     argument_checks: ClassVar = {
-        **TARGET_CHECKS,
+        **ConnectionTask.argument_checks,
         "wait_for_completion": switch_argument,
         "deferrable": switch_argument,
         "poll_interval": seconds_argument,
@@ -63,10 +60,6 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
     def __init__(
         self,
         *,
-        connection_id: str | None = None,
-        connection_name: str | None = None,
-        workspace_id: str | None = None,
-        airbyte_conn_id: str = DEFAULT_CONN_ID,
         wait_for_completion: bool = True,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         poll_interval: float | timedelta = 10.0,
@@ -79,11 +72,6 @@ class AirbyteJobOperator(CheckedArguments, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
-        check_target(connection_id, connection_name, workspace_id)
-        self.connection_id = connection_id
-        self.connection_name = connection_name
-        self.workspace_id = workspace_id
-        self.airbyte_conn_id = airbyte_conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable
         self.poll_interval = poll_interval

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow.providers.common.compat.sdk import BaseOperator
 
 from airflow_airbyte_ext.api.arguments import TEMPLATE_HINT, optional, uuid_argument
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
+from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID
+from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from airflow_airbyte_ext.api.client import AirbyteClient
 
 _TWO_WAYS = "Give connection_id, or connection_name and workspace_id"
@@ -67,3 +73,37 @@ TARGET_CHECKS = {
     "workspace_id": optional(uuid_argument),
 }
 """How each of them is checked; `check_target` checks that the right ones are given."""
+
+
+class ConnectionTask(CheckedArguments, BaseOperator):
+    """
+    A task about one Airbyte connection.
+
+    :param connection_id: The Airbyte connection: a UUID. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param workspace_id: The workspace of the connection that is named. (templated)
+    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
+    """
+
+    template_fields: Sequence[str] = (*TARGET_FIELDS, "airbyte_conn_id")
+    argument_checks: ClassVar = TARGET_CHECKS
+
+    def __init__(
+        self,
+        *,
+        connection_id: str | None = None,
+        connection_name: str | None = None,
+        workspace_id: str | None = None,
+        airbyte_conn_id: str = DEFAULT_CONN_ID,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        check_target(connection_id, connection_name, workspace_id)
+        self.connection_id = connection_id
+        self.connection_name = connection_name
+        self.workspace_id = workspace_id
+        self.airbyte_conn_id = airbyte_conn_id
+
+    def find_connection(self, client: AirbyteClient) -> str:
+        """Return the id of the connection; see `resolve_connection`."""
+        return resolve_connection(client, self.connection_id, self.connection_name, self.workspace_id)
