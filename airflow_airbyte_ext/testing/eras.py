@@ -10,9 +10,7 @@ import re
 from dataclasses import dataclass
 
 from airflow_airbyte_ext.testing.behaviour import BEHAVIOUR_BY_NAME
-from airflow_airbyte_ext.testing.fields import FIELD_BY_NAME
-from airflow_airbyte_ext.testing.releases import HEAD, release_key, within
-from airflow_airbyte_ext.testing.request_fields import PROPERTY_BY_NAME
+from airflow_airbyte_ext.testing.fields import FIELD_BY_NAME, HEAD, PROPERTY_BY_NAME, release_key, within
 
 
 @dataclass(frozen=True)

@@ -9,15 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 import uvicorn
 
-from airflow_airbyte_ext.testing.answers import Answers
 from airflow_airbyte_ext.testing.auth import CLIENT_ID, Guard
 from airflow_airbyte_ext.testing.eras import era_named
 from airflow_airbyte_ext.testing.errors import Refusal
+from airflow_airbyte_ext.testing.faults import ThreadedServer
 from airflow_airbyte_ext.testing.jobs import Failure, Job, Step, checked_script
 from airflow_airbyte_ext.testing.operations import OPERATIONS
+from airflow_airbyte_ext.testing.responses import Answers
 from airflow_airbyte_ext.testing.server import Request, Server
 from airflow_airbyte_ext.testing.setup import Planting
-from airflow_airbyte_ext.testing.wire import ThreadedServer
 from airflow_airbyte_ext.testing.world import World
 
 if TYPE_CHECKING:

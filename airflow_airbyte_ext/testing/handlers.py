@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing.call import uuid_of
-from airflow_airbyte_ext.testing.cursors import chosen, cursor_page, offset_page
+from airflow_airbyte_ext.testing.call import chosen, cursor_page, offset_page, uuid_of
 from airflow_airbyte_ext.testing.errors import Refusal, uncaught
 
 if TYPE_CHECKING:

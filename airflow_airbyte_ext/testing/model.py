@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.catalogs import StreamKey, key_of, selected_streams
-from airflow_airbyte_ext.testing.releases import within
+from airflow_airbyte_ext.testing.fields import within
 from airflow_airbyte_ext.testing.states import StateRows
 
 if TYPE_CHECKING:

@@ -9,10 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing import connection_calls, discovery, events, handlers, progress, web_backend
+from airflow_airbyte_ext.testing import connection_handlers as connections
+from airflow_airbyte_ext.testing import handlers, job_handlers, web_backend
 from airflow_airbyte_ext.testing.call import Call
-from airflow_airbyte_ext.testing.job_lists import list_jobs, list_jobs_for_workspaces
-from airflow_airbyte_ext.testing.releases import within
+from airflow_airbyte_ext.testing.fields import within
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.eras import Era
@@ -79,49 +79,49 @@ OPERATIONS = (
     _get("getHealthCheck", "/v1/health", handlers.health),
     _get("getInstanceConfiguration", "/v1/instance_configuration", handlers.instance, "0.50.9"),
     _get("getWebappConfig", "/v1/web_backend/config", web_backend.config, "1.7.0"),
-    _connections("getConnection", "get", connection_calls.get_connection),
-    _connections("listConnectionsForWorkspace", "list", connection_calls.list_connections, _WORKSPACE),
-    _connections("listAllConnectionsForWorkspace", "list_all", connection_calls.list_all_connections, _WORKSPACE),
+    _connections("getConnection", "get", connections.get_connection),
+    _connections("listConnectionsForWorkspace", "list", connections.list_connections, _WORKSPACE),
+    _connections("listAllConnectionsForWorkspace", "list_all", connections.list_all_connections, _WORKSPACE),
     _connections(
         "listConnectionsForWorkspacesPaginated",
         "list_paginated",
-        connection_calls.list_paginated,
+        connections.list_paginated,
         "ListConnectionsForWorkspacesRequestBody",
         "0.50.13",
     ),
-    _connections("searchConnections", "search", connection_calls.search, "ConnectionSearch"),
-    _connections("createConnection", "create", connection_calls.create, "ConnectionCreate"),
-    _connections("updateConnection", "update", connection_calls.update, "ConnectionUpdate"),
+    _connections("searchConnections", "search", connections.search, "ConnectionSearch"),
+    _connections("createConnection", "create", connections.create, "ConnectionCreate"),
+    _connections("updateConnection", "update", connections.update, "ConnectionUpdate"),
     _connections(
         "updateConnectionWithReason",
         "update_with_reason",
-        connection_calls.update_with_reason,
+        connections.update_with_reason,
         "ConnectionUpdateWithReason",
         "0.64.4",
     ),
-    _connections("deleteConnection", "delete", connection_calls.delete, status=204),
+    _connections("deleteConnection", "delete", connections.delete, status=204),
+    _connections("getConnectionStatuses", "status", connections.statuses, "ConnectionStatusesRequestBody", "0.50.18"),
+    _connections("syncConnection", "sync", connections.sync),
+    _connections("resetConnection", "reset", connections.reset),
+    _connections("clearConnection", "clear", connections.reset, since="0.57.3"),
+    _connections("resetConnectionStream", "reset/stream", connections.reset_streams, _STREAMS, "0.42.0"),
+    _connections("clearConnectionStream", "clear/stream", connections.reset_streams, _STREAMS, "0.57.3"),
     _connections(
-        "getConnectionStatuses", "status", connection_calls.statuses, "ConnectionStatusesRequestBody", "0.50.18"
-    ),
-    _connections("syncConnection", "sync", connection_calls.sync),
-    _connections("resetConnection", "reset", connection_calls.reset),
-    _connections("clearConnection", "clear", connection_calls.reset, since="0.57.3"),
-    _connections("resetConnectionStream", "reset/stream", connection_calls.reset_streams, _STREAMS, "0.42.0"),
-    _connections("clearConnectionStream", "clear/stream", connection_calls.reset_streams, _STREAMS, "0.57.3"),
-    _connections(
-        "refreshConnectionStream", "refresh", connection_calls.refresh, "ConnectionStreamRefreshRequestBody", "0.57.2"
+        "refreshConnectionStream", "refresh", connections.refresh, "ConnectionStreamRefreshRequestBody", "0.57.2"
     ),
     _connections(
         "getConnectionLastJobPerStream",
         "last_job_per_stream",
-        progress.last_job_per_stream,
+        job_handlers.last_job_per_stream,
         "ConnectionLastJobPerStreamRequestBody",
         "0.62.0",
     ),
-    _connections("getConnectionSyncProgress", "sync_progress", progress.sync_progress, since="0.50.32"),
-    _connections("listConnectionEvents", "events/list", events.list_events, "ConnectionEventsRequestBody", "0.63.6"),
-    _connections("getConnectionEvent", "events/get", events.get_event, "ConnectionEventIdRequestBody", "0.63.6"),
-    _connections("listConnectionEventsForJob", "events/list_for_job", events.list_events_for_job, _JOB, "2.0.0"),
+    _connections("getConnectionSyncProgress", "sync_progress", job_handlers.sync_progress, since="0.50.32"),
+    _connections(
+        "listConnectionEvents", "events/list", connections.list_events, "ConnectionEventsRequestBody", "0.63.6"
+    ),
+    _connections("getConnectionEvent", "events/get", connections.get_event, "ConnectionEventIdRequestBody", "0.63.6"),
+    _connections("listConnectionEventsForJob", "events/list_for_job", connections.list_events_for_job, _JOB, "2.0.0"),
     _web("webBackendGetConnection", "connections/get", web_backend.get_connection, "WebBackendConnectionRequestBody"),
     _web(
         "webBackendCreateConnection", "connections/create", web_backend.create_connection, "WebBackendConnectionCreate"
@@ -164,11 +164,11 @@ OPERATIONS = (
         _CONNECTION,
         "0.40.29",
     ),
-    _post("listJobsFor", "jobs/list", list_jobs, "JobListRequestBody"),
+    _post("listJobsFor", "jobs/list", job_handlers.list_jobs, "JobListRequestBody"),
     _post(
         "listJobsForWorkspaces",
         "jobs/list_for_workspaces",
-        list_jobs_for_workspaces,
+        job_handlers.list_jobs_for_workspaces,
         "JobListForWorkspacesRequestBody",
         "0.50.6",
     ),
@@ -212,7 +212,7 @@ OPERATIONS = (
     _post(
         "discoverSchemaForSource",
         "sources/discover_schema",
-        discovery.discover_schema,
+        connections.discover_schema,
         "SourceDiscoverSchemaRequestBody",
     ),
     _post("getDestination", "destinations/get", handlers.get_destination, "DestinationIdRequestBody"),

@@ -7,20 +7,20 @@ import threading
 from contextlib import suppress
 from dataclasses import dataclass, field
 from email.utils import formatdate
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Route
 
-from airflow_airbyte_ext.testing import json_numbers, pages
-from airflow_airbyte_ext.testing.answers import Answers
+from airflow_airbyte_ext.testing import json_numbers
 from airflow_airbyte_ext.testing.call import Call
 from airflow_airbyte_ext.testing.errors import Refusal, Reply, reply, timed_out
-from airflow_airbyte_ext.testing.faults import Fault, FaultQueue
+from airflow_airbyte_ext.testing.faults import Dropped, Fault, FaultQueue, Hanging, Transports, Truncated
+from airflow_airbyte_ext.testing.fields import check_declared
 from airflow_airbyte_ext.testing.operations import OPERATIONS, TOKEN_OPERATIONS, Operation
-from airflow_airbyte_ext.testing.request_fields import check_declared
-from airflow_airbyte_ext.testing.wire import Dropped, Hanging, Transports, Truncated
+from airflow_airbyte_ext.testing.responses import Answers
 
 if TYPE_CHECKING:
     from starlette.requests import Request as HttpRequest
@@ -35,6 +35,33 @@ _SERVER_LIMIT = 10 * _MEGABYTE
 _NO_PAGES = ("/api/", "/assets/", "/fonts/", "/routes/")
 # What a server can be text to read strictly.
 _STRICT = ("/v1/connections/", "/v1/web_backend/", "/v1/workspaces/")
+
+
+WEB_APP = """<!doctype html>
+<html lang="en">
+<head><meta charset="utf-8"><title>Airbyte</title></head>
+<body><noscript>You need to enable JavaScript to run this app.</noscript><div id="root"></div></body>
+</html>
+"""
+
+ACCESS_DENIED = """<html>
+<head><meta charset="utf-8"><title>Airbyte - Access Denied</title></head>
+<body>
+<h1>Nope.</h1>
+<h2><code>HTTP Error Code: 401</code></h2>
+<p>This Airbyte wants a user name and a password.</p>
+</body>
+</html>
+"""
+
+# Where nginx has words of its own.
+_NGINX = {
+    401: "Authorization Required",
+    405: "Not Allowed",
+    413: "Request Entity Too Large",
+    503: "Service Temporarily Unavailable",
+    504: "Gateway Time-out",
+}
 
 
 @dataclass
@@ -133,9 +160,9 @@ class Server:
 
     def _stopped_by_proxy(self, request: Request, raw: bytes) -> Response | None:
         if self.proxy_limit is not None and len(raw) > self.proxy_limit:
-            return _html(pages.proxy_error(413), 413)
+            return _html(proxy_error(413), 413)
         if self.guard.kind == "basic" and not self.guard.admits(request.headers):
-            page = pages.ACCESS_DENIED if self._era.has("basic_proxy") else pages.proxy_error(401)
+            page = ACCESS_DENIED if self._era.has("basic_proxy") else proxy_error(401)
             return _html(page, 401, self.guard.challenge())
         return None
 
@@ -203,22 +230,22 @@ class Server:
             return Response("default backend - 404", 404, media_type="text/plain")
         if self._era.has("web_app_has_its_own_nginx"):
             is_read = request.method in ("GET", "HEAD")
-            return _html(pages.WEB_APP, 200) if is_read else _html(pages.proxy_error(405), 405)
+            return _html(WEB_APP, 200) if is_read else _html(proxy_error(405), 405)
         if path.startswith(_NO_PAGES):
             return _sent(reply(self._era, Refusal("unknown_path"), request.path))
-        return _html(pages.WEB_APP, 200)
+        return _html(WEB_APP, 200)
 
     def _fault_answer(self, fault: Fault) -> Response:
         headers = dict(fault.headers)
         if fault.kind == "drop":
             return Dropped(self.transports)
         if fault.kind == "html":
-            return _html(pages.WEB_APP, fault.code)
+            return _html(WEB_APP, fault.code)
         if fault.kind == "redirect":
             return Response(status_code=fault.code, headers=headers)
         if isinstance(fault.body, (dict, list)):
             return _json(fault.body, fault.code, headers)
-        return _html(pages.proxy_error(fault.code) if fault.body is None else str(fault.body), fault.code, headers)
+        return _html(proxy_error(fault.code) if fault.body is None else str(fault.body), fault.code, headers)
 
     def _spoilt(self, fault: Fault, response: Response, operation_id: str | None) -> Response:
         if fault.kind == "truncated":
@@ -257,3 +284,13 @@ def _json(body: Any, status: int, headers: dict[str, str] | None = None) -> Resp
 
 def _html(page: str, status: int, headers: dict[str, str] | None = None) -> Response:
     return Response(page, status, {"Content-Type": "text/html", **(headers or {})})
+
+
+def proxy_error(status: int) -> str:
+    """The page with which nginx responds on its own account."""
+    phrase = _NGINX.get(status) or next((known.phrase for known in HTTPStatus if known == status), "Error")
+    title = f"{status} {phrase}"
+    return (
+        f"<html>\r\n<head><title>{title}</title></head>\r\n<body>\r\n<center><h1>{title}</h1></center>\r\n"
+        "<hr><center>nginx</center>\r\n</body>\r\n</html>\r\n"
+    )

@@ -33,11 +33,9 @@ from airflow_airbyte_ext.api.web_backend import WebBackendMethods
 from airflow_airbyte_ext.api.workspaces import WorkspaceMethods
 from airflow_airbyte_ext.testing.behaviour import BEHAVIOUR_BY_NAME, BEHAVIOURS
 from airflow_airbyte_ext.testing.eras import ERAS
-from airflow_airbyte_ext.testing.fields import FIELDS
+from airflow_airbyte_ext.testing.fields import FIELDS, PROPERTY_BY_NAME, release_key
 from airflow_airbyte_ext.testing.model import SETTINGS
 from airflow_airbyte_ext.testing.operations import OPERATIONS as SERVED
-from airflow_airbyte_ext.testing.releases import release_key
-from airflow_airbyte_ext.testing.request_fields import PROPERTY_BY_NAME
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.fields import Released

@@ -7,7 +7,7 @@ from worlds import ORDERS, USERS, Setting
 
 from airflow_airbyte_ext.testing import Step
 from airflow_airbyte_ext.testing.eras import ERAS, era_named
-from airflow_airbyte_ext.testing.releases import release_key
+from airflow_airbyte_ext.testing.fields import release_key
 
 MODERN = ["0.50", "1.0", "2.0", "head"]
 NEW_SCHEDULER = ["0.40", *MODERN]

@@ -1,4 +1,4 @@
-"""Everything but jobs as the JSON of an era. Property names are typed by hand from Airbyte's OpenAPI documents."""
+"""Everything as the JSON of an era. Property names are typed by hand from Airbyte's OpenAPI documents."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import uuid
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.errors import Refusal
-from airflow_airbyte_ext.testing.job_answers import JobAnswers, Json, without_nulls
-from airflow_airbyte_ext.testing.jobs import Attempt, Job, Stream
+from airflow_airbyte_ext.testing.jobs import Attempt, Failure, Job, Stream, counted_attempts, share
 from airflow_airbyte_ext.testing.model import LOCKED, SETTINGS, Actor, Connection, Workspace
 from airflow_airbyte_ext.testing.states import StateRows
 from airflow_airbyte_ext.testing.world import ORGANIZATION_ID, World
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.auth import Guard
+    from airflow_airbyte_ext.testing.eras import Era
+    from airflow_airbyte_ext.testing.world import Connection, World
 
 _USER_ID = "00000000-0000-4000-8000-0000000000b1"
 
@@ -237,3 +238,215 @@ def named_stream(entry: Any) -> Stream:
     if not isinstance(entry.get("streamName"), str):
         raise Refusal("missing", subject="streams.streamName")
     return Stream(entry["streamName"], entry.get("streamNamespace"))
+
+
+Json = dict[str, Any]
+
+
+def without_nulls(era: Era, fields: Json) -> Json:
+    """Leave null fields out, as all but the oldest servers do; never used on values that belong to a user."""
+    return fields if era.has("explicit_nulls") else {name: value for name, value in fields.items() if value is not None}
+
+
+def descriptor(stream: Stream) -> Json:
+    """A StreamDescriptor."""
+    return {"name": stream.name} | ({} if stream.namespace is None else {"namespace": stream.namespace})
+
+
+class JobAnswers:
+    """Turns jobs into answers of one era."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._era = world.era
+
+    def job_read(self, job: Job, totals: bool = False, attempts: list[Attempt] | None = None) -> Json:
+        """JobRead; `totals` adds those (of these attempts) that the server reads for lists and jobs/get_without_logs.
+
+        Its startedAt is declared since 0.40.29, and never filled by the server.
+        """
+        era = self._era
+        fields: Json = {"id": job.id, "configType": job.kind, "configId": job.connection_id}
+        if era.declares("JobRead.enabledStreams"):
+            streams = self._connection(job).streams
+            fields["enabledStreams"] = [descriptor(stream) for stream in streams]
+        fields |= {"createdAt": int(job.created_at), "updatedAt": int(job.updated_at)}
+        fields["status"] = job.status
+        if era.declares("JobRead.resetConfig") and job.kind == "reset_connection":
+            fields["resetConfig"] = {"streamsToReset": [descriptor(stream) for stream in job.streams]}
+        if era.declares("JobRead.refreshConfig") and job.kind == "refresh":
+            fields["refreshConfig"] = {"streamsToRefresh": [descriptor(stream) for stream in job.streams]}
+        if totals:
+            fields |= self._aggregates(job, job.attempts if attempts is None else attempts)
+        return without_nulls(era, fields)
+
+    def info(self, job: Job) -> Json:
+        """JobInfoRead, with all logs."""
+        return {"job": self.job_read(job), "attempts": [self.attempt_info(job, each) for each in job.attempts]}
+
+    def info_without_logs(self, job: Job) -> Json:
+        """JobInfoRead of jobs/get_without_logs: with totals, and attempts of which only the logs are missing."""
+        attempts = [self.attempt_info(job, each, logs=False) for each in job.attempts]
+        return {"job": self.job_read(job, totals=self._era.has("reads_without_logs_have_totals")), "attempts": attempts}
+
+    def listed(self, job: Job, attempts: list[Attempt] | None = None, light: bool = False) -> Json:
+        """JobWithAttemptsRead: here the attempts are not wrapped together with logs.
+
+        `attempts` are those that are shown (all by default), `light` says that their outputs are not read.
+        """
+        shown = job.attempts if attempts is None else attempts
+        reads = [self._attempt_read(job, each, from_tables=True, light=light) for each in shown]
+        return {"job": self.job_read(job, self._era.has("lists_have_totals"), attempts), "attempts": reads}
+
+    def attempt_info(self, job: Job, attempt: Attempt, logs: bool = True, from_tables: bool = False) -> Json:
+        """AttemptInfoRead."""
+        return {"attempt": self._attempt_read(job, attempt, from_tables)} | self._logs(job, attempt, logs)
+
+    def debug_info(self, job: Job) -> Json:
+        """JobDebugInfoRead."""
+        connection = self._connection(job)
+        fields: Json = {
+            "id": job.id,
+            "configType": job.kind,
+            "configId": job.connection_id,
+            "status": job.status,
+            "airbyteVersion": self._era.version,
+            "sourceDefinition": self._definition(connection, "source"),
+            "destinationDefinition": self._definition(connection, "destination"),
+        }
+        attempts = [self.attempt_info(job, attempt, from_tables=True) for attempt in job.attempts]
+        answer: Json = {"job": fields, "attempts": attempts}
+        if self._era.declares("JobDebugInfoRead.workflowState"):
+            answer["workflowState"] = {"running": not job.terminal}
+        return answer
+
+    def failure_reason(self, failure: Failure, when: float) -> Json:
+        """FailureReason, whose timestamp alone is in milliseconds."""
+        fields: Json = {
+            "failureOrigin": failure.origin,
+            "failureType": failure.type,
+            "externalMessage": failure.message,
+            "stacktrace": failure.stacktrace,
+            "retryable": failure.retryable,
+            "timestamp": int(when * 1000),
+        }
+        if self._era.declares("FailureReason.internalMessage"):
+            fields["internalMessage"] = failure.internal
+        return without_nulls(self._era, fields)
+
+    def _connection(self, job: Job) -> Connection:
+        return self._world.connections[job.connection_id]
+
+    def _attempt_read(self, job: Job, attempt: Attempt, from_tables: bool, light: bool = False) -> Json:
+        """AttemptRead, with statistics from the attempt's output, which a running one lacks, or from their tables."""
+        has_output = attempt.ended_at is not None and not light
+        fields: Json = {
+            "id": attempt.number,
+            "status": attempt.status,
+            "createdAt": int(attempt.created_at),
+            "updatedAt": int(attempt.updated_at),
+            "endedAt": None if attempt.ended_at is None else int(attempt.ended_at),
+            "bytesSynced": attempt.bytes if has_output else None,
+            "recordsSynced": attempt.records if has_output else None,
+            "totalStats": None,
+            "streamStats": None,
+            "failureSummary": self._failure_summary(attempt),
+        }
+        if from_tables and self._era.has("statistics_have_tables"):
+            fields["totalStats"] = self._moved(attempt.records, attempt.bytes)
+            fields["streamStats"] = self._stream_stats(job, attempt, namespaces=True)
+        elif has_output:
+            states = {"stateMessagesEmitted": 1 if attempt.records else 0}
+            fields["totalStats"] = self._moved(attempt.records, attempt.bytes) | states
+            fields["streamStats"] = self._stream_stats(job, attempt, namespaces=False)
+        return without_nulls(self._era, fields)
+
+    def _failure_summary(self, attempt: Attempt) -> Json | None:
+        if attempt.failure is None or attempt.ended_at is None:
+            return None
+        reason = self.failure_reason(attempt.failure, attempt.ended_at)
+        return {"failures": [reason], "partialSuccess": attempt.failure.partial_success}
+
+    def stats(self, records: int, size: int) -> Json:
+        """AttemptStats of attempt/get_combined_stats, which alone tells the bytes that arrived."""
+        fields = self._moved(records, size) | {"stateMessagesEmitted": 1 if records else 0}
+        return fields | ({"bytesCommitted": size} if self._era.declares("AttemptStats.bytesCommitted") else {})
+
+    def _moved(self, records: int, size: int) -> Json:
+        fields = {"recordsEmitted": records, "bytesEmitted": size, "recordsCommitted": records}
+        return fields | ({"recordsRejected": 0} if self._era.declares("AttemptStats.recordsRejected") else {})
+
+    def _stream_stats(self, job: Job, attempt: Attempt, namespaces: bool) -> list[Json]:
+        return [
+            self._stream_name(stream, namespaces) | {"stats": self._moved(records, size)}
+            for stream, records, size in _per_stream(job, attempt)
+        ]
+
+    def _stream_name(self, stream: Stream, namespaces: bool = True) -> Json:
+        told = namespaces and self._era.declares("AttemptStreamStats.streamNamespace")
+        return {"streamName": stream.name} | (
+            {"streamNamespace": stream.namespace} if told and stream.namespace is not None else {}
+        )
+
+    def _aggregates(self, job: Job, attempts: list[Attempt]) -> Json:
+        by_stream = [
+            self._stream_name(stream) | self.totals(*moved(job, stream, attempts)) for stream in job.streams if attempts
+        ]
+        names = self.totals(0, 0)
+        whole = {name: sum(each[name] for each in by_stream) for name in names}
+        return {"aggregatedStats": whole, "streamAggregatedStats": by_stream}
+
+    def totals(self, records: int, size: int) -> Json:
+        """Records and bytes, as they left the source and as they arrived."""
+        totals = {"recordsEmitted": records, "bytesEmitted": size}
+        totals |= {"recordsCommitted": records, "bytesCommitted": size}
+        return totals | ({"recordsRejected": 0} if self._era.declares("AttemptStats.recordsRejected") else {})
+
+    def _logs(self, job: Job, attempt: Attempt, logs: bool) -> Json:
+        if not logs and self._era.has("structured_logs"):
+            return {}
+        return self.log_fields(_log_messages(job, attempt) if logs else [], attempt.created_at)
+
+    def log_fields(self, told: list[str], when: float) -> Json:
+        """The properties that hold these lines of a log."""
+        if not self._era.has("structured_logs"):
+            return {"logs": {"logLines": told}}
+        stamp = int(when * 1000)
+        events = [{"timestamp": stamp, "message": line, "level": "info", "logSource": "platform"} for line in told]
+        return {"logType": "structured", "logs": {"events": events, "version": "1"}}
+
+    def _definition(self, connection: Connection, kind: str) -> Json:
+        actor = connection.source if kind == "source" else connection.destination
+        slug = actor.connector.lower().replace(" ", "-")
+        fields: Json = {
+            f"{kind}DefinitionId": actor.definition_id,
+            "name": actor.connector,
+            "dockerRepository": f"airbyte/{kind}-{slug}",
+            "dockerImageTag": "1.0.0",
+            "documentationUrl": f"https://docs.airbyte.com/integrations/{kind}s/{slug}",
+        }
+        if kind == "destination" and self._era.declares("DestinationDefinitionRead.supportsDbt"):
+            fields |= {"supportsDbt": False, "normalizationConfig": {"supported": False}}
+        return fields
+
+
+def moved(job: Job, stream: Stream, attempts: list[Attempt]) -> tuple[int, int]:
+    """The records and bytes of one stream, over those of the attempts that count; each attempt's are spread evenly."""
+    place = [each.key for each in job.streams].index(stream.key)
+    counted = counted_attempts(attempts, stream)
+    records = sum(share(each.records, len(job.streams))[place] for each in counted)
+    return records, sum(share(each.bytes, len(job.streams))[place] for each in counted)
+
+
+def _per_stream(job: Job, attempt: Attempt) -> list[tuple[Stream, int, int]]:
+    count = len(job.streams)
+    return list(zip(job.streams, share(attempt.records, count), share(attempt.bytes, count), strict=True))
+
+
+def _log_messages(job: Job, attempt: Attempt) -> list[str]:
+    lines = [f"Executing worker wrapper for job {job.id}, attempt {attempt.number}: {job.kind}"]
+    if attempt.failure:
+        lines.append(f"Attempt failed: {attempt.failure.internal or attempt.failure.message}")
+    if attempt.ended_at is not None:
+        lines.append(f"Total records read: {attempt.records}, bytes: {attempt.bytes}")
+    return lines
