@@ -26,9 +26,9 @@ Every error that this package raises.
     + AirbyteConnectionLockedError       status "locked"
     + AirbyteRefreshUnsupportedError     its destination cannot be refreshed
     + AirbyteJobRunningError             another job runs on it
-  + AirbyteDiscoveryError                a source could not be asked what it has
+  + AirbyteDiscoveryError                a source's schema could not be discovered
   + AirbyteSchemaChangedError            a source does not have any more what the connection moves
-  + AirbyteUpdateUnverifiedError         a connection was changed, and is not as was asked
+  + AirbyteUpdateUnverifiedError         a connection was changed, and is not as was requested
   + AirbyteJobError                      a job did not end as wished
     + AirbyteJobFailedError              Airbyte said: failed
     + AirbyteJobCancelledError           Airbyte said: cancelled
@@ -76,7 +76,7 @@ class AirbyteConfigurationError(AirbyteError):
 
 
 class AirbyteApiError(AirbyteError):
-    """An operation did not give its answer."""
+    """An operation has no response."""
 
     outcome_unknown = True
     """Whether the operation may have taken effect all the same: nothing proves that it did not."""
@@ -95,11 +95,11 @@ class AirbyteUnreachableError(AirbyteApiError):
 
 
 class AirbyteRequestTimeoutError(AirbyteUnreachableError):
-    """The answer did not come in time: the outcome is unknown."""
+    """The response did not come in time: the outcome is unknown."""
 
 
 class AirbyteResponseError(AirbyteApiError):
-    """There was an answer, but not one that Airbyte's Config API gives."""
+    """There was a response, but not one that Airbyte's Config API gives."""
 
 
 class AirbyteOperationMissingError(AirbyteApiError):
@@ -122,7 +122,7 @@ class AirbyteOperationMissingError(AirbyteApiError):
 
 class AirbyteStatusError(AirbyteApiError):
     """
-    Airbyte answered with an HTTP error status.
+    Airbyte responded with an HTTP error status.
 
     :param is_airbytes: Whether the response has the form of Airbyte's own. A proxy may refuse what Airbyte has done
         already: the response, for its size or its words.
@@ -236,7 +236,7 @@ class AirbyteJobRunningError(AirbyteConnectionUnusableError):
 
 
 class AirbyteDiscoveryError(AirbyteError):
-    """A source could not be asked what it has; the message carries Airbyte's reason."""
+    """A source's schema could not be discovered; the message carries Airbyte's reason."""
 
     def __init__(self, message: str, *, connection_id: str = "") -> None:
         super().__init__(message)
@@ -254,7 +254,7 @@ class AirbyteSchemaChangedError(AirbyteError):
 
 
 class AirbyteUpdateUnverifiedError(AirbyteError):
-    """Airbyte took a change of a connection, and the connection is not as was asked."""
+    """Airbyte took a change of a connection, and the connection is not as was requested."""
 
     retryable = False
 
@@ -281,7 +281,7 @@ class AirbyteJobCancelledError(AirbyteJobError):
 
 
 class AirbyteNoRecordsError(AirbyteJobError):
-    """The job succeeded and moved no record, and the task was told not to accept that."""
+    """The job succeeded and moved no record, and the task was configured not to accept that."""
 
 
 class AirbyteJobTimeoutError(AirbyteJobError):

@@ -39,22 +39,22 @@ class FleetStub:
 
         :param jobs: How many, each of a connection of its own; all start now.
         :param seconds: How long each runs; None for ever.
-        :param latency: Seconds from a request to its answer.
+        :param latency: Seconds from a request to its response.
         :return: The id of the first job; the others follow.
         """
         body = json.dumps({"jobs": jobs, "seconds": seconds, "latency": latency}).encode()
-        with urlopen(Request(self.url + PREPARE, data=body)) as answer:
-            return int(json.load(answer)["first"])
+        with urlopen(Request(self.url + PREPARE, data=body)) as response:
+            return int(json.load(response)["first"])
 
     def counts(self) -> dict[str, Any]:
         """
         Return what was counted since it was prepared.
 
-        `requests`, `sockets`, `seconds` from requests to their answers, `paths` (requests of each), and `arrivals`:
+        `requests`, `sockets`, `seconds` from requests to their responses, `paths` (requests of each), and `arrivals`:
         time and path of the first ones, by the clock of time.monotonic, which is one for all processes of a machine.
         """
-        with urlopen(self.url + COUNTS) as answer:
-            counted: dict[str, Any] = json.load(answer)
+        with urlopen(self.url + COUNTS) as response:
+            counted: dict[str, Any] = json.load(response)
         return counted
 
 
@@ -80,9 +80,9 @@ class _Server:
             "applications/token": {"access_token": "token", "token_type": "Bearer", "expires_in": 900},
             "workspaces/list": {"workspaces": [_workspace(number) for number in range(WORKSPACES)]},
         }
-        fixed = {name: json.dumps(answer).encode() for name, answer in whole.items()}
-        self._answers: dict[str, Callable[[Any, float], bytes | None]] = {
-            **{f"{CONFIG_API}/{name}": _always(answer) for name, answer in fixed.items()},
+        fixed = {name: json.dumps(response).encode() for name, response in whole.items()}
+        self._responses: dict[str, Callable[[Any, float], bytes | None]] = {
+            **{f"{CONFIG_API}/{name}": _always(response) for name, response in fixed.items()},
             f"{PUBLIC_API}/applications/token": _always(fixed["applications/token"]),
             f"{CONFIG_API}/jobs/get_light": lambda request, now: self._job(request["id"], now, with_attempts=False),
             f"{CONFIG_API}/jobs/get_without_logs": lambda request, now: self._job(request["id"], now),
@@ -108,7 +108,7 @@ class _Server:
         self.sockets = 0
 
     def control(self, path: str, body: bytes) -> bytes:
-        """Do what the benchmark asks for, which does not count."""
+        """Do what the benchmark requests, which does not count."""
         if path == PREPARE:
             request = json.loads(body)
             self.begin()
@@ -125,17 +125,17 @@ class _Server:
         if len(self.arrivals) < KEPT_ARRIVALS:
             self.arrivals.append((arrived, path))
 
-    def answer(self, path: str, body: bytes) -> bytes:
-        """Return the whole answer to a request."""
+    def response(self, path: str, body: bytes) -> bytes:
+        """Return the whole response to a request."""
         now = time.time()
         if path.startswith(f"{PUBLIC_JOBS}/"):
             job = self.fleet.job(int(path.rpartition("/")[2]))
             return _http(200, job.public(now)) if job else _http(404, b"{}")
-        if path not in self._answers:
-            return _http(404, b'{"message":"the stub has no such answer"}')
-        answer = self._answers[path](json.loads(body or b"{}"), now)
+        if path not in self._responses:
+            return _http(404, b'{"message":"the stub has no such response"}')
+        response = self._responses[path](json.loads(body or b"{}"), now)
         # As Airbyte does for a job that it does not know.
-        return _http(500, b'{"errorId":"0"}') if answer is None else _http(200, answer)
+        return _http(500, b'{"errorId":"0"}') if response is None else _http(200, response)
 
     def _job(self, number: int, now: float, *, with_attempts: bool = True) -> bytes | None:
         job = self.fleet.job(number)
@@ -197,14 +197,14 @@ class _Conversation(asyncio.Protocol):
             return
         self._server.count(path, arrived)
         if self._server.latency:
-            self._loop.call_later(self._server.latency, self._answer, path, body, arrived)
+            self._loop.call_later(self._server.latency, self._response, path, body, arrived)
         else:
-            self._answer(path, body, arrived)
+            self._response(path, body, arrived)
 
-    def _answer(self, path: str, body: bytes, arrived: float) -> None:
-        answer = self._server.answer(path, body)
+    def _response(self, path: str, body: bytes, arrived: float) -> None:
+        response = self._server.response(path, body)
         if not self._transport.is_closing():
-            self._transport.write(answer)
+            self._transport.write(response)
         self._server.seconds += time.monotonic() - arrived
 
 
@@ -221,8 +221,8 @@ def _http(status: int, body: bytes) -> bytes:
     )
 
 
-def _always(answer: bytes) -> Callable[[Any, float], bytes]:
-    return lambda _request, _now: answer
+def _always(response: bytes) -> Callable[[Any, float], bytes]:
+    return lambda _request, _now: response
 
 
 def _workspace(number: int) -> dict[str, str]:

@@ -6,8 +6,8 @@ import tempfile
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.answers import GET_STATE, connection_id, prepared
 from benchmarks.figures import Figure, Sizes
+from benchmarks.responses import GET_STATE, connection_id, prepared
 from benchmarks.stub import running_stub
 from benchmarks.worker import Measured, measure
 

@@ -36,7 +36,7 @@ class Side:
     submission: str
 
     def environment(self, url: str) -> dict[str, str]:
-        """Return the Airflow Connection, without credentials: so neither side asks for a token."""
+        """Return the Airflow Connection, without credentials: so neither side requests a token."""
         host = url if self.api == CONFIG_API else f"{url}{self.api}"
         return {f"AIRFLOW_CONN_{CONN_ID.upper()}": json.dumps({"conn_type": self.conn_type, "host": host})}
 

@@ -35,9 +35,9 @@ def submit(sizes: Sizes, stub: FleetStub, official: Path | None) -> list[Compari
     lines = []
     for latency in (0.0, sizes.latency):
         found = _medians("submit", sizes, stub, official, latency=latency)
-        told = f"submit, {1000 * latency:g} ms away"
+        shown = f"submit, {1000 * latency:g} ms away"
         lines += [
-            _goal(f"{told}: `execute` to the POST", found["seconds"]),
+            _goal(f"{shown}: `execute` to the POST", found["seconds"]),
             Comparison("... with the import of the operators", *_scaled(found["with_imports"]), "ms"),
             Comparison("... `execute` again in the same process", *_scaled(found["again"]), "ms"),
             Comparison("... requests before the POST", *found["requests_before"], ""),

@@ -1,4 +1,4 @@
-"""A server that answers prepared bytes, each after the same time; it runs in its own process and costs little."""
+"""A server that returns prepared bytes, each after the same time; it runs in its own process and costs little."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
-from benchmarks.answers import ANY_ID, prepared
+from benchmarks.responses import ANY_ID, prepared
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,9 +26,9 @@ class Counts:
     """
     What a stub server did.
 
-    :param requests: How many it answered, this one left out.
+    :param requests: How many it responded, this one left out.
     :param sockets: How many were opened to it, this one left out.
-    :param seconds: How long it took to answer the requests, one by one: never less than the latency.
+    :param seconds: How long it took to respond the requests, one by one: never less than the latency.
     """
 
     requests: int = 0
@@ -36,7 +36,7 @@ class Counts:
     seconds: float = 0.0
 
     def __sub__(self, earlier: Counts) -> Counts:
-        # The one that asked for the earlier counts had a socket.
+        # The one that requested the earlier counts had a socket.
         sockets = self.sockets - earlier.sockets - 1
         return Counts(self.requests - earlier.requests, sockets, self.seconds - earlier.seconds)
 
@@ -49,8 +49,8 @@ class Stub:
 
     def counts(self) -> Counts:
         """Return what it counted since it started."""
-        with urlopen(self.url + COUNTS) as answer:
-            return Counts(**json.load(answer))
+        with urlopen(self.url + COUNTS) as response:
+            return Counts(**json.load(response))
 
 
 @contextmanager
@@ -63,7 +63,7 @@ def running_stub(
     :param connections: How many the workspace has.
     :param streams: How many each connection's state has.
     :param catalog_streams: How many each connection's catalog has.
-    :param latency: Seconds from a request to its answer.
+    :param latency: Seconds from a request to its response.
     """
     numbers = [str(number) for number in (connections, streams, catalog_streams, latency)]
     command = [sys.executable, "-m", "benchmarks.stub", *numbers]
@@ -74,34 +74,34 @@ def running_stub(
 
 
 class _Server:
-    def __init__(self, answers: dict[str, bytes], latency: float) -> None:
-        self._answers = answers
+    def __init__(self, responses: dict[str, bytes], latency: float) -> None:
+        self._responses = responses
         self._latency = latency
         self._counts = Counts(sockets=-1)
 
     async def converse(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Answer the requests of one socket until the client closes it."""
+        """Response the requests of one socket until the client closes it."""
         self._counts.sockets += 1
         with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 head = await reader.readuntil(b"\r\n\r\n")
                 body = await reader.readexactly(_content_length(head))
-                writer.write(await self._answer(head.split(b" ", 2)[1].decode(), body))
+                writer.write(await self._response(head.split(b" ", 2)[1].decode(), body))
                 await writer.drain()
         writer.close()
 
-    async def _answer(self, path: str, body: bytes) -> bytes:
+    async def _response(self, path: str, body: bytes) -> bytes:
         if path == COUNTS:
             return _http(200, json.dumps(asdict(self._counts)).encode())
         started = time.perf_counter()
         await asyncio.sleep(self._latency)
         self._counts.requests += 1
         self._counts.seconds += time.perf_counter() - started
-        if path not in self._answers:
-            return _http(404, b'{"message":"the stub has no such answer"}')
+        if path not in self._responses:
+            return _http(404, b'{"message":"the stub has no such response"}')
         request = json.loads(body or b"{}")
         identity = request.get("connectionId") or request.get("configId") or ANY_ID
-        return _http(200, self._answers[path].replace(ANY_ID.encode(), identity.encode()))
+        return _http(200, self._responses[path].replace(ANY_ID.encode(), identity.encode()))
 
 
 def _content_length(head: bytes) -> int:
@@ -115,10 +115,10 @@ def _http(status: int, body: bytes) -> bytes:
 
 
 async def _serve(arguments: Any) -> None:
-    answers = prepared(
+    responses = prepared(
         connections=arguments.connections, streams=arguments.streams, catalog_streams=arguments.catalog_streams
     )
-    server = await asyncio.start_server(_Server(answers, arguments.latency).converse, "127.0.0.1", 0)
+    server = await asyncio.start_server(_Server(responses, arguments.latency).converse, "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
     await asyncio.to_thread(sys.stdin.read)
 

@@ -64,11 +64,11 @@ def waits(sizes: Sizes, stub: FleetStub, official: Path | None) -> list[Comparis
 
 
 def _ended(
-    told: str, runs: Runs, bare: float, time_goal: float, memory_goal: float, cpu_goal: float | None
+    shown: str, runs: Runs, bare: float, time_goal: float, memory_goal: float, cpu_goal: float | None
 ) -> list[Comparison]:
     """Return the lines of waits that all ended."""
     lines = [
-        _line(f"{told}: worst stall", runs, "stall", "s", STALL_GOAL),
+        _line(f"{shown}: worst stall", runs, "stall", "s", STALL_GOAL),
         _line("... wall time", runs, "seconds", "s", time_goal),
         _memory(runs, bare, memory_goal),
         _line("... CPU time", runs, "cpu", "s", cpu_goal, is_ratio=True),
@@ -83,11 +83,11 @@ def _ended(
 
 def _lasting(sizes: Sizes, count: int, runs: Runs, bare: float, requests_goal: float | None) -> list[Comparison]:
     """Return the lines of waits on jobs that run on; the requests of the first wait count, too."""
-    told = f"{count:,} waits for {sizes.window:g} s, endless jobs"
+    shown = f"{count:,} waits for {sizes.window:g} s, endless jobs"
     computed = count * sizes.window / sizes.window_interval
     requests = {side: run[0]["requests"] + run[0]["first_requests"] for side, run in runs.items()}
     return [
-        _line(f"{told}: worst stall", runs, "stall", "s", STALL_GOAL),
+        _line(f"{shown}: worst stall", runs, "stall", "s", STALL_GOAL),
         Comparison("... requests (the official's are computed)", computed, requests[OURS], "", requests_goal),
         *(
             [Comparison("... requests that were sent", requests[OFFICIAL], requests[OURS], "")]

@@ -100,7 +100,7 @@ def plain_workspace(url: str, parallel: str, connections: str, *paths: str) -> C
 
     import requests
 
-    from benchmarks.answers import connection_id
+    from benchmarks.responses import connection_id
 
     def read(numbers: range) -> int:
         with requests.Session() as session:
@@ -118,7 +118,7 @@ def plain_workspace(url: str, parallel: str, connections: str, *paths: str) -> C
 
 
 def size(url: str, connection_id: str, path: str) -> Callable[[], int]:
-    """Return how many bytes an answer has in memory, as Python objects."""
+    """Return how many bytes a response has in memory, as Python objects."""
     import requests
 
     def run() -> int:

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import median
 from typing import TYPE_CHECKING
 
-from benchmarks.answers import FOR_EACH, LIST_CONNECTIONS, WORKSPACE_ID
 from benchmarks.figures import Figure, Sizes
+from benchmarks.responses import FOR_EACH, LIST_CONNECTIONS, WORKSPACE_ID
 from benchmarks.stub import running_stub
 from benchmarks.worker import Measured, measure
 

@@ -31,8 +31,8 @@ with DAG(
     @task
     def find(params: dict) -> list[str]:
         client = AirbyteConfigHook().client
-        answer = client.list_connections_for_workspace(workspace_id=params["workspace_id"])
-        return [connection.connection_id for connection in answer.connections]
+        response = client.list_connections_for_workspace(workspace_id=params["workspace_id"])
+        return [connection.connection_id for connection in response.connections]
 
     AirbyteBackupStateOperator.partial(
         task_id="backup",

@@ -154,7 +154,7 @@ def services(folder: Path) -> Iterator[tuple[int, int]]:
         start("redis-server", "--port", str(redis), "--bind", "127.0.0.1", "--save", "", "--dir", str(folder)),
     ]
     try:
-        until(lambda: _is_there(postgres), "PostgreSQL answers")
+        until(lambda: _is_there(postgres), "PostgreSQL responses")
         subprocess.run(["createdb", "-h", "127.0.0.1", "-p", str(postgres), "-U", USER, DATABASE], check=True)
         yield postgres, redis
     finally:
@@ -168,8 +168,8 @@ def services(folder: Path) -> Iterator[tuple[int, int]]:
 
 
 def _is_there(port: int) -> bool | None:
-    asked = subprocess.run(["pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False)
-    return asked.returncode == 0 or None
+    requested = subprocess.run(["pg_isready", "-q", "-h", "127.0.0.1", "-p", str(port)], check=False)
+    return requested.returncode == 0 or None
 
 
 def main() -> int:

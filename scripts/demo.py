@@ -46,8 +46,8 @@ AIRFLOW = (sys.executable, "-m", "airflow")
 # What the Connection form's test button does.
 CHECK = """
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
-works, answer = AirbyteConfigHook().test_connection()
-print(answer)
+works, response = AirbyteConfigHook().test_connection()
+print(response)
 raise SystemExit(not works)
 """
 OUR_LINE = re.compile(r"\S+Z \[(?P<level>\w+) *\] (?P<text>.*\S) +\[\S*\bairflow_airbyte_ext\.(?P<who>\w+?)s?[.\]]")
@@ -217,10 +217,10 @@ class Demo:
 
     def _prepare(self) -> None:
         with console.status("Airflow signs in to Airbyte ..."):
-            status, answer = self._follow([sys.executable, "-c", CHECK], "connection.log")
+            status, response = self._follow([sys.executable, "-c", CHECK], "connection.log")
         if status:
-            raise DemoError(f"Airflow cannot use this Airbyte: {answer}")
-        console.print(answer, markup=False)
+            raise DemoError(f"Airflow cannot use this Airbyte: {response}")
+        console.print(response, markup=False)
         with console.status("Airflow makes its database ..."):
             status, _ = self._follow([*AIRFLOW, "db", "migrate"], "database.log")
         if status:

@@ -123,7 +123,7 @@ def client(airbyte, connect):
 
 
 @dataclass
-class StubAnswer:
+class StubResponse:
     status: int = 200
     body: bytes = b"{}"
     headers: dict[str, str] = field(default_factory=dict)
@@ -142,33 +142,33 @@ class StubRequest:
 
 
 class StubServer(ThreadingHTTPServer):
-    """Answers with what a test tells it, byte by byte; for what no Airbyte, and so no fake of one, would say."""
+    """Responses with what a test tells it, byte by byte; for what no Airbyte, and so no fake of one, would say."""
 
     daemon_threads = True
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _StubHandler)
         self.requests: list[StubRequest] = []
-        self._queues: dict[str, deque[StubAnswer]] = defaultdict(deque)
+        self._queues: dict[str, deque[StubResponse]] = defaultdict(deque)
         self._lock = threading.Lock()
 
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.server_address[1]}"
 
-    def answer(self, path_end: str, body: Any = None, status: int = 200, **headers: str) -> None:
-        """Queue an answer for paths that end so; the last one queued stays."""
+    def response(self, path_end: str, body: Any = None, status: int = 200, **headers: str) -> None:
+        """Queue a response for paths that end so; the last one queued stays."""
         raw = body if isinstance(body, bytes) else json.dumps(body).encode()
         kind = {} if isinstance(body, bytes) else {"Content-Type": "application/json"}
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        self._queues[path_end].append(StubAnswer(status, raw, kind | named))
+        self._queues[path_end].append(StubResponse(status, raw, kind | named))
 
-    def next_answer(self, path: str) -> StubAnswer:
+    def next_response(self, path: str) -> StubResponse:
         with self._lock:
             for path_end, queue in self._queues.items():
                 if path.split("?")[0].endswith(path_end):
                     return queue.popleft() if len(queue) > 1 else queue[0]
-        return StubAnswer(404, b"Object not found.", {"Content-Type": "application/json"})
+        return StubResponse(404, b"Object not found.", {"Content-Type": "application/json"})
 
     def seen(self, path_end: str) -> list[StubRequest]:
         return [request for request in self.requests if request.path.split("?")[0].endswith(path_end)]
@@ -183,18 +183,18 @@ class _StubHandler(BaseHTTPRequestHandler):
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.requests.append(StubRequest(self.command, self.path, headers, body))
-        answer = self.server.next_answer(self.path)
-        self.send_response(answer.status)
-        for name, value in answer.headers.items():
+        response = self.server.next_response(self.path)
+        self.send_response(response.status)
+        for name, value in response.headers.items():
             self.send_header(name, value)
-        self.send_header("Content-Length", str(len(answer.body)))
+        self.send_header("Content-Length", str(len(response.body)))
         self.end_headers()
-        self.wfile.write(answer.body)
+        self.wfile.write(response.body)
 
-    do_GET = do_POST = _serve  # noqa: N815  the names that http.server asks for
+    do_GET = do_POST = _serve  # noqa: N815  the names that http.server requests
 
     def do_CONNECT(self) -> None:
-        """A proxy that is asked for a tunnel, and refuses it."""
+        """A proxy that is requested a tunnel, and refuses it."""
         headers = {name.lower(): value for name, value in self.headers.items()}
         self.server.requests.append(StubRequest("CONNECT", self.path, headers, b""))
         self.send_error(503)
@@ -227,12 +227,12 @@ def connect_to(clock):
 
 @pytest.fixture
 def recorded():
-    """Read an answer that a real server gave; skips the test where the recordings are not at hand."""
+    """Read a response that a real server gave; skips the test where the recordings are not at hand."""
     folder = Path(os.environ.get("AIRBYTE_SPEC_DIR") or _BESIDE / "airbyte-spec").parent / "recorded"
 
     def read(name: str) -> Any:
         if not folder.is_dir():
-            pytest.skip("recorded answers of real servers are not here")
+            pytest.skip("recorded responses of real servers are not here")
         return json.loads((folder / name).read_text())
 
     return read

@@ -39,19 +39,19 @@ def drive(
     steps = submitter.steps(**known)
     step = next(steps)
     while not isinstance(step, Submission):
-        answer = None
+        response = None
         match step:
             case Prepare():
-                answer = prepared()
+                response = prepared()
             case Preceded(job):
-                answer = (wait or wait_here)(job)
+                response = (wait or wait_here)(job)
             case Baseline(newest):
                 before_start(newest)
             case Stored():
                 on_stored()
             case Refused():
                 on_refusal()
-        step = steps.send(answer)
+        step = steps.send(response)
     return step
 
 

@@ -63,7 +63,7 @@ class KillableClock(SystemClock):
     """
     The system's time, whose waiting ends when the task is killed.
 
-    Python goes on sleeping after a signal, and Airflow kills for good five seconds after it asked.
+    Python goes on sleeping after a signal, and Airflow kills for good five seconds later.
     """
 
     def __init__(self) -> None:

@@ -130,7 +130,7 @@ class ConnectionMethods:
         """
         Start a sync. Prefer `jobs.submit`, which also finds the job after a lost response.
 
-        Airbyte responds only when its workflow runs; while one runs it responds 409 (before 0.39: the running job).
+        Airbyte responds only when its workflow runs; while one runs it returns 409 (before 0.39: the running job).
         """
 
     @operation("/v1/connections/reset", since="0.6.1", role="editor", is_write=True, response_timeout=BLOCKING_TIMEOUT)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.models.instance import InstanceConfigurationResponse
     from airflow_airbyte_ext.api.operation import Operation
 
-# Seconds for which a refusal is kept: a fresh instance answers 500 until somebody has set it up.
+# Seconds for which a refusal is kept: a fresh instance returns 500 until somebody has set it up.
 REFUSAL_KEPT = 300.0
 # Letters of a version; what is longer is none, and is printed in many messages.
 MAX_VERSION = 50
@@ -65,7 +65,7 @@ class Instance:
         return self._get(read).release
 
     def configuration(self, read: Read) -> InstanceConfigurationResponse | None:
-        """Return what `getInstanceConfiguration` answered; None where the release lacks it, or it was refused."""
+        """Return the response of `getInstanceConfiguration`; None where the release lacks it, or it was refused."""
         return self._get(read).configuration
 
     def _get(self, read: Read) -> _Known:

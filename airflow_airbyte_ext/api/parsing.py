@@ -1,4 +1,4 @@
-"""From an HTTP response to a model that is about what was asked for, or to the error that says what is wrong."""
+"""From an HTTP response to a model that is about what was requested, or to the error that says what is wrong."""
 
 from __future__ import annotations
 
@@ -68,17 +68,17 @@ def parse_response(operation: Operation, response: HttpResponse) -> Any:
         ) from None
 
 
-def _validated(operation: Operation, answer: object) -> Any:
+def _validated(operation: Operation, response: object) -> Any:
     """Return the model; where a part is odd, without that part, which the log names."""
     validate = _adapter(operation).validate_python
     try:
-        return validate(answer)
+        return validate(response)
     except ValidationError as error:
         odd = error
     try:
         if getattr(operation.response, "is_strict", False):
             raise odd
-        read, left_out = read_without_odd_parts(validate, answer)
+        read, left_out = read_without_odd_parts(validate, response)
     except ValidationError as error:
         fields = _fields_of(error)
         raise AirbyteResponseError(
@@ -161,10 +161,10 @@ _IDS: list[tuple[tuple[str, ...], str, Callable[[Any], Iterable[object]]]] = [
 
 def check_is_about(operation: Operation, request: Mapping[str, Any], response: object) -> None:
     """
-    Check that a response is about what its request asked for.
+    Check that a response is about what its request is about.
 
     :param request: The body, as Airbyte names it.
-    :raises AirbyteResponseError: It is about something else; whether Airbyte did what it was asked for is not known.
+    :raises AirbyteResponseError: It is about something else; whether Airbyte did what was requested is not known.
     """
     for kinds, field, ids in _IDS:
         if type(response).__name__ not in kinds or field not in request:

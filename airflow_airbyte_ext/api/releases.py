@@ -22,7 +22,7 @@ class Release:
 
     :param text: As the server reports it; None before 0.57.4, which do not.
     :param not_before: Of a server that does not report it: it is this release or newer, the oldest one here ...
-    :param before: ... and older than this one; None for a server that could not be asked.
+    :param before: ... and older than this one; None for a server that does not say.
     """
 
     text: str | None
@@ -37,7 +37,7 @@ class Release:
 
     @property
     def is_readable(self) -> bool:
-        """Whether the server could be asked: one that could not may be of any release."""
+        """Whether the server says its release: one that does not may be of any release."""
         return self.text is not None or self.before is not None
 
     def is_before(self, other: str) -> bool:

@@ -156,7 +156,7 @@ class Transport:
 
     def send(self, operation: Operation, body: Body | None = None) -> Any:
         """
-        Send an operation, again where that is safe and may help, and return its answer.
+        Send an operation, again where that is safe and may help, and return its response.
 
         Credentials that are refused are read again; they may have been changed since.
 
@@ -298,7 +298,7 @@ class Transport:
         raise no_endpoint
 
     def _credentials_refused(self, url: str, error: AirbyteStatusError) -> AirbyteApiError:
-        """Return one error for wrong credentials: set-ups answer them with 400, 401 or 500."""
+        """Return one error for wrong credentials: set-ups refuse them with 400, 401 or 500."""
         if error.http_status in PASSING_STATUSES:
             return error
         notes = ""
@@ -354,7 +354,7 @@ def _worth_repeating(operation: Operation, error: BaseException) -> bool:
 
 
 def _may_pass(operation: Operation, error: AirbyteStatusError) -> bool:
-    """Whether a 500 may be another answer next time: an id that is unknown stays so."""
+    """Whether a 500 may become another response next time: an id that is unknown stays so."""
     return not operation.is_500_final and not isinstance(error, AirbyteNotFoundError)
 
 
@@ -362,10 +362,10 @@ _back_off = wait_random_exponential(multiplier=0.5, max=MAX_PAUSE)
 
 
 def _pause(state: RetryCallState) -> float:
-    """Wait as long as the server asks for, within a bound, else ever longer."""
+    """Wait as long as the server says, within a bound, else ever longer."""
     error = state.outcome.exception() if state.outcome else None
-    asked = error.retry_after if isinstance(error, AirbyteStatusError) else None
-    return _back_off(state) if asked is None else min(asked, MAX_PAUSE)
+    requested = error.retry_after if isinstance(error, AirbyteStatusError) else None
+    return _back_off(state) if requested is None else min(requested, MAX_PAUSE)
 
 
 def _say_why(state: RetryCallState) -> None:

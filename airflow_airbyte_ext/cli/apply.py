@@ -123,7 +123,7 @@ def _write(context: Context, change: Change) -> None:
         "restore the snapshot of the state before that is named above."
     )
     try:
-        result = _restorer(context, change, asked=not context.options.yes).restore(change.target_of)
+        result = _restorer(context, change, requested=not context.options.yes).restore(change.target_of)
     except Exception as error:  # reported, and the next connection follows
         change.error, context.undo_hint = error, ""
         context.output.note(f"failed: connection {change.connection_id}: {explain(error)}")
@@ -151,9 +151,9 @@ def _stop_if_other(change: Change) -> Callable[[RestorePlan], None]:
     return check
 
 
-def _restorer(context: Context, change: Change, *, asked: bool = False) -> Restorer:
+def _restorer(context: Context, change: Change, *, requested: bool = False) -> Restorer:
     options = context.options
-    on_plan = {"on_plan": _stop_if_other(change)} if asked else {}
+    on_plan = {"on_plan": _stop_if_other(change)} if requested else {}
     return Restorer(
         context.client,
         context.store,

@@ -38,7 +38,7 @@ def run(context: Context) -> Exit:
     names, options = in_airbyte(context), context.options
     ids = list(names)
     started = context.clock.monotonic()
-    context.client.release()  # asked for once, and not by each of the workers
+    context.client.release()  # requested once, and not by each of the workers
     with context.output.progress("Backing up", len(ids)) as one_done:
         outcomes = run_all(ids, lambda one: _save(context, one), parallel=options.parallel, one_done=one_done)
     failures = {one: (names[one], outcome) for one, outcome in zip(ids, outcomes, strict=True) if _failed(outcome)}

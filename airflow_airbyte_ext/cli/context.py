@@ -39,7 +39,7 @@ class Context:
 
     @cached_property
     def client(self) -> AirbyteClient:
-        """The Airbyte that the options name; a command that needs the store alone never asks for it."""
+        """The Airbyte that the options name; a command that needs the store alone never needs it."""
         return AirbyteClient(client_settings(self.options, os.environ), clock=self.clock)
 
     def check_settings(self, *, airbyte: bool = True) -> None:

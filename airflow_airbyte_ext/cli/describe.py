@@ -1,4 +1,4 @@
-"""Snapshots, states and what differs: for people as lines, for programs as JSON; values only when asked."""
+"""Snapshots, states and what differs: for people as lines, for programs as JSON; values only when requested."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def diff_document(found: StateDiff, *, values: bool = False) -> dict[str, Any]:
 
 
 def show_diff(output: Output, found: StateDiff, *, values: bool = False, no_change: str | None = None) -> None:
-    """Show what differs to a person: which streams and keys, and values only when asked."""
+    """Show what differs to a person: which streams and keys, and values only when requested."""
     if found.is_equal:
         output.line(no_change or "  nothing differs")
         return

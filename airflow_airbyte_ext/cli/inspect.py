@@ -94,7 +94,7 @@ def _list_missing(context: Context) -> Exit:
 
 
 def show(context: Context) -> Exit:
-    """Show where a snapshot is from, and its streams with their keys; their states when asked."""
+    """Show where a snapshot is from, and its streams with their keys; their states when requested."""
     options = context.options
     connection_id = one_connection(context, airbyte=options.snapshot == CURRENT)
     snapshot, ref = _state_named(context, connection_id, options.snapshot)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) -> int:
     """
-    Run one command; answers the exit code.
+    Run one command, and return the exit code.
 
     :param clock: Tells the time, and waits.
     """

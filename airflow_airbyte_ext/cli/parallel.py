@@ -29,7 +29,7 @@ def run_all(
     :param one_done: Called after each item, in the caller's thread.
     """
     state = _State(items, work)
-    # Daemons, since Ctrl-C must not wait for a server that does not answer.
+    # Daemons, since Ctrl-C must not wait for a server that does not respond.
     threads = [threading.Thread(target=state.work_on, daemon=True) for _ in range(min(parallel, len(items)))]
     for thread in threads:
         thread.start()

@@ -74,8 +74,8 @@ class _Parser(argparse.ArgumentParser):
         if separator and options:
             # What follows an option that is none may be a password.
             message = head + separator + " ".join(options)
-        for told, kept in _MAY_REPEAT_A_SECRET:
-            message = told.sub(kept, message)
+        for shown, kept in _MAY_REPEAT_A_SECRET:
+            message = shown.sub(kept, message)
         self.exit(2, f"{self.prog}: {message} (see {self.prog} --help)\n")
 
 

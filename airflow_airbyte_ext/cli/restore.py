@@ -91,7 +91,7 @@ def _check_owner(snapshot: Snapshot, source: str) -> None:
 
 
 def _target(context: Context, snapshot: Snapshot, to: str) -> Callable[[StateContent], StateContent]:
-    """Return what gives the state that is wanted; stream names are looked up before anything is written."""
+    """Return what gives the state that is wanted; stream names are resolved before anything is written."""
     options = context.options
     there = snapshot.content.stream_rows()
     chosen = [stream_named(name, there, where="the snapshot") for name in options.stream or ()] or None

@@ -69,7 +69,7 @@ def connection_named(context: Context, text: str, *, airbyte: bool = True) -> st
     """
     Return the id of a connection that is named by its id or its name.
 
-    A name is looked up in Airbyte where a workspace is given, and else in the store, by what its snapshots say.
+    A name is resolved in Airbyte where a workspace is given, and else in the store, by what its snapshots say.
 
     :param airbyte: Whether Airbyte may be asked.
     :raises AirbyteConfigurationError: There is none of this name, or there are several; says which there are.

@@ -25,7 +25,7 @@ class Checked:
     """
     What was found about one connection.
 
-    :param against: What differs from the latest snapshot to Airbyte's state; None where it was not asked for.
+    :param against: What differs from the latest snapshot to Airbyte's state; None where it was not requested.
     """
 
     snapshots: list[tuple[SnapshotRef, Exception | None]]

@@ -24,7 +24,7 @@ def get_connection_or_explain(client: AirbyteClient, connection_id: str) -> Conn
     Return a connection; a deleted one, too.
 
     :raises AirbyteConnectionUnknownError: The server does not have it; says what to do.
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :raises AirbyteApiError: A request failed.
     """
     try:
         return client.get_connection(connection_id=connection_id)
@@ -42,7 +42,7 @@ def existing_connection(client: AirbyteClient, connection_id: str) -> Connection
 
     :raises AirbyteConnectionUnknownError: The server does not have it.
     :raises AirbyteConnectionDeletedError: It was deleted.
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :raises AirbyteApiError: A request failed.
     """
     connection = get_connection_or_explain(client, connection_id)
     if connection.status == "deprecated":

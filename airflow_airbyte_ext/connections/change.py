@@ -58,7 +58,7 @@ class ConnectionUpdateResult:
     """
     What became of a change.
 
-    :param changes: What differed; nothing where the connection was as asked already.
+    :param changes: What differed; nothing where the connection was as requested already.
     :param applied: Whether something was sent.
     """
 
@@ -78,7 +78,7 @@ def apply_changes(
     dry_run: bool = False,
 ) -> ConnectionUpdateResult:
     """
-    Make a connection as asked: send what differs, and check that Airbyte's answer has it.
+    Make a connection as requested: send what differs, and check that Airbyte's response has it.
 
     :param changes: Settings by their names in snake case; see `models.writes.ConnectionChanges`. `tags` may be
         names that connections of the workspace carry.
@@ -88,15 +88,15 @@ def apply_changes(
     :raises AirbyteConfigurationError: A change is wrong, or not of this release.
     :raises AirbyteConnectionUnusableError: The connection is unknown, or deleted.
     :raises AirbyteUpdateUnverifiedError: Airbyte accepted a change and did not make it.
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :raises AirbyteApiError: A request failed.
     """
     connection = existing_connection(client, connection_id)
-    asked = dict(changes)
-    if "tags" in asked:
-        asked["tags"] = _tags(client, connection, asked["tags"])
+    requested = dict(changes)
+    if "tags" in requested:
+        requested["tags"] = _tags(client, connection, requested["tags"])
     if schedule is not None:
-        asked |= schedule_fields(connection, schedule, time_zone=schedule_time_zone, release=client.release())
-    wanted = _checked(connection, asked, client.release())
+        requested |= schedule_fields(connection, schedule, time_zone=schedule_time_zone, release=client.release())
+    wanted = _checked(connection, requested, client.release())
     differing = changed_fields(connection, wanted)
     if catalog := wanted.get("sync_catalog"):
         _warn_of_masks(connection, _masked_mappers(connection.sync_catalog or AirbyteCatalog(), catalog))
@@ -105,9 +105,9 @@ def apply_changes(
     touched = {change.path.partition(".")[0] for change in differing}
     if touched & set(_SCHEDULE):
         touched |= set(_SCHEDULE)
-    names = [name for name in asked if name in touched]
-    answer = client.update_connection(connection_id=connection_id, **{name: asked[name] for name in names})
-    _verify(answer, {name: wanted[name] for name in names})
+    names = [name for name in requested if name in touched]
+    response = client.update_connection(connection_id=connection_id, **{name: requested[name] for name in names})
+    _verify(response, {name: wanted[name] for name in names})
     return ConnectionUpdateResult(connection_id, connection.name, tuple(differing), applied=True)
 
 
@@ -124,7 +124,7 @@ def _warn_of_masks(connection: ConnectionRead, streams: Sequence[str]) -> None:
 
 def changed_fields(connection: ConnectionRead, changes: Mapping[str, Any]) -> list[FieldChange]:
     """
-    Return what differs between a connection and what it is to be; what the changes do not name is not looked at.
+    Return what differs between a connection and what it is to be; what the changes do not name is not checked.
 
     :param changes: Settings by their names in snake case; within them Airbyte's names do, too.
     """
@@ -140,21 +140,21 @@ def changed_fields(connection: ConnectionRead, changes: Mapping[str, Any]) -> li
     return found
 
 
-def _checked(connection: ConnectionRead, asked: Mapping[str, Any], release: Release) -> dict[str, Any]:
+def _checked(connection: ConnectionRead, requested: Mapping[str, Any], release: Release) -> dict[str, Any]:
     """Return the changes as they would be sent, by their names in snake case."""
     settings = ConnectionChanges.__annotations__
-    if unknown := sorted(set(asked) - settings.keys()):
+    if unknown := sorted(set(requested) - settings.keys()):
         raise AirbyteConfigurationError(
             f"A connection has no setting {', '.join(map(repr, unknown))}. There are: {', '.join(sorted(settings))}."
         )
     known = release_of(connection, ConnectionChanges, release)
     body = body_of(
         declared_by(ConnectionMethods.update_connection),
-        {"connection_id": connection.connection_id, **asked},
+        {"connection_id": connection.connection_id, **requested},
         lambda: known,
     )
     sent = ConnectionRead.model_validate(body)
-    if "schedule_data" in asked and sent.schedule_data and (cron := sent.schedule_data.cron):
+    if "schedule_data" in requested and sent.schedule_data and (cron := sent.schedule_data.cron):
         check_cron("schedule_data.cron.cron_expression", cron.cron_expression)
     if sent.sync_catalog and not any(entry.is_selected for entry in sent.sync_catalog.streams):
         raise AirbyteConfigurationError(
@@ -162,7 +162,7 @@ def _checked(connection: ConnectionRead, asked: Mapping[str, Any], release: Rele
             "would move nothing. "
             'Give all its streams, or pause it with the status "inactive".'
         )
-    return {name: getattr(sent, name) for name in asked}
+    return {name: getattr(sent, name) for name in requested}
 
 
 def _tags(client: AirbyteClient, connection: ConnectionRead, given: Any) -> Any:
@@ -184,13 +184,13 @@ def _tags(client: AirbyteClient, connection: ConnectionRead, given: Any) -> Any:
     return [known[tag] if isinstance(tag, str) else tag for tag in given]
 
 
-def _verify(answer: ConnectionRead, wanted: Mapping[str, Any]) -> None:
-    if left := changed_fields(answer, wanted):
+def _verify(response: ConnectionRead, wanted: Mapping[str, Any]) -> None:
+    if left := changed_fields(response, wanted):
         raise AirbyteUpdateUnverifiedError(
-            f"Airbyte accepted the changes of connection {answer.connection_id}, but these did not take effect: "
+            f"Airbyte accepted the changes of connection {response.connection_id}, but these did not take effect: "
             f"{', '.join(change.path for change in left)}. This release of Airbyte may not know them: check the "
             "connection there.",
-            connection_id=answer.connection_id,
+            connection_id=response.connection_id,
         )
 
 

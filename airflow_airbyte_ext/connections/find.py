@@ -48,15 +48,15 @@ def find_connections(
     status: str | None = None,
 ) -> list[WebBackendConnectionListItem]:
     """
-    Return the connections of a workspace that are as asked, by name; never the deleted ones.
+    Return the connections of a workspace that are as requested, by name; never the deleted ones.
 
     :param name: Their name, or where no connection has that name a pattern such as "Orders*"; case matters.
     :param tags: Names of tags, all of which they must have (since 1.6.0).
     :param source: Id or name of their source.
     :param destination: Id or name of their destination.
     :param status: `active` or `inactive`; any when not given.
-    :raises AirbyteConfigurationError: Tags are asked for, and this Airbyte has none; or there is no such workspace.
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :raises AirbyteConfigurationError: Tags are requested, and this Airbyte has none; or there is no such workspace.
+    :raises AirbyteApiError: A request failed.
     """
     wanted = {tags} if isinstance(tags, str) else set(tags or ())
     if wanted and client.release().is_before(TAGS_SINCE):
@@ -83,7 +83,7 @@ def connection_by_name(client: AirbyteClient, *, workspace_id: str, name: str) -
     Return the one connection of a workspace that has this name: the exact name, no pattern.
 
     :raises AirbyteConfigurationError: There is none, or there are several; says which there are.
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :raises AirbyteApiError: A request failed.
     """
     rows = _all_connections(client, workspace_id)
     found = [row for row in rows if row.name == name]
@@ -133,17 +133,17 @@ def walk(
     :raises AirbyteResponseError: There is always another page.
     """
     found: dict[str, Row] = {}
-    asked: dict[str, Any] = {"page_size": PAGE_SIZE} if client.release().is_at_least(PAGES_SINCE) else {}
+    requested: dict[str, Any] = {"page_size": PAGE_SIZE} if client.release().is_at_least(PAGES_SINCE) else {}
     for _ in range(MAX_PAGES):
-        page = read(**asked)
+        page = read(**requested)
         news = {key(row): row for row in rows(page)}
-        size = page.page_size or asked.get("page_size")
-        # A page without anything new: a server that does not know the cursor would answer the first one for ever.
+        size = page.page_size or requested.get("page_size")
+        # A page without anything new: a server that does not know the cursor would respond the first one for ever.
         is_last = not size or len(rows(page)) + page.left_out.rows < size or news.keys() <= found.keys()
         found |= news
         if is_last:
             return list(found.values())
-        asked["cursor"] = list(news)[-1]
+        requested["cursor"] = list(news)[-1]
     raise AirbyteResponseError(
         f"A list of Airbyte does not end: after {MAX_PAGES} pages with {len(found)} rows there is still another one. "
         "Check any proxy before Airbyte."
@@ -183,11 +183,11 @@ def workspace_problem(client: AirbyteClient, workspace_id: str) -> AirbyteConfig
     except AirbyteApiError:
         return None
     found = _workspaces(client)
-    told = ", ".join(f"{each.name!r} ({each.workspace_id})" for each in found[:MAX_NAMES])
+    shown = ", ".join(f"{each.name!r} ({each.workspace_id})" for each in found[:MAX_NAMES])
     more = f", and {len(found) - MAX_NAMES} more" if len(found) > MAX_NAMES else ""
     return AirbyteConfigurationError(
         f"{client.settings.base_url} has no workspace {workspace_id} that these credentials may see. "
-        + (f"There are: {told}{more}." if found else "Its id stands in the address of Airbyte's web app.")
+        + (f"There are: {shown}{more}." if found else "Its id stands in the address of Airbyte's web app.")
     )
 
 
@@ -208,7 +208,7 @@ def _workspaces(client: AirbyteClient) -> list[WorkspaceRead]:
 
 
 def _names(end: SourceSnippetRead | DestinationSnippetRead | None) -> set[str | None]:
-    """Return what a source or destination may be asked for by."""
+    """Return what a source or destination may be requested by."""
     if end is None:
         return set()
     return {getattr(end, "source_id", None) or getattr(end, "destination_id", None), end.name}

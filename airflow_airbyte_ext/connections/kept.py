@@ -91,8 +91,8 @@ def agrees(kept: Any, wanted: Any) -> bool | None:
     return None if _is_mask(kept) and isinstance(wanted, str) and wanted else False
 
 
-def _all(answers: Any) -> bool | None:
-    known = list(answers)
+def _all(responses: Any) -> bool | None:
+    known = list(responses)
     return False if False in known else None if None in known else True
 
 

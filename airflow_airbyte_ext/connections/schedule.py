@@ -55,14 +55,14 @@ def check_cron(name: str, expression: str) -> None:
             f"{name} is {expression!r}, which has {len(words)} fields; Quartz's expressions have 6 or 7: "
             f"{', '.join(field.name for field in _FIELDS)} (which may be left out)."
         )
-    for field, word, told in zip(_FIELDS, words, expression.split(), strict=False):
+    for field, word, shown in zip(_FIELDS, words, expression.split(), strict=False):
         if all(field.takes(part) for part in word.split(",")):
             continue
         hint = f"{field.least} to {field.most}"
         if field.name == "year":
             hint = f"a year; a time zone is given as {'cron_time_zone' if '.' in name else 'schedule_time_zone'}"
         raise AirbyteConfigurationError(
-            f"{name} is {expression!r}, whose field for the {field.name} is {told!r}. There stands {hint}."
+            f"{name} is {expression!r}, whose field for the {field.name} is {shown!r}. There stands {hint}."
         )
     if [words[3], words[5]].count("?") != 1:
         raise AirbyteConfigurationError(

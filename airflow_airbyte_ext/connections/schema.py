@@ -65,8 +65,8 @@ def discover_changes(client: AirbyteClient, connection_id: str) -> list[SchemaCh
     Ask a connection's source what it has now, and return what differs; the connection is left as it is.
 
     :raises AirbyteConnectionUnusableError: The connection is unknown, or deleted.
-    :raises AirbyteDiscoveryError: The source could not be asked; says why.
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :raises AirbyteDiscoveryError: The source could not be read; says why.
+    :raises AirbyteApiError: A request failed.
     """
     connection = existing_connection(client, connection_id)
     if connection.sync_catalog is None or "syncCatalog.streams" in connection.left_out.places:
@@ -79,15 +79,15 @@ def discover_changes(client: AirbyteClient, connection_id: str) -> list[SchemaCh
     if client.release().is_within(*_POSTPONES):
         log.info("Up to Airbyte 1.3 this postpones Airbyte's own check for changes of this source by up to 24 hours.")
     # Not with the connection's id: Airbyte might then change it, or switch it off.
-    answer = client.discover_schema_for_source(source_id=connection.source_id or "", disable_cache=True)
-    failure = answer.job_info.failure_reason if answer.job_info else None
-    if answer.catalog is None or (answer.job_info and answer.job_info.succeeded is False):
+    response = client.discover_schema_for_source(source_id=connection.source_id or "", disable_cache=True)
+    failure = response.job_info.failure_reason if response.job_info else None
+    if response.catalog is None or (response.job_info and response.job_info.succeeded is False):
         raise AirbyteDiscoveryError(
             f"Airbyte could not find out what the source of connection {connection.name!r} ({connection_id}) has: "
             f"{(failure and failure.reason) or 'it gives no reason; test the source in Airbyte.'}",
             connection_id=connection_id,
         )
-    return schema_changes(ours, answer.catalog)
+    return schema_changes(ours, response.catalog)
 
 
 def _catalog_of_source(client: AirbyteClient, connection_id: str) -> AirbyteCatalog | None:
@@ -129,7 +129,7 @@ def schema_changes(configured: AirbyteCatalog, discovered: AirbyteCatalog) -> li
     defines another key to deduplicate by; how the stream is read is not offered any more.
 
     :param configured: The connection's, with what it does not select; see `whole_catalog`.
-    :param discovered: What the source has; how its streams would be moved is not looked at.
+    :param discovered: What the source has; how its streams would be moved is not checked.
     """
     ours = {entry.stream.key: entry for entry in configured.streams if entry.stream}
     theirs = {entry.stream.key: entry.stream for entry in discovered.streams if entry.stream}

@@ -76,7 +76,7 @@ class AirbyteConfigHook(BaseHook):
         return self.client
 
     def test_connection(self) -> tuple[bool, str]:
-        """Say whether Airbyte answers and takes the credentials: the form's test button."""
+        """Say whether Airbyte responds and takes the credentials: the form's test button."""
         from airflow_airbyte_ext.api.client import AirbyteClient
 
         try:

@@ -23,7 +23,7 @@ TARGET_FIELDS = ("connection_id", "connection_name", "workspace_id")
 
 def check_target(connection_id: object, connection_name: object, workspace_id: object) -> None:
     """
-    Check that a connection is named in exactly one way; for constructors, so templates are not looked into.
+    Check that a connection is named in exactly one way; for constructors, so templates are not inspected.
 
     :raises AirbyteConfigurationError: Says which arguments are given, and which are wanted.
     """
@@ -43,7 +43,7 @@ def resolve_connection(
 
     :raises AirbyteConfigurationError: An argument is wrong, or rendered to nothing; or the workspace has no connection
         of this name, or several.
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :raises AirbyteApiError: A request failed.
     """
     from airflow_airbyte_ext.connections.find import connection_by_name
 
@@ -80,7 +80,7 @@ class ConnectionTask(CheckedArguments, BaseOperator):
     A task about one Airbyte connection.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
     :param workspace_id: The workspace of the connection that is named. (templated)
     :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
     """

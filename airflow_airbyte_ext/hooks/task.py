@@ -25,7 +25,7 @@ class TaskRecord:
     A record in Airflow's task state store; before Airflow 3.3 there is none, and nothing is remembered.
 
     The store survives a retry, and also a user's Clear, which wants to begin again. `max_tries` grows with a Clear of a
-    task that does not run, and not with a retry, so it tells the two apart; a task that is killed by a user while it
+    task that does not run, and not with a retry, so it distinguishes the two; a task that is killed by a user while it
     runs marks its record as ended.
 
     :param context: The task's context.

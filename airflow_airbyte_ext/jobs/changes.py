@@ -139,12 +139,14 @@ class ChangeFeed:
         now = self._clock.time()
         thorough = now - self._thorough_at >= THOROUGH_INTERVAL or not self._workspaces.issuperset(workspace_ids)
         with self._lock:
-            asked, self._since = self._since, None
+            requested, self._since = self._since, None
             marks = (self._mark, self._thorough_since if thorough else None)
             limits = [mark - OVERLAP for mark in marks if mark is not None]
             # Down to where a walk goes however little is new.
-            sure = min([*(limits if thorough else []), *([] if asked is None else [asked - SLACK])], default=math.inf)
-            limit = min([*limits, *([] if asked is None else [asked - SLACK])], default=None)
+            sure = min(
+                [*(limits if thorough else []), *([] if requested is None else [requested - SLACK])], default=math.inf
+            )
+            limit = min([*limits, *([] if requested is None else [requested - SLACK])], default=None)
             if limit is not None:
                 self._told_since = limit
         try:
@@ -152,11 +154,11 @@ class ChangeFeed:
         except BaseException:
             with self._lock:
                 self._thorough_at, self._told_since = -math.inf, math.inf
-                if asked is not None:
-                    self._since = asked if self._since is None else min(self._since, asked)
+                if requested is not None:
+                    self._since = requested if self._since is None else min(self._since, requested)
             raise
         with self._lock:
-            self._mark = mark = max(newest or 0, self._mark or 0, asked or 0)
+            self._mark = mark = max(newest or 0, self._mark or 0, requested or 0)
             if not self.is_complete:
                 self._told_since = math.inf
         if thorough:

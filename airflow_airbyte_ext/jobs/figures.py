@@ -46,7 +46,7 @@ def needs_sync_modes(job: JobRead, attempts: Sequence[AttemptRead]) -> bool:
 
 
 def needs_namespaces(job: JobRead, attempts: Sequence[AttemptRead]) -> bool:
-    """Say whether streams of one name cannot be told apart: `get_without_logs` has no namespaces (before 0.52.0)."""
+    """Say whether streams of one name cannot be distinguished: `get_without_logs` has no namespaces (before 0.52.0)."""
     return not _own_sum(job) and any(_repeated(attempt) for attempt in attempts)
 
 

@@ -38,7 +38,7 @@ class SyncSubmitter(JobSubmitter):
     :param client: Speaks to Airbyte.
     :param connection_id: The connection.
     :param attach: Take a sync that runs already for ours; otherwise that is an error.
-    :param clock: Waits before looking again.
+    :param clock: Waits before the next poll.
     """
 
     kind = SYNC
@@ -63,7 +63,7 @@ class ResetSubmitter(JobSubmitter):
     :param client: Speaks to Airbyte.
     :param connection_id: The connection.
     :param streams: The streams to empty; all when not given.
-    :param clock: Waits before looking again.
+    :param clock: Waits before the next poll.
     """
 
     kind = RESET
@@ -103,7 +103,7 @@ class RefreshSubmitter(JobSubmitter):
     :param connection_id: The connection.
     :param mode: "Truncate" replaces what the destination holds, "Merge" keeps it.
     :param streams: The streams to read from the start; all when not given.
-    :param clock: Waits before looking again.
+    :param clock: Waits before the next poll.
     """
 
     kind = REFRESH

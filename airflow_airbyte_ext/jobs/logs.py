@@ -31,7 +31,7 @@ def attempt_log_tail(client: AirbyteClient, job_id: int, attempt_number: int, *,
     Servers before 0.50.9 send the logs of all attempts for it, which can be many megabytes.
 
     :param attempt_number: Counted from 0.
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :raises AirbyteApiError: A request failed.
     """
     return list(deque(_attempt_log(client, job_id, attempt_number), maxlen=lines))
 
@@ -60,7 +60,7 @@ class LogFollower:
         """
         Return the lines since the last reading, and a line that counts those that are left out.
 
-        :raises AirbyteApiError: Airbyte could not be asked; the next reading tells what this one did not.
+        :raises AirbyteApiError: A request failed; the next reading tells what this one did not.
         """
         found = self._reader.read_with_attempts()
         attempts = len(found[1]) if found else 0
@@ -73,15 +73,15 @@ class LogFollower:
     def _new_of_attempt(self) -> Iterator[LogLine]:
         lines = list(_attempt_log(self._client, self._reader.job_id, self._attempt))
         new = lines[self._read :]
-        told = new[max(len(new) - self._left, 0) :] if self._left else []
+        shown = new[max(len(new) - self._left, 0) :] if self._left else []
         if lines and not self._read:
             yield LogLine("info", f"Attempt {self._attempt + 1} of job {self._reader.job_id}:")
-        self._read, self._left = len(lines), self._left - len(told)
-        if new and not told:
+        self._read, self._left = len(lines), self._left - len(shown)
+        if new and not shown:
             return
-        if len(told) < len(new):
-            yield LogLine("info", f"... {len(new) - len(told)} lines are left out here; Airbyte shows them all.")
-        yield from told
+        if len(shown) < len(new):
+            yield LogLine("info", f"... {len(new) - len(shown)} lines are left out here; Airbyte shows them all.")
+        yield from shown
 
 
 def _attempt_log(client: AirbyteClient, job_id: int, attempt_number: int) -> Iterator[LogLine]:

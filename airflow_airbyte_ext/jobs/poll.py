@@ -156,7 +156,7 @@ class JobWatch:
         self._outage.record(error)
 
     def _is_listed_no_more(self, error: AirbyteApiError) -> bool:
-        """An Airbyte that was set up again responds 500 for a job that it had; its list of jobs says more."""
+        """An Airbyte that was set up again returns 500 for a job that it had; its list of jobs says more."""
         if self._reader.connection_id is None or not isinstance(error, AirbyteStatusError) or error.http_status != 500:
             return False
         try:
@@ -165,7 +165,7 @@ class JobWatch:
             return False
 
     def _is_unknown(self, error: AirbyteApiError) -> bool:
-        """Airbyte responds 500 for a job that it does not know, and when it is ill: so its health is read."""
+        """Airbyte returns 500 for a job that it does not know, and when it is ill: so its health is read."""
         if not isinstance(error, AirbyteServerError) or error.http_status != 500:
             return False
         try:

@@ -38,7 +38,7 @@ MAX_STALE_PAGES = 50
 # DefaultJobPersistence.buildJobOrderByString at 0.57.3; micronaut-data 4.9 from 0.64.2 on, in jobs/list alone.
 _JOBS_COUNT_ATTEMPTS = (("0.57.3", "0.58.0"), ("0.64.2", "1.3.0"))
 _WORKSPACES_COUNT_ATTEMPTS = (("0.57.3", "0.58.0"),)
-# Before, a page is cut from the jobs by the time of their creation, and only then sorted as asked.
+# Before, a page is cut from the jobs by the time of their creation, and only then sorted as requested.
 _SORTED_SINCE = "0.57.3"
 
 
@@ -117,7 +117,7 @@ def _page(client: AirbyteClient, connection_id: str, kinds: Sequence[str], size:
     try:
         return listed(kinds)
     except AirbyteBadRequestError:
-        # A release that could not be asked for may be too old to know a refresh.
+        # A release that is not known may be too old to know a refresh.
         if REFRESH not in kinds or client.release().is_readable:
             raise
         return listed([kind for kind in kinds if kind != REFRESH])
@@ -223,6 +223,6 @@ class JobReader:
 
 
 def _check_is_airbytes_own(error: AirbyteNotFoundError) -> None:
-    """Airbyte says 500 of a job that it does not have, in all releases: any other answer is not its own."""
+    """Airbyte says 500 of a job that it does not have, in all releases: any other response is not its own."""
     if error.http_status != 500:
         raise error

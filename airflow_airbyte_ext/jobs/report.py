@@ -109,7 +109,7 @@ def read_report(
     *,
     connection_id: str | None = None,
     attached: bool,
-    patience: float = 0.0,
+    poll_error_timeout: float = 0.0,
     clock: Clock = SYSTEM_CLOCK,
 ) -> JobReport:
     """
@@ -118,10 +118,10 @@ def read_report(
     :param patience: Seconds for which the job may be unreadable: a job that has ended well must not fail its task
         because Airbyte is away for a moment.
     :raises AirbyteJobNotFoundError: The server does not have the job.
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :raises AirbyteApiError: A request failed.
     """
     reader = JobReader(client, job_id, connection_id=connection_id)
-    until = clock.time() + patience
+    until = clock.time() + poll_error_timeout
     retrying = Retrying(
         retry=retry_if_exception(lambda error: isinstance(error, AirbyteApiError) and error.retryable),
         stop=lambda _state: clock.time() >= until,
@@ -238,7 +238,7 @@ def job_page(client: AirbyteClient, *, connection_id: str, job_id: int, workspac
     """
     Return the address of the job's page, which shows it while it runs; None where Airbyte does not tell enough.
 
-    :param workspace_id: The connection's workspace; asked for when not given.
+    :param workspace_id: The connection's workspace; requested when not given.
 
     Since 1.1 the page is the connection's timeline; the form before is understood by every web app since 0.44.
     """
@@ -257,7 +257,7 @@ def workspace_of(client: AirbyteClient, connection_id: str) -> str | None:
     """
     Return the id of a connection's workspace.
 
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :raises AirbyteApiError: A request failed.
     """
     try:
         return client.get_workspace_by_connection_id(connection_id=connection_id).workspace_id
@@ -269,10 +269,10 @@ def workspace_of(client: AirbyteClient, connection_id: str) -> str | None:
 def _web_app(client: AirbyteClient) -> str:
     """Return the web app's address: as the instance says it, else the API's without /api."""
     instance = client.instance()
-    told = instance and (instance.airbyte_url or instance.webapp_url)
+    shown = instance and (instance.airbyte_url or instance.webapp_url)
     own = client.settings.base_url.removesuffix("/api")
     # It becomes a link in Airflow, so that nothing but the address of a page may stand there.
-    return (told if told and _PAGE.fullmatch(told) else own).rstrip("/")
+    return (shown if shown and _PAGE.fullmatch(shown) else own).rstrip("/")
 
 
 def summary_lines(report: JobReport) -> list[str]:

@@ -129,7 +129,7 @@ class JobSubmitter(ABC):
     :param client: Speaks to Airbyte.
     :param connection_id: The connection.
     :param attach: Take a job of the same kind that runs already for ours; otherwise that is an error.
-    :param clock: Waits before looking again.
+    :param clock: Waits before the next poll.
     """
 
     kind: ClassVar[str]

@@ -1,4 +1,4 @@
-"""Syncs of connections, whoever started them: waiting for one, and the ends of those of many connections."""
+"""Syncs of connections, no matter who started them: waiting for one, and the ends of those of many."""
 
 from __future__ import annotations
 
@@ -160,13 +160,13 @@ class SyncPoller:
         return f"a sync of {self._label} that ended at or after {_utc(self._since)}"
 
     def summary(self) -> str:
-        """Say that no sync has ended as asked, and which one was the newest that succeeded."""
+        """Say that no sync has ended as requested, and which one was the newest that succeeded."""
         when = " since the wait began" if self._since is None else f" at or after {_utc(self._since)}"
         return f"No sync of {self._label} has ended well{when}; {self._newest or NO_SUCCESS}."
 
     def poll(self, client: AirbyteClient) -> int | None:
         """
-        Return the id of the newest sync that succeeded as asked; None where there is none, or the poll failed.
+        Return the id of the newest sync that succeeded as requested; None where there is none, or the poll failed.
 
         :raises AirbyteConnectionUnusableError: The connection is unknown or was deleted; with "fail" also where it is
             inactive or locked.
@@ -204,7 +204,7 @@ class SyncPoller:
             self._told_at, self._running = now, running
 
     def _ended_as_asked(self, client: AirbyteClient) -> list[JobReport]:
-        """Return the syncs that ended in the time that is asked for, newest first, down to the first success."""
+        """Return the syncs that ended in the time that is requested, newest first, down to the first success."""
         found: list[JobReport] = []
         self._running_now = self._newest = None
         for number, report in enumerate(_syncs(client, self.connection_id), start=1):

@@ -1,4 +1,4 @@
-"""When to poll a job, and how many requests one Airbyte is sent: hardly any while it does not answer."""
+"""When to poll a job, and how many requests one Airbyte is sent: hardly any while it does not respond."""
 
 from __future__ import annotations
 
@@ -79,7 +79,7 @@ class JobWait:
     # Whether every change of the job from now on will be in the list.
     is_listed: bool = field(init=False, default=False)
     # Since when a read of it is on its way; 0 where none is.
-    asked_at: float = field(init=False, default=0.0)
+    requested_at: float = field(init=False, default=0.0)
     status: str | None = field(init=False, default=None)
     lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
@@ -95,9 +95,9 @@ class JobWait:
         """Whether the deadline has passed."""
         return self.deadline is not None and self.deadline <= now
 
-    def is_hopeless(self, now: float, answered_at: float) -> bool:
-        """Whether the last poll after the deadline has had its time: Airbyte, which last answered then, hangs."""
-        return now - max(self.deadline or 0.0, self.started_at, self.asked_at or answered_at) >= FINAL_POLL_TIMEOUT
+    def is_hopeless(self, now: float, responded_at: float) -> bool:
+        """Whether the last poll after the deadline has had its time: Airbyte, which last responded then, hangs."""
+        return now - max(self.deadline or 0.0, self.started_at, self.requested_at or responded_at) >= FINAL_POLL_TIMEOUT
 
 
 def call_safely(callback: Callable[..., None], *arguments: object) -> None:
@@ -123,7 +123,7 @@ class Throttle:
         self.quiet_until = -math.inf
 
     def allowed(self, now: float) -> int:
-        """Return how many requests may be sent now; after a failure one, to see whether Airbyte answers again."""
+        """Return how many requests may be sent now; after a failure one, to see whether Airbyte responds again."""
         with self._lock:
             self._refill(now)
             if now < self.quiet_until:
@@ -131,7 +131,7 @@ class Throttle:
             return 1 if self._failures else max(int(self._allowance), 0)
 
     def is_down(self, now: float) -> bool:
-        """Whether Airbyte did not answer, and has not done so again."""
+        """Whether Airbyte did not respond, and has not done so again."""
         return self._failures > 0 or now < self.quiet_until
 
     def take(self, requests: int) -> None:
@@ -147,15 +147,15 @@ class Throttle:
             return max(-self._allowance / READS_PER_SECOND, 0.0)
 
     def succeeded(self) -> bool:
-        """Note that Airbyte answered; return whether it did not do so before."""
+        """Note that Airbyte responded; return whether it did not do so before."""
         with self._lock:
             was_down, self._failures = self._failures > 0, 0
         return was_down
 
     def failed(self, error: AirbyteApiError, now: float) -> None:
-        """Be quiet for as long as Airbyte asks for, and longer with each failure; those at one time are one."""
-        asked = (isinstance(error, AirbyteStatusError) and error.retry_after) or 0.0
-        pause = min(asked, MAX_RETRY_AFTER)
+        """Be quiet for as long as Airbyte requests, and longer with each failure; those at one time are one."""
+        requested = (isinstance(error, AirbyteStatusError) and error.retry_after) or 0.0
+        pause = min(requested, MAX_RETRY_AFTER)
         with self._lock:
             if now >= self.quiet_until:
                 self._failures += 1

@@ -55,7 +55,7 @@ class JobWatcher:
     Reads the jobs of many waits with few requests, and tells each wait how its job ended.
 
     Waits whose workspace is known share one request for all that changed; the others are read one by one. How many
-    requests go to one Airbyte is bounded, and fewer go while it does not answer; see `Throttle`.
+    requests go to one Airbyte is bounded, and fewer go while it does not respond; see `Throttle`.
 
     :param client: Reads; from several threads.
     :param clock: Time for polls, deadlines and back-off.
@@ -87,7 +87,7 @@ class JobWatcher:
         self._throttle = Throttle(clock.time())
         self._changes = ChangeFeed(client, clock=clock, throttle=self._throttle)
         self._in_flight = 0
-        self._answered_at = clock.time()
+        self._responded_at = clock.time()
         self._is_listing = False
         self._list_due_at = math.inf
         self._swept_at = clock.time()
@@ -104,9 +104,9 @@ class JobWatcher:
             warn=wait.warn_safely,
         )
         now = wait.started_at = wait.read_at = wait.due_at = self._clock.time()
-        wait.asked_at, wait.is_listed = 0.0, False
+        wait.requested_at, wait.is_listed = 0.0, False
         with self._lock:
-            # First it is there for a page that is just being read, and then that page is asked for what it told.
+            # First it is there for a page that is just being read, and then that page is requested what it told.
             self._waits.add(wait)
             self._of_job[wait.job_id].add(wait)
             if wait.workspace_id is not None:
@@ -148,7 +148,7 @@ class JobWatcher:
 
     def read(self, reader: Reader, read: Callable[[], T | None]) -> Future[T | None]:
         """
-        Read something else of this Airbyte, in threads beside those for jobs; one at a time while it does not answer.
+        Read something else of this Airbyte, in threads beside those for jobs; one at a time while it does not respond.
 
         :param reader: Whose read it is. Where it is not its turn, it records why, nothing is read, and None returned.
         :param read: Reads.
@@ -188,7 +188,7 @@ class JobWatcher:
         down = self._throttle.is_down(now)
         allowed = min(self._throttle.allowed(now), (1 - self._is_trying if down else READ_THREADS) - in_flight)
         for wait in [wait for wait in waits if wait.is_over(now)]:
-            if wait.is_hopeless(now, self._answered_at) or (down and allowed < 1 and not wait.asked_at):
+            if wait.is_hopeless(now, self._responded_at) or (down and allowed < 1 and not wait.requested_at):
                 self._let(wait, wait.watch.pause, 0.0, wait.deadline)
         has_list = (
             not down
@@ -202,7 +202,7 @@ class JobWatcher:
         due = self._due(waits, now, has_list=has_list)[: max(allowed, 0)]
         self._throttle.take(len(due))
         for wait in due:
-            wait.asked_at = now
+            wait.requested_at = now
             self._send(self._read_one, wait)
         return self._pause(waits, now, has_list=has_list)
 
@@ -211,7 +211,7 @@ class JobWatcher:
         if now < self._throttle.quiet_until:
             moments.append(self._throttle.quiet_until)
         else:
-            moments += [wait.due_at for wait in waits if not wait.asked_at and not (has_list and wait.is_listed)]
+            moments += [wait.due_at for wait in waits if not wait.requested_at and not (has_list and wait.is_listed)]
             if has_list and not self._is_listing:
                 moments.append(self._list_due_at)
         return min(max(min(moments, default=math.inf) - now, 0.0), MIN_POLL_INTERVAL)
@@ -224,7 +224,7 @@ class JobWatcher:
     def _came_back(self) -> None:
         with self._lock:
             self._in_flight -= 1
-        self._answered_at = self._clock.time()
+        self._responded_at = self._clock.time()
         self._news.set()
 
     def _run(self) -> None:
@@ -247,7 +247,7 @@ class JobWatcher:
 
     def _due(self, waits: list[JobWait], now: float, *, has_list: bool) -> list[JobWait]:
         """Return the waits whose jobs are to be read one by one now, the most urgent first."""
-        idle = [wait for wait in waits if not wait.asked_at]
+        idle = [wait for wait in waits if not wait.requested_at]
         due = [wait for wait in idle if wait.is_over(now) or (wait.due_at <= now and not (has_list and wait.is_listed))]
         due.sort(key=lambda wait: (not wait.is_over(now), wait.due_at))
         if has_list and now - self._swept_at >= SWEEP_INTERVAL:
@@ -323,7 +323,7 @@ class JobWatcher:
                 self._let(wait, wait.watch.pause, 0.0, wait.deadline)
             if wait.watch is watch:  # else it is another watcher's by now
                 now = self._clock.time()
-                wait.due_at, wait.asked_at = now + wait.interval(now), 0.0
+                wait.due_at, wait.requested_at = now + wait.interval(now), 0.0
             self._came_back()
 
     def _take(self, wait: JobWait, job: JobRead) -> None:

@@ -31,7 +31,7 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
     The task succeeds only when Airbyte says that the job succeeded, and fails with Airbyte's own reason.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
     :param workspace_id: The workspace of the connection that is named. (templated)
     :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
     :param wait_for_completion: Wait for the job's end; otherwise the task ends when the job is submitted.
@@ -95,7 +95,7 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
     Airbyte cancels a running sync silently when a reset starts, so one that runs is dealt with first.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
     :param workspace_id: The workspace of the connection that is named. (templated)
     :param streams: Streams to reset, as "namespace.name" or "name"; all when not given, and never none. (templated)
     :param backup_to: Store that takes a snapshot of the state first, such as "s3://bucket/airbyte". (templated)
@@ -149,7 +149,7 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         )
 
     def before_submission(self, run: JobRun) -> bool:
-        """Take a snapshot of the state, where one is asked for."""
+        """Take a snapshot of the state, where one is requested."""
         if self.backup_to is None:
             return False
         from airflow_airbyte_ext.operators.store import open_store
@@ -174,7 +174,7 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
     support refreshes.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
     :param workspace_id: The workspace of the connection that is named. (templated)
     :param mode: "merge" keeps the records that the destination has; "truncate" replaces them by the new ones.
         (templated)

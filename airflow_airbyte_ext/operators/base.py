@@ -95,10 +95,10 @@ class AirbyteJobOperator(ConnectionTask):
         """What the task makes of the end of its job."""
         from airflow_airbyte_ext.operators.outcome import OutcomePolicy
 
-        return OutcomePolicy(log_attempts=self.log_attempts, patience=self.seconds("poll_error_timeout"))
+        return OutcomePolicy(log_attempts=self.log_attempts, poll_error_timeout=self.seconds("poll_error_timeout"))
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Submit the job and, if asked to, wait for its end; return the XCom described in docs/operators.md."""
+        """Submit the job and, if requested to, wait for its end; return the XCom described in docs/operators.md."""
         return self._run(context)
 
     def _run(self, context: Context, **progress: Any) -> dict[str, Any]:

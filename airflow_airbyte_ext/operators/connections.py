@@ -105,8 +105,8 @@ class AirbyteListConnectionsOperator(CheckedArguments, BaseOperator):
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             found = [_listed(row) for row in find_connections(client, **wanted)]
             if not found:
-                asked = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value is not None)
-                nothing = f"There is no connection with {asked}. Check them against what Airbyte shows."
+                requested = ", ".join(f"{name} {value!r}" for name, value in wanted.items() if value is not None)
+                nothing = f"There is no connection with {requested}. Check them against what Airbyte shows."
                 if self.fail_if_none:
                     raise AirbyteConfigurationError(nothing)
                 self.log.warning("%s", nothing)
@@ -129,11 +129,11 @@ class AirbyteUpdateConnectionOperator(ConnectionTask):
     """
     Change an Airbyte connection: pause it, give it another schedule, or change other settings.
 
-    Only what differs is sent; nothing where all is as asked already. Airbyte's answer is checked afterwards. Returns
+    Only what differs is sent; nothing where all is as requested already. Airbyte's response is checked. Returns
     `connection_id`, `changes` (`path`, `before` and `after` of each) and `applied`.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
     :param workspace_id: The workspace of the connection that is named. (templated)
     :param status: "active" or "inactive". (templated)
     :param schedule: "manual", a Quartz cron expression such as "0 0 3 * * ?", or {"units": 6, "timeUnit": "hours"}.
@@ -184,7 +184,7 @@ class AirbyteUpdateConnectionOperator(ConnectionTask):
         self.check_parsed()
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
-        """Compare, send what differs, and check the answer."""
+        """Compare, send what differs, and check the response."""
         from airflow_airbyte_ext.connections.change import apply_changes
 
         with no_retry_for_permanent_errors():
@@ -263,7 +263,7 @@ class AirbyteCheckSchemaOperator(ConnectionTask):
     each). Discovering a schema takes Airbyte from seconds to minutes.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
     :param workspace_id: The workspace of the connection that is named. (templated)
     :param on_breaking: What to do about changes that syncs stumble over, such as a stream or a cursor that is gone:
         "fail", "warn", or "skip" this task and those after it. (templated)
@@ -321,15 +321,15 @@ class AirbyteCheckSchemaOperator(ConnectionTask):
         log_table(self.log, ("stream", "field", "change", "before -> after", "breaking"), rows)
 
     def _act(self, connection_id: str, changes: Sequence[SchemaChange]) -> None:
-        """Do what is asked for about each kind of change: to fail goes before to skip, and that before to warn."""
+        """Do what is requested about each kind of change: to fail goes before to skip, and that before to warn."""
         breaking = [change for change in changes if change.is_breaking]
         others = [change for change in changes if not change.is_breaking]
-        asked = [(self.on_breaking, breaking), (self.on_change, others)]
+        requested = [(self.on_breaking, breaking), (self.on_change, others)]
         for action in ("fail", "skip", "warn"):
-            told = [change for wanted, found in asked if wanted == action for change in found]
-            if not told:
+            shown = [change for wanted, found in requested if wanted == action for change in found]
+            if not shown:
                 continue
-            message = _described(connection_id, told)
+            message = _described(connection_id, shown)
             if action == "fail":
                 raise AirbyteSchemaChangedError(message, connection_id=connection_id)
             if action == "skip":

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 # Airflow itself wants this try to go on, or another one after a worker that it had lost sight of.
 WANTED_STATES = ("running", "up_for_retry", "scheduled", "queued")
-# A job appears some time after the request that starts it; Airflow kills for good five seconds after it asked.
+# A job appears some time after the request that starts it; Airflow kills for good five seconds later.
 POLLS_FOR_STARTING_JOB = 4
 POLL_INTERVAL = 0.7
 

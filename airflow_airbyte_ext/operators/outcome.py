@@ -47,7 +47,7 @@ class OutcomePolicy:
     log_attempts: str = "never"
     on_zero_records: str = "ignore"
     on_partial_success: str = "fail"
-    patience: float = 0.0
+    poll_error_timeout: float = 0.0
 
     def finish(self, client: AirbyteClient, job_id: int, *, connection_id: str, attached: bool) -> dict[str, Any]:
         """
@@ -56,7 +56,9 @@ class OutcomePolicy:
         :raises AirbyteError: It is no success.
         :raises AirflowSkipException: It is one that the task wants to be skipped for.
         """
-        report = read_report(client, job_id, connection_id=connection_id, attached=attached, patience=self.patience)
+        report = read_report(
+            client, job_id, connection_id=connection_id, attached=attached, poll_error_timeout=self.poll_error_timeout
+        )
         error = report.error()
         if reason := why_nothing_moved(client, report):
             log.warning("%s", reason)

@@ -63,7 +63,7 @@ class AirbyteBackupStateOperator(ConnectionTask):
     `digest`, `taken_at`, and `unchanged`. A new snapshot emits an asset event that carries it.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
     :param workspace_id: The workspace of the connection that is named. (templated)
     :param store: Where snapshots live: a path, or a URL such as "s3://conn_id@bucket/airbyte". (templated)
     :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
@@ -158,7 +158,7 @@ class AirbyteRestoreStateOperator(ConnectionTask):
     The state before is always kept as a safety snapshot first. Returns what changed and where the safety snapshot is.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; looked up when the task runs. (templated)
+    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
     :param workspace_id: The workspace of the connection that is named. (templated)
     :param store: Where snapshots live: a path, or a URL such as "s3://conn_id@bucket/airbyte". (templated)
     :param snapshot: "latest", an id or its beginning, a path, a time in ISO 8601 (the newest snapshot by then), or what

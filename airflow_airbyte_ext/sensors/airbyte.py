@@ -36,7 +36,7 @@ class AirbyteJobSensor(AirbyteSensor):
 
     :param airbyte_job_id: The job's id, or what the operator that submitted it returned: `submit.output`. (templated)
     :param airbyte_conn_id: Airflow Connection of the Airbyte that runs the job. (templated)
-    :param deferrable: Wait in the triggerer, looking every `poke_interval`, until `timeout`.
+    :param deferrable: Wait in the triggerer, polling every `poke_interval`, until `timeout`.
     :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
     """
 
@@ -58,8 +58,8 @@ class AirbyteJobSensor(AirbyteSensor):
         self.job_page = ""
         if not self.deferrable:
             return super().execute(context)
-        if looked := self.poke(context):
-            return looked.xcom_value if isinstance(looked, PokeReturnValue) else None
+        if found := self.poke(context):
+            return found.xcom_value if isinstance(found, PokeReturnValue) else None
         from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
         from airflow_airbyte_ext.triggers.resume import earliest_resume

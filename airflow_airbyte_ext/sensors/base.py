@@ -24,7 +24,7 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
     Waits for a job of Airbyte.
 
     :param airbyte_conn_id: Airflow Connection of the Airbyte that runs the job. (templated)
-    :param deferrable: Wait in the triggerer, looking every `poke_interval`, until `timeout`.
+    :param deferrable: Wait in the triggerer, polling every `poke_interval`, until `timeout`.
     :param poll_error_timeout: Seconds, or a timedelta, for which Airbyte may be unreadable. (templated)
     """
 
@@ -66,7 +66,7 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
         """Tell of a job that has ended, and return the XCom; fail where it did not end well."""
         from airflow_airbyte_ext.jobs.report import read_report, summary_lines, why_nothing_moved
 
-        report = read_report(self._client(), job_id, attached=True, patience=self._poll_error_timeout())
+        report = read_report(self._client(), job_id, attached=True, poll_error_timeout=self._poll_error_timeout())
         self._show(report.job_id, report.connection_id, context)
         for line in summary_lines(report):
             self.log.info("%s", line)

@@ -52,7 +52,7 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
     :param on_failure: What to do about a sync that ended after that time and failed or was cancelled, and about a
         connection that is inactive or locked: "wait" for another sync, with a warning, or "fail". (templated)
     :param airbyte_conn_id: Airflow Connection of the Airbyte that has the connection. (templated)
-    :param deferrable: Wait in the triggerer, looking every `poke_interval`, until `timeout`.
+    :param deferrable: Wait in the triggerer, polling every `poke_interval`, until `timeout`.
     :param poll_error_timeout: Seconds, or a timedelta, for which the connection's jobs may be unreadable. (templated)
     """
 
@@ -98,8 +98,8 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
         from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
         from airflow_airbyte_ext.triggers.resume import earliest_resume
 
-        if looked := self.poke(context):
-            return looked.xcom_value if isinstance(looked, PokeReturnValue) else None
+        if found := self.poke(context):
+            return found.xcom_value if isinstance(found, PokeReturnValue) else None
         watch = self._watch(context)
         trigger = AirbyteConnectionTrigger(
             connection_id=watch.connection_id,
@@ -201,7 +201,7 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
         return None if self.completed_after is None else moment_argument("completed_after", self.completed_after)
 
     def _failing_for_good(self, call: Callable[[], Any]) -> Any:
-        """Call; what no retry can mend fails the task for good, and so does a sync that failed, where that matters."""
+        """Call; what no retry can mend fails the trequest good, and so does a sync that failed, where that matters."""
         try:
             with no_retry_for_permanent_errors():
                 return call()

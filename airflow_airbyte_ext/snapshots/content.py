@@ -113,7 +113,7 @@ class StateContent:
 
 def content_of(state: Mapping[str, Any]) -> StateContent:
     """
-    Return what a ConnectionState, as Airbyte answers it, says.
+    Return what a ConnectionState, as Airbyte returns it, says.
 
     :raises AirbyteSnapshotError: It is not understood, so that taking it for no state could lose one.
     """

@@ -1,4 +1,4 @@
-"""What differs between two states, stream by stream; never showing a value unless asked."""
+"""What differs between two states, stream by stream; never showing a value unless requested."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class PartDiff:
     :param change: What became of it from the first state to the second.
     :param keys: Paths of the keys that differ, such as "cursor" or "state.end_date"; none where all of it does. What is
         odd about its rows, such as "(null)", stands in their place.
-    :param before: Its state in the first; only where values were asked for.
-    :param after: Its state in the second; only where values were asked for.
+    :param before: Its state in the first; only where values were requested.
+    :param after: Its state in the second; only where values were requested.
     """
 
     name: str

@@ -109,7 +109,7 @@ def check_folder(folder: Path, root: Path) -> None:
         is_link = stat.S_ISLNK(facts.st_mode)
         mode = folder.stat().st_mode
     except OSError:
-        return  # not there, or not to be looked at: anyone who uses it says so
+        return  # not there, or not to be checked: anyone who uses it says so
     if is_link and folder != root:
         raise AirbyteSnapshotStoreError(
             f"{shown_address(folder)} is a link, and could lead out of the store. Put the folder itself in its place."

@@ -107,7 +107,7 @@ class Restorer:
         :raises AirbyteJobTimeoutError: A job still runs, or may still write state, when `wait_timeout` has passed.
         :raises AirbyteRestoreRefusedError: A check failed, or Airbyte refused; nothing was changed.
         :raises AirbyteRestoreUnverifiedError: The state is not what was wanted; says what it is, and how to go back.
-        :raises AirbyteApiError: Airbyte could not be asked, before anything was written.
+        :raises AirbyteApiError: A request failed, before anything was written.
         """
         connection = get_connection_or_explain(self._client, self._connection_id)
         newest = settled_job(
@@ -187,7 +187,7 @@ class Restorer:
             raise self._failed(f"Job {job.id} ({job.config_type}) started while the state was written", undo)
 
     def _write(self, write: Write, before: StateContent, undo: _Undo) -> None:
-        """Write once, and read back; after an unclear answer only reading tells whether to write again."""
+        """Write once, and read back; after an unclear response only reading tells whether to write again."""
         problem: AirbyteApiError | None = None
         for _ in range(TRIES):
             try:

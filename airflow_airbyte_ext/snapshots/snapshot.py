@@ -57,7 +57,7 @@ class Snapshot:
 
     :param taken_at: When it was read from Airbyte, in UTC.
     :param origin: Where it was read.
-    :param state: The ConnectionState as Airbyte answered it.
+    :param state: The ConnectionState as Airbyte returned it.
     """
 
     taken_at: datetime
@@ -137,11 +137,11 @@ def take_snapshot(
     """
     Read a connection's state, and where it comes from.
 
-    Airbyte answers a state for a connection that it does not know, too; so the connection is read first.
+    Airbyte returns a state for a connection that it does not know, too; so the connection is read first.
 
     :param workspace_id: The connection's workspace, where it is known already.
     :raises AirbyteConnectionUnknownError: Airbyte does not have the connection.
-    :raises AirbyteApiError: Airbyte could not be asked.
+    :raises AirbyteApiError: A request failed.
     """
     connection = get_connection_or_explain(client, connection_id)
     job = newest_job(client, connection_id)

@@ -284,7 +284,7 @@ class SnapshotStore:
         raise AirbyteSnapshotNotFoundError(self._why_missing(which, connection_id))
 
     def _why_missing(self, which: str, connection_id: str) -> str:
-        """Say why there is no such snapshot: the store, the connection, or what was asked for."""
+        """Say why there is no such snapshot: the store, the connection, or what was requested."""
         self.check_exists()
         refs, text = self.snapshots(connection_id), repr(one_line(which))
         if not refs and not self.snapshots(connection_id, safety=True):

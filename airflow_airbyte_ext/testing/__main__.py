@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Serve until SIGINT or SIGTERM; answers the exit status."""
+    """Serve until SIGINT or SIGTERM; return the exit status."""
     options = command_line().parse_args(arguments)
     stopped = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
@@ -87,13 +87,13 @@ def _fake(options: argparse.Namespace) -> FakeAirbyte:
 
 
 def _ready(airbyte: FakeAirbyte, seed: str) -> str:
-    told = {
+    shown = {
         "basic": f" username={airbyte.username} password={airbyte.password}",
         "bearer": f" token={airbyte.token}",
         "client_credentials": f" client_id={airbyte.client_id} client_secret={airbyte.client_secret}",
     }
     lines = [
-        f"fake Airbyte at {airbyte.url} era={airbyte.era} auth={airbyte.auth}{told.get(airbyte.auth, '')}",
+        f"fake Airbyte at {airbyte.url} era={airbyte.era} auth={airbyte.auth}{shown.get(airbyte.auth, '')}",
         f"workspace {airbyte.workspace_id}",
     ]
     if seed == "demo":

@@ -502,7 +502,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "`connections/refresh` returns `{job}`; before, `{value}`.",
             since="1.2.0",
             evidence="[SPEC connections/refresh]",
-            client="Takes a missing job for no answer: looks for the refresh in the list of jobs.",
+            client="Takes a missing job for no response: looks for the refresh in the list of jobs.",
         ),
     ),
     "State": (
@@ -594,7 +594,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         ),
         Behaviour(
             "pages_counted_attempts_once",
-            "Pages of both lists of jobs count rows of job and attempt: a page may have fewer jobs than asked for, the "
+            "Pages of both lists of jobs count rows of job and attempt: a page may have fewer jobs than requested, the "
             "last job of a page may lack attempts, and comes again on the next one.",
             since="0.57.3",
             until="0.58.0",

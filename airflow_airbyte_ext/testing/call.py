@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_airbyte_ext.testing.auth import Guard
-    from airflow_airbyte_ext.testing.responses import Answers
+    from airflow_airbyte_ext.testing.responses import Responses
     from airflow_airbyte_ext.testing.world import World
 
 DEFAULT_PAGE = 20
@@ -23,7 +23,7 @@ class Call:
     """One request as a handler sees it: `body` is the parsed JSON object, `url` where the server is reached."""
 
     world: World
-    answers: Answers
+    responses: Responses
     guard: Guard
     body: dict[str, Any]
     url: str = ""
@@ -102,7 +102,7 @@ def cursor_page(
     table: str,
     descending: bool = False,
 ) -> tuple[list[Row], int]:
-    """The page after the row with the id `cursor`, and the size asked for.
+    """The page after the row with the id `cursor`, and the size requested.
 
     `rows` are all rows by id, `shown` the ids that pass the filters. The cursor's row stands for its place in the
     order even when it is no longer shown, so nothing is lost or repeated while rows come and go.
@@ -126,11 +126,11 @@ def cursor_page(
 
 def offset_page(call: Call, rows: list[Row], default: int) -> list[Row]:
     """The rows of a request's `pagination`; the offset counts rows as they are now."""
-    asked = call.body.get("pagination") or {}
-    if not isinstance(asked, dict):
+    requested = call.body.get("pagination") or {}
+    if not isinstance(requested, dict):
         raise Refusal("malformed", "Cannot construct instance of `Pagination`")
-    size = whole_number(asked.get("pageSize") or default)
-    offset = whole_number(asked.get("rowOffset") or 0)
+    size = whole_number(requested.get("pageSize") or default)
+    offset = whole_number(requested.get("rowOffset") or 0)
     if min(size, offset) < 0:
         raise Refusal("illegal", "SQL: LIMIT and OFFSET must not be negative")
     return rows[offset : offset + size]

@@ -81,7 +81,7 @@ def _column(kind: str | Mapping[str, Any]) -> Json:
 
 
 def key_of(stream: Json) -> StreamKey:
-    """What tells the streams of a catalog apart."""
+    """What distinguishes the streams of a catalog."""
     return stream["name"], stream.get("namespace")
 
 
@@ -203,15 +203,15 @@ def merged(era: Era, entries: list[Json], raw: list[Json], discovered: list[Json
     """
     configured = {key_of(entry["stream"]): entry["config"] for entry in entries}
     before = {key_of(stream): stream for stream in raw}
-    answer = []
+    response = []
     for stream in discovered:
         key, fresh = key_of(stream), discovered_entry(era, stream)
         if key in configured:
             fresh["config"] = _carried(configured[key], fresh, _columns(before.get(key, stream)))
         else:
             fresh["config"]["selected"] = False
-        answer.append(fresh)
-    return answer
+        response.append(fresh)
+    return response
 
 
 def _carried(known: Json, fresh: Json, columns_before: Json) -> Json:
@@ -335,7 +335,7 @@ def _used_columns(config: Json) -> set[str]:
 
 
 def is_breaking(transforms: list[Json]) -> bool:
-    """Whether one of these changes stops a connection until somebody has looked at it."""
+    """Whether one of these changes stops a connection until somebody has checked it."""
     inner = [change for transform in transforms for change in _inner(transform.get("updateStream"))]
     return any(change["breaking"] for change in inner)
 

@@ -26,7 +26,7 @@ _ENDS = {"succeeded": "SUCCEEDED", "failed": "FAILED", "cancelled": "CANCELLED"}
 
 def get_connection(call: Call) -> Any:
     """connections/get, of deleted ones too."""
-    return call.answers.connection(call.world.connection(call.id("connectionId")))
+    return call.responses.connection(call.world.connection(call.id("connectionId")))
 
 
 def list_connections(call: Call) -> Any:
@@ -60,17 +60,17 @@ def search(call: Call) -> Any:
 
 
 def _read(call: Call, connections: list[Any]) -> Any:
-    return {"connections": [call.answers.connection(each) for each in connections]}
+    return {"connections": [call.responses.connection(each) for each in connections]}
 
 
 def create(call: Call) -> Any:
     """connections/create."""
-    return call.answers.connection(writes.create(call))
+    return call.responses.connection(writes.create(call))
 
 
 def update(call: Call) -> Any:
     """connections/update, which never resets anything."""
-    return call.answers.connection(writes.update(call, call.body))
+    return call.responses.connection(writes.update(call, call.body))
 
 
 def update_with_reason(call: Call) -> Any:
@@ -78,7 +78,7 @@ def update_with_reason(call: Call) -> Any:
     if call.body.get("connectionUpdate") is None:
         raise Refusal("missing", subject="connectionUpdate")
     reason = str(call.body.get("updateReason") or "")
-    return call.answers.connection(writes.update(call, call.body["connectionUpdate"], reason))
+    return call.responses.connection(writes.update(call, call.body["connectionUpdate"], reason))
 
 
 def delete(call: Call) -> Any:
@@ -88,19 +88,19 @@ def delete(call: Call) -> Any:
 
 def sync(call: Call) -> Any:
     """connections/sync."""
-    return call.answers.jobs.info(call.world.sync(call.id("connectionId")))
+    return call.responses.jobs.info(call.world.sync(call.id("connectionId")))
 
 
 def reset(call: Call) -> Any:
     """connections/reset and connections/clear."""
-    return call.answers.jobs.info(call.world.reset(call.id("connectionId")))
+    return call.responses.jobs.info(call.world.reset(call.id("connectionId")))
 
 
 def reset_streams(call: Call) -> Any:
     """connections/reset/stream and connections/clear/stream."""
     connection_id = call.id("connectionId")
     streams = tuple(named_stream(entry) for entry in call.required_items("streams"))
-    return call.answers.jobs.info(call.world.reset(connection_id, streams))
+    return call.responses.jobs.info(call.world.reset(connection_id, streams))
 
 
 def refresh(call: Call) -> Any:
@@ -112,8 +112,8 @@ def refresh(call: Call) -> Any:
     streams: tuple[Stream, ...] = tuple(named_stream(entry) for entry in call.items("streams"))
     job = call.world.refresh(connection.connection_id, streams)
     if era.has("refresh_returns_a_job"):
-        return {"job": call.answers.jobs.job_read(job)} if job else {}
-    # The old answer said whether there can be a refresh, and nothing about a job.
+        return {"job": call.responses.jobs.job_read(job)} if job else {}
+    # The old response said whether there can be a refresh, and nothing about a job.
     return {"value": call.world.can_refresh(connection)}
 
 
@@ -125,7 +125,7 @@ def _check_mode(call: Call, mode: str) -> None:
 def statuses(call: Call) -> Any:
     """connections/status."""
     ids = [uuid_of(each) for each in call.required_items("connectionIds")]
-    return [call.answers.connection_status(call.world.connection(each)) for each in ids]
+    return [call.responses.connection_status(call.world.connection(each)) for each in ids]
 
 
 Json = dict[str, Any]
@@ -175,10 +175,10 @@ def _event_read(event: Event) -> Json:
 
 
 def _events(call: Call, connection_id: str) -> list[Event]:
-    told = [event for event in call.world.events if event.connection_id == connection_id]
-    told += [event for job in call.world.jobs(connection_id) for event in _job_events(job)]
-    told.sort(key=lambda event: event.created_at)
-    return told[::-1]
+    shown = [event for event in call.world.events if event.connection_id == connection_id]
+    shown += [event for job in call.world.jobs(connection_id) for event in _job_events(job)]
+    shown.sort(key=lambda event: event.created_at)
+    return shown[::-1]
 
 
 def _job_events(job: Job) -> list[Event]:
@@ -219,7 +219,7 @@ def _moment(call: Call, name: str) -> float | None:
 
 
 def discover_schema(call: Call) -> Any:
-    """sources/discover_schema: 200 also when the source could not be asked, and old news unless `disable_cache`."""
+    """sources/discover_schema: 200 also when the source could not be read, and old news unless `disable_cache`."""
     world = call.world
     source = world.actor("source", call.id("sourceId"))
     try:
@@ -230,11 +230,11 @@ def discover_schema(call: Call) -> Any:
         return {"jobInfo": _job_info(call, source, refusal.message)}
     offers_one = len(found) == 1 and not world.era.has("new_streams_are_selected")
     entries = [discovered_entry(world.era, stream, is_alone=offers_one) for stream in found]
-    answer: Json = {"catalog": call.answers.catalog(entries), "jobInfo": _job_info(call, source)}
+    response: Json = {"catalog": call.responses.catalog(entries), "jobInfo": _job_info(call, source)}
     if world.era.declares("SourceDiscoverSchemaRead.catalogId"):
-        answer["catalogId"] = catalog_id
+        response["catalogId"] = catalog_id
     # Old news has no differences, and no consequences.
-    return answer | (_for_connection(call, source, found) if is_asked else {})
+    return response | (_for_connection(call, source, found) if is_asked else {})
 
 
 def _for_connection(call: Call, source: Actor, found: list[Json]) -> Json:
@@ -245,17 +245,17 @@ def _for_connection(call: Call, source: Actor, found: list[Json]) -> Json:
     return consequences(call, call.world.connection(call.id("connectionId")), source, found)
 
 
-def consequences(call: Call, asked: Connection, source: Actor, found: list[Json]) -> Json:
+def consequences(call: Call, requested: Connection, source: Actor, found: list[Json]) -> Json:
     """What a discovery for a connection says of it, and does to it (or to every connection of the source)."""
     era = call.world.era
     for connection in call.world.connections.values():
-        is_meant = connection is asked or not era.has("discovery_concerns_one_connection")
+        is_meant = connection is requested or not era.has("discovery_concerns_one_connection")
         if is_meant and connection.source.id == source.id and connection.status != "deprecated":
             _feel(call, connection, changes(call, connection, found))
-    transforms = changes(call, asked, found)
-    told: Json = {"catalogDiff": {"transforms": transforms}, "breakingChange": is_breaking(transforms)}
-    status = {"connectionStatus": asked.status} if era.declares("SourceDiscoverSchemaRead.connectionStatus") else {}
-    return told | status
+    transforms = changes(call, requested, found)
+    shown: Json = {"catalogDiff": {"transforms": transforms}, "breakingChange": is_breaking(transforms)}
+    status = {"connectionStatus": requested.status} if era.declares("SourceDiscoverSchemaRead.connectionStatus") else {}
+    return shown | status
 
 
 def changes(call: Call, connection: Connection, found: list[Json]) -> list[Json]:
@@ -270,7 +270,7 @@ def _feel(call: Call, connection: Connection, transforms: list[Json]) -> None:
     """A breaking change switches a connection off, and any change when it is set to that."""
     breaking = is_breaking(transforms)
     connection.breaking_change = breaking
-    preference = call.answers.settings(connection).get("nonBreakingChangesPreference")
+    preference = call.responses.settings(connection).get("nonBreakingChangesPreference")
     if connection.status == "active" and (breaking or (transforms and preference == "disable")):
         connection.status = "inactive"
 
@@ -278,7 +278,7 @@ def _feel(call: Call, connection: Connection, transforms: list[Json]) -> None:
 def _job_info(call: Call, source: Actor, problem: str | None = None) -> Json:
     """SynchronousJobRead."""
     era, when = call.world.era, int(call.world.now())
-    told = [f"Discovering the schema of {source.name}", *([problem] if problem else [])]
+    shown = [f"Discovering the schema of {source.name}", *([problem] if problem else [])]
     fields: Json = {
         "id": str(uuid.uuid4()),
         "configType": "discover_schema",
@@ -287,10 +287,10 @@ def _job_info(call: Call, source: Actor, problem: str | None = None) -> Json:
         "endedAt": when,
         "succeeded": problem is None,
     }
-    fields |= call.answers.jobs.log_fields(told, when)
+    fields |= call.responses.jobs.log_fields(shown, when)
     if era.declares("SynchronousJobRead.connectorConfigurationUpdated"):
         fields["connectorConfigurationUpdated"] = False
     if problem and era.declares("SynchronousJobRead.failureReason"):
         failure = call.world.failing_discoveries[source.id]
-        fields["failureReason"] = call.answers.jobs.failure_reason(failure, when)
+        fields["failureReason"] = call.responses.jobs.failure_reason(failure, when)
     return without_nulls(era, fields)

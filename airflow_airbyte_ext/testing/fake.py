@@ -15,7 +15,7 @@ from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.faults import ThreadedServer
 from airflow_airbyte_ext.testing.jobs import Failure, Job, Step, checked_script
 from airflow_airbyte_ext.testing.operations import OPERATIONS
-from airflow_airbyte_ext.testing.responses import Answers
+from airflow_airbyte_ext.testing.responses import Responses
 from airflow_airbyte_ext.testing.server import Request, Server
 from airflow_airbyte_ext.testing.setup import Planting
 from airflow_airbyte_ext.testing.world import World
@@ -99,11 +99,11 @@ class FakeAirbyte(Planting):
     # Starting and stopping
 
     def start(self) -> FakeAirbyte:
-        """Serve, on a port that is free unless one was asked for."""
+        """Serve, on a port that is free unless one was requested."""
         if self._running:
             raise RuntimeError("this fake Airbyte runs already")
         sock = socket.create_server(self._address)
-        # Head and body of an answer are two packets: without this each call would wait 40 ms between them.
+        # Head and body of a response are two packets: without this each call would wait 40 ms between them.
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         scheme = "https" if self._tls else "http"
         self._server.url = f"{scheme}://{self._address[0]}:{sock.getsockname()[1]}{self._server.prefix}"
@@ -202,7 +202,7 @@ class FakeAirbyte(Planting):
         self._world.refreshes_activated = are_activated
 
     def start_job(self, connection_id: str, kind: str = "sync") -> int:
-        """Start a job as a schedule or another user would, and answer its id; `kind` is an Airbyte configType.
+        """Start a job as a schedule or another user would, and response its id; `kind` is an Airbyte configType.
 
         What is stored for the next run comes before a sync, as in Airbyte: see `next_run`.
         """
@@ -265,10 +265,10 @@ class FakeAirbyte(Planting):
     # Looking
 
     def state(self, connection_id: str) -> dict[str, Any]:
-        """The stored state, as state/get would answer."""
+        """The stored state, as state/get would respond."""
         with self._by_hand():
             connection = self._world.connection(connection_id)
-            return Answers(self._world).state(connection_id, self._world.state_of(connection))
+            return Responses(self._world).state(connection_id, self._world.state_of(connection))
 
     def next_run(self, connection_id: str) -> dict[str, list[tuple[str | None, str]]]:
         """What is stored for the connection's next run, no matter who starts it: its kind, and its streams as pairs.
@@ -278,8 +278,8 @@ class FakeAirbyte(Planting):
         with self._by_hand():
             connection = self._world.connection(connection_id)
             stored = {"reset_connection": connection.stored_resets, "refresh": connection.stored_refreshes}
-            told = {kind: [(each.namespace, each.name) for each in rows.values()] for kind, rows in stored.items()}
-            return {kind: streams for kind, streams in told.items() if streams} or {"sync": []}
+            shown = {kind: [(each.namespace, each.name) for each in rows.values()] for kind, rows in stored.items()}
+            return {kind: streams for kind, streams in shown.items() if streams} or {"sync": []}
 
     def jobs(self, connection_id: str | None = None) -> list[dict[str, Any]]:
         """All jobs, or those of one connection, newest last; looking here does not count as a poll."""

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 class Fault:
     """One way for a call to go wrong; made by the class methods.
 
-    `effect` says whether Airbyte does what was asked before the answer goes wrong.
+    `effect` says whether Airbyte does what was requested before the response goes wrong.
     """
 
     kind: str
@@ -34,24 +34,24 @@ class Fault:
 
     @classmethod
     def drop_before(cls) -> Fault:
-        """The connection is closed without an answer, and nothing has happened."""
+        """The connection is closed without a response, and nothing has happened."""
         return cls("drop")
 
     @classmethod
     def drop_after(cls) -> Fault:
-        """The call takes effect, then the connection is closed without an answer."""
+        """The call takes effect, then the connection is closed without a response."""
         return cls("drop", effect=True)
 
     @classmethod
     def delay(cls, seconds: float) -> Fault:
-        """The call takes effect at once; its normal answer comes N seconds of real time later."""
+        """The call takes effect at once; its normal response comes N seconds of real time later."""
         return cls("delay", effect=True, seconds=seconds)
 
     @classmethod
     def status(
         cls, code: int, body: Any = None, headers: Mapping[str, str] | None = None, *, effect: bool = False
     ) -> Fault:
-        """Another status instead of the answer.
+        """Another status instead of the response.
 
         `body` is JSON (a dict or a list) or text; without one a proxy's HTML page is sent.
         """
@@ -59,12 +59,12 @@ class Fault:
 
     @classmethod
     def html(cls, status: int = 200) -> Fault:
-        """The page of the web app instead of an answer, as when a base URL is not quite right."""
+        """The page of the web app instead of a response, as when a base URL is not quite right."""
         return cls("html", code=status)
 
     @classmethod
     def truncated(cls) -> Fault:
-        """The call takes effect, and the answer stops in the middle."""
+        """The call takes effect, and the response stops in the middle."""
         return cls("truncated", effect=True)
 
     @classmethod
@@ -83,7 +83,7 @@ class PendingFault:
 
 
 class FaultQueue:
-    """The faults that wait for their calls, in the order in which they were asked for."""
+    """The faults that wait for their calls, in the order in which they were requested."""
 
     def __init__(self) -> None:
         self._pending: list[PendingFault] = []
@@ -145,7 +145,7 @@ class Transports:
 
 
 class Dropped(Response):
-    """No answer at all: the connection is closed."""
+    """No response at all: the connection is closed."""
 
     def __init__(self, transports: Transports) -> None:
         super().__init__()
@@ -170,7 +170,7 @@ class Hanging(Response):
 
 
 class Truncated(Response):
-    """The first half of an answer, under the Content-Length of the whole."""
+    """The first half of a response, under the Content-Length of the whole."""
 
     def __init__(self, transports: Transports, whole: Response) -> None:
         super().__init__(whole.body, whole.status_code, dict(whole.headers))
@@ -225,7 +225,7 @@ class ThreadedServer(uvicorn.Server):
             await self._stopping.wait()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Stop without waiting for answers that are still delayed."""
+        """Stop without waiting for responses that are still delayed."""
         for server in self.servers:
             server.close()
         for sock in sockets or []:

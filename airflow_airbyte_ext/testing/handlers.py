@@ -24,7 +24,7 @@ def instance(call: Call) -> Any:
     """GET instance_configuration, which fails as long as the instance has no user and no organization."""
     if call.world.is_fresh:
         raise Refusal("illegal", "Default organization does not exist.")
-    return call.answers.instance(call.guard, call.url)
+    return call.responses.instance(call.guard, call.url)
 
 
 def token(call: Call) -> Any:
@@ -46,7 +46,7 @@ def _issued(call: Call) -> str:
 
 def cancel(call: Call) -> Any:
     """jobs/cancel."""
-    return call.answers.jobs.info(call.world.cancel(call.number("id")))
+    return call.responses.jobs.info(call.world.cancel(call.number("id")))
 
 
 def _read_job(call: Call) -> Job:
@@ -57,28 +57,28 @@ def _read_job(call: Call) -> Job:
 
 def get_job(call: Call) -> Any:
     """jobs/get."""
-    return call.answers.jobs.info(_read_job(call))
+    return call.responses.jobs.info(_read_job(call))
 
 
 def get_job_light(call: Call) -> Any:
     """jobs/get_light."""
-    return {"job": call.answers.jobs.job_read(_read_job(call))}
+    return {"job": call.responses.jobs.job_read(_read_job(call))}
 
 
 def get_job_without_logs(call: Call) -> Any:
     """jobs/get_without_logs."""
-    return call.answers.jobs.info_without_logs(_read_job(call))
+    return call.responses.jobs.info_without_logs(_read_job(call))
 
 
 def get_job_debug_info(call: Call) -> Any:
     """jobs/get_debug_info."""
-    return call.answers.jobs.debug_info(call.world.job(call.number("id")))
+    return call.responses.jobs.debug_info(call.world.job(call.number("id")))
 
 
 def get_last_replication_job(call: Call) -> Any:
     """jobs/get_last_replication_job: the newest job of any kind that was not cancelled, without totals."""
     jobs = [job for job in call.world.jobs(call.id("connectionId")) if job.status != "cancelled"]
-    return {"job": call.answers.jobs.job_read(jobs[-1])} if jobs else {}
+    return {"job": call.responses.jobs.job_read(jobs[-1])} if jobs else {}
 
 
 def _attempt(call: Call) -> tuple[Job, Attempt]:
@@ -92,13 +92,13 @@ def _attempt(call: Call) -> tuple[Job, Attempt]:
 
 def get_attempt(call: Call) -> Any:
     """attempt/get_for_job."""
-    return call.answers.jobs.attempt_info(*_attempt(call))
+    return call.responses.jobs.attempt_info(*_attempt(call))
 
 
 def get_combined_stats(call: Call) -> Any:
     """attempt/get_combined_stats."""
     _, attempt = _attempt(call)
-    return call.answers.jobs.stats(attempt.records, attempt.bytes)
+    return call.responses.jobs.stats(attempt.records, attempt.bytes)
 
 
 # State
@@ -108,7 +108,7 @@ def get_state(call: Call) -> Any:
     """state/get: a connection that is unknown has no state and is not an error."""
     connection_id = call.id("connectionId")
     connection = call.world.connections.get(connection_id)
-    return call.answers.state(connection_id, call.world.state_of(connection) if connection else None)
+    return call.responses.state(connection_id, call.world.state_of(connection) if connection else None)
 
 
 def get_state_type(call: Call) -> Any:
@@ -131,7 +131,7 @@ def _upsert_state(call: Call, safe: bool) -> Any:
     if call.body.get("connectionState") is None:
         raise Refusal("missing", subject="connectionState")
     state = call.with_body(call.body["connectionState"]).body
-    return call.answers.state(connection_id, call.world.write_state(connection_id, state, safe))
+    return call.responses.state(connection_id, call.world.write_state(connection_id, state, safe))
 
 
 # Workspaces
@@ -139,7 +139,7 @@ def _upsert_state(call: Call, safe: bool) -> Any:
 
 def get_workspace(call: Call) -> Any:
     """workspaces/get."""
-    return call.answers.workspace(call.world.workspace(call.id("workspaceId")))
+    return call.responses.workspace(call.world.workspace(call.id("workspaceId")))
 
 
 def get_workspace_of_connection(call: Call) -> Any:
@@ -149,7 +149,7 @@ def get_workspace_of_connection(call: Call) -> Any:
     except Refusal as refusal:
         fails = refusal.kind == "unknown_id" and call.world.era.has("workspace_of_unknown_connection_is_500")
         raise (uncaught(refusal) if fails else refusal) from None
-    return call.answers.workspace(call.world.workspace(connection.workspace_id))
+    return call.responses.workspace(call.world.workspace(connection.workspace_id))
 
 
 def list_workspaces(call: Call) -> Any:
@@ -172,7 +172,7 @@ def list_workspaces_of_organization(call: Call) -> Any:
 
 
 def _workspaces(call: Call, found: list[Workspace]) -> Any:
-    return {"workspaces": [call.answers.workspace(each) for each in found]}
+    return {"workspaces": [call.responses.workspace(each) for each in found]}
 
 
 # Sources, destinations and operations
@@ -181,7 +181,7 @@ def _workspaces(call: Call, found: list[Workspace]) -> Any:
 def get_source(call: Call) -> Any:
     """sources/get."""
     try:
-        return call.answers.actor(call.world.actor("source", call.id("sourceId")))
+        return call.responses.actor(call.world.actor("source", call.id("sourceId")))
     except Refusal as refusal:
         fails = refusal.kind == "unknown_id" and call.world.era.has("unknown_source_is_500")
         raise (uncaught(refusal) if fails else refusal) from None
@@ -189,12 +189,12 @@ def get_source(call: Call) -> Any:
 
 def get_destination(call: Call) -> Any:
     """destinations/get."""
-    return call.answers.actor(call.world.actor("destination", call.id("destinationId")))
+    return call.responses.actor(call.world.actor("destination", call.id("destinationId")))
 
 
 def get_destination_version(call: Call) -> Any:
     """actor_definition_versions/get_for_destination: among others, whether its streams can be refreshed."""
-    return call.answers.definition_version(call.world.actor("destination", call.id("destinationId")))
+    return call.responses.definition_version(call.world.actor("destination", call.id("destinationId")))
 
 
 def list_sources(call: Call) -> Any:
@@ -212,13 +212,13 @@ def _actors(call: Call, kind: str) -> Any:
     workspace = call.world.workspace(call.id("workspaceId"))
     found = call.world.actors(kind, workspace.id)
     if not call.world.era.has("cursor_pages"):
-        return {f"{kind}s": [call.answers.actor(each) for each in found]}
-    asked = call.with_body(call.body.get("filters") or {})
-    term = str(asked.body.get("searchTerm") or "").lower()
+        return {f"{kind}s": [call.responses.actor(each) for each in found]}
+    requested = call.with_body(call.body.get("filters") or {})
+    term = str(requested.body.get("searchTerm") or "").lower()
     shown = [each.id for each in found if term in f"{each.name} {each.connector}".lower()]
     order, descending = chosen(call, "sortKey", {"actorName": lambda actor: actor.name.lower()})
     page, size = cursor_page(call, call.world.actors_by_id, shown, order, f"{kind.upper()}_CONNECTION", descending)
-    reads = [call.answers.actor(each) for each in page]
+    reads = [call.responses.actor(each) for each in page]
     return {f"{kind}s": reads, "page_size": size, "num_connections": len(shown)}
 
 

@@ -228,24 +228,24 @@ class Inventory:
     def set_discovered(self, source_id: str, streams: Iterable[Stream | Json]) -> None:
         """Say what the source has from now on."""
         self.actor("source", source_id)
-        told = [deepcopy(each) if isinstance(each, dict) else discovered_stream(each) for each in streams]
+        shown = [deepcopy(each) if isinstance(each, dict) else discovered_stream(each) for each in streams]
         before = self.discovered(source_id)
         if before:
             # Somebody has discovered what the connections of this source were made from.
             self.cached_catalogs.setdefault(source_id, (self.catalog_id(source_id), deepcopy(before)))
         self.catalogs[self.catalog_id(source_id)] = deepcopy(before)
-        self.discoveries[source_id] = told
+        self.discoveries[source_id] = shown
 
     def catalog_id(self, source_id: str) -> str:
         """The id under which the source's catalog of now is stored: another one for another catalog."""
-        told = repr(self.discoveries[source_id]) if source_id in self.discoveries else ""
-        return str(uuid.uuid5(uuid.UUID(source_id), f"catalog{told}"))
+        known = repr(self.discoveries[source_id]) if source_id in self.discoveries else ""
+        return str(uuid.uuid5(uuid.UUID(source_id), f"catalog{known}"))
 
     def discover(self, source_id: str, cached: bool = False) -> tuple[str, list[Json], bool]:
-        """The source's catalog, its id, and whether the source was asked for it.
+        """The source's catalog, its id, and whether the source was requested it.
 
         With `cached` it is the one that was found last, if there is one. A Refusal of the kind "discovery" when the
-        source has to be asked and cannot be.
+        source has to be read and cannot be.
         """
         is_asked = not cached or source_id not in self.cached_catalogs
         if is_asked:

@@ -33,11 +33,11 @@ def list_jobs(call: Call) -> Any:
     candidates = _candidates(call, None if connection_id is None else str(connection_id))
     can_include = call.world.era.declares("JobListRequestBody.includingJobId")
     if can_include and call.body.get("includingJobId") is not None:
-        return _answer(call, [(job, None) for job in _until(call, candidates)], len(candidates))
+        return _response(call, [(job, None) for job in _until(call, candidates)], len(candidates))
     era = call.world.era
     kept = _filtered(call, candidates, era.has("end_filters_are_starts"))
     page = _page(call, kept, era.has("pages_count_attempts") or era.has("pages_counted_attempts_once"))
-    return _answer(call, page, len(kept if era.has("counts_filtered_jobs") else candidates))
+    return _response(call, page, len(kept if era.has("counts_filtered_jobs") else candidates))
 
 
 def list_jobs_for_workspaces(call: Call) -> Any:
@@ -47,14 +47,14 @@ def list_jobs_for_workspaces(call: Call) -> Any:
     found = _filtered(call, _candidates(call, None), era.has("end_filters_of_workspaces_are_starts"))
     mine = [job for job in found if call.world.connection(job.connection_id).workspace_id in workspaces]
     page = _page(call, mine, era.has("pages_counted_attempts_once"))
-    return _answer(call, page, len(page), light=era.has("workspace_lists_are_light"))
+    return _response(call, page, len(page), light=era.has("workspace_lists_are_light"))
 
 
-def _answer(call: Call, page: _Page, total: int, light: bool = False) -> Any:
+def _response(call: Call, page: _Page, total: int, light: bool = False) -> Any:
     for job, _ in page:
         job.read()
-    answer: dict[str, Any] = {"jobs": [call.answers.jobs.listed(job, attempts, light) for job, attempts in page]}
-    return answer | ({"totalJobCount": total} if call.world.era.declares("JobReadList.totalJobCount") else {})
+    response: dict[str, Any] = {"jobs": [call.responses.jobs.listed(job, attempts, light) for job, attempts in page]}
+    return response | ({"totalJobCount": total} if call.world.era.declares("JobReadList.totalJobCount") else {})
 
 
 def _candidates(call: Call, connection_id: str | None) -> list[Job]:
@@ -129,11 +129,11 @@ def _ordered(call: Call, jobs: list[Job]) -> list[Job]:
 
 
 def _pagination(call: Call) -> tuple[int, int]:
-    asked = call.body.get("pagination") or {}
-    if not isinstance(asked, dict):
+    requested = call.body.get("pagination") or {}
+    if not isinstance(requested, dict):
         raise Refusal("malformed", "Cannot construct instance of `Pagination`")
-    size = whole_number(asked.get("pageSize") or _DEFAULT_PAGE)
-    offset = whole_number(asked.get("rowOffset") or 0)
+    size = whole_number(requested.get("pageSize") or _DEFAULT_PAGE)
+    offset = whole_number(requested.get("rowOffset") or 0)
     if min(size, offset) < 0:
         raise Refusal("illegal", "SQL: LIMIT and OFFSET must not be negative")
     if call.world.era.has("offsets_count_pages"):
@@ -179,7 +179,7 @@ def sync_progress(call: Call) -> Any:
     if job is None or (job.kind == "reset_connection" and era.has("progress_shows_syncs_only")):
         return {"connectionId": connection_id, "streams": []}
     knows_kind = era.declares("ConnectionSyncProgressRead.configType")
-    totals = call.answers.jobs.job_read(job, totals=True)
+    totals = call.responses.jobs.job_read(job, totals=True)
     by_stream = {(each["streamName"], each.get("streamNamespace")): each for each in totals["streamAggregatedStats"]}
     streams = [
         by_stream.get(stream.key, _named(stream)) | ({"configType": kind} if knows_kind else {})

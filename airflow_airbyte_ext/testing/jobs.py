@@ -32,7 +32,7 @@ class Stream:
 
     @property
     def key(self) -> tuple[str, str | None]:
-        """What tells streams apart: a namespace of "" is not the same as none."""
+        """What distinguishes streams: a namespace of "" is not the same as none."""
         return self.name, self.namespace
 
 
@@ -42,7 +42,7 @@ class Failure:
 
     `origin` is a FailureOrigin (source, destination, replication, airbyte_platform, ...), `type` a FailureType
     (config_error, system_error, transient_error, ...), `message` the sentence meant for users (externalMessage),
-    `internal` and `stacktrace` what support would ask for.
+    `internal` and `stacktrace` what support would request.
     """
 
     origin: str = "source"
@@ -112,9 +112,9 @@ class Job:
     """One run of Airbyte, with the script that it plays.
 
     `kind` is Airbyte's configType (sync, reset_connection, refresh). `on_status` is told of every new status before it
-    is shown and may answer with the step to play instead; `begins` then says whether an attempt begins with it.
+    is shown and may respond with the step to play instead; `begins` then says whether an attempt begins with it.
     `then_sync` says that a sync follows when it succeeds, `is_manual` that a request started it, and `superseded` that
-    nobody asked for its end: it was ended for a reset, or its connection is not active.
+    nobody requested its end: it was ended for a reset, or its connection is not active.
     """
 
     id: int

@@ -116,8 +116,8 @@ class Connection:
 
     def resumes(self, stream: Stream) -> bool:
         """Whether a full refresh of this stream goes on where an attempt stopped."""
-        told = [each["stream"] for each in self.catalog if key_of(each["stream"]) == stream.key]
-        return self.destination.supports_refreshes and any(each.get("isResumable") is True for each in told)
+        shown = [each["stream"] for each in self.catalog if key_of(each["stream"]) == stream.key]
+        return self.destination.supports_refreshes and any(each.get("isResumable") is True for each in shown)
 
     @property
     def workspace_id(self) -> str:
@@ -139,10 +139,10 @@ class Connection:
 
 @dataclass(frozen=True)
 class Setting:
-    """A property of a connection's requests and answers, and the releases that have it.
+    """A property of a connection's requests and responses, and the releases that have it.
 
     It is kept in the attribute of the connection that is named, or else in `more`, where `default` stands for what was
-    never set (None: the answer leaves it out).
+    never set (None: the response leaves it out).
     """
 
     name: str

@@ -1,6 +1,6 @@
 """The operations that the fake serves: one handler, and one row in a table, for each.
 
-A handler gets a `Call` and returns the JSON of a 200 answer, or raises a `Refusal`.
+A handler gets a `Call` and returns the JSON of a 200 response, or raises a `Refusal`.
 """
 
 from __future__ import annotations

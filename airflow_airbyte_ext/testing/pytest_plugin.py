@@ -1,4 +1,4 @@
-"""A pytest plugin with one fixture, `fake_airbyte`: a fresh `FakeAirbyte` for each test that asks for it."""
+"""A pytest plugin with one fixture, `fake_airbyte`: a fresh `FakeAirbyte` for each test that requests it."""
 
 from __future__ import annotations
 

@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 _USER_ID = "00000000-0000-4000-8000-0000000000b1"
 
 
-class Answers:
-    """Turns the world into answers of its era; `jobs` does so for jobs."""
+class Responses:
+    """Turns the world into responses of its era; `jobs` does so for jobs."""
 
     def __init__(self, world: World) -> None:
         self._world = world
         self._era = world.era
-        self.jobs = JobAnswers(world)
+        self.jobs = JobResponses(world)
 
     def connection(self, connection: Connection) -> Json:
         """ConnectionRead. Its workspaceId is declared since 0.42.1, and never filled by the server."""
@@ -253,8 +253,8 @@ def descriptor(stream: Stream) -> Json:
     return {"name": stream.name} | ({} if stream.namespace is None else {"namespace": stream.namespace})
 
 
-class JobAnswers:
-    """Turns jobs into answers of one era."""
+class JobResponses:
+    """Turns jobs into responses of one era."""
 
     def __init__(self, world: World) -> None:
         self._world = world
@@ -315,10 +315,10 @@ class JobAnswers:
             "destinationDefinition": self._definition(connection, "destination"),
         }
         attempts = [self.attempt_info(job, attempt, from_tables=True) for attempt in job.attempts]
-        answer: Json = {"job": fields, "attempts": attempts}
+        response: Json = {"job": fields, "attempts": attempts}
         if self._era.declares("JobDebugInfoRead.workflowState"):
-            answer["workflowState"] = {"running": not job.terminal}
-        return answer
+            response["workflowState"] = {"running": not job.terminal}
+        return response
 
     def failure_reason(self, failure: Failure, when: float) -> Json:
         """FailureReason, whose timestamp alone is in milliseconds."""
@@ -383,9 +383,9 @@ class JobAnswers:
         ]
 
     def _stream_name(self, stream: Stream, namespaces: bool = True) -> Json:
-        told = namespaces and self._era.declares("AttemptStreamStats.streamNamespace")
+        shown = namespaces and self._era.declares("AttemptStreamStats.streamNamespace")
         return {"streamName": stream.name} | (
-            {"streamNamespace": stream.namespace} if told and stream.namespace is not None else {}
+            {"streamNamespace": stream.namespace} if shown and stream.namespace is not None else {}
         )
 
     def _aggregates(self, job: Job, attempts: list[Attempt]) -> Json:
@@ -407,12 +407,12 @@ class JobAnswers:
             return {}
         return self.log_fields(_log_messages(job, attempt) if logs else [], attempt.created_at)
 
-    def log_fields(self, told: list[str], when: float) -> Json:
+    def log_fields(self, shown: list[str], when: float) -> Json:
         """The properties that hold these lines of a log."""
         if not self._era.has("structured_logs"):
-            return {"logs": {"logLines": told}}
+            return {"logs": {"logLines": shown}}
         stamp = int(when * 1000)
-        events = [{"timestamp": stamp, "message": line, "level": "info", "logSource": "platform"} for line in told]
+        events = [{"timestamp": stamp, "message": line, "level": "info", "logSource": "platform"} for line in shown]
         return {"logType": "structured", "logs": {"events": events, "version": "1"}}
 
     def _definition(self, connection: Connection, kind: str) -> Json:

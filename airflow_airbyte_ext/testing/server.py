@@ -20,7 +20,7 @@ from airflow_airbyte_ext.testing.errors import Refusal, Reply, reply, timed_out
 from airflow_airbyte_ext.testing.faults import Dropped, Fault, FaultQueue, Hanging, Transports, Truncated
 from airflow_airbyte_ext.testing.fields import check_declared
 from airflow_airbyte_ext.testing.operations import OPERATIONS, TOKEN_OPERATIONS, Operation
-from airflow_airbyte_ext.testing.responses import Answers
+from airflow_airbyte_ext.testing.responses import Responses
 
 if TYPE_CHECKING:
     from starlette.requests import Request as HttpRequest
@@ -68,8 +68,8 @@ _NGINX = {
 class Request:
     """One request in the journal, in the order of arrival.
 
-    `status` is the HTTP status that was answered, None while there is no answer or when the connection was dropped;
-    `body` the parsed JSON, or None; `headers` have lower-case names; `effect` says whether Airbyte did what was asked.
+    `status` is the HTTP status that was returned, None while there is no response or when the connection was dropped;
+    `body` the parsed JSON, or None; `headers` have lower-case names; `effect` says whether Airbyte did it.
     """
 
     operation_id: str | None
@@ -102,7 +102,7 @@ class Server:
     transports: Transports = field(default_factory=Transports)
 
     def __post_init__(self) -> None:
-        self._answers = Answers(self.world)
+        self._responses = Responses(self.world)
         self._era = era = self.world.era
         served = [operation for operation in OPERATIONS if operation.served_by(era)]
         if not self.guard.checks_tokens:
@@ -131,9 +131,9 @@ class Server:
                 request.body = _parsed(raw) if raw else None
             self.journal.append(request)
             fault = self.faults.take(request.operation_id)
-            response = self._fault_answer(fault) if fault and not fault.effect else None
+            response = self._fault_response(fault) if fault and not fault.effect else None
             if response is None:
-                response = self._answer(request, operation, raw)
+                response = self._response(request, operation, raw)
             if fault and fault.effect:
                 response = self._spoilt(fault, response, request.operation_id)
             request.status = None if isinstance(response, (Dropped, Hanging)) else response.status_code
@@ -143,7 +143,7 @@ class Server:
             await asyncio.sleep(fault.seconds)
         return response
 
-    def _answer(self, request: Request, operation: Operation | None, raw: bytes) -> Response:
+    def _response(self, request: Request, operation: Operation | None, raw: bytes) -> Response:
         stopped = self._stopped_by_proxy(request, raw)
         if stopped:
             return stopped
@@ -187,7 +187,7 @@ class Server:
         body = self._body(operation, raw)
         if self.guard.checks_tokens and self.one_workspace and self._era.has("one_workspace_per_request"):
             self._check_workspaces(body)
-        return operation.handler(Call(self.world, self._answers, self.guard, body, self.url))
+        return operation.handler(Call(self.world, self._responses, self.guard, body, self.url))
 
     def _check_size(self, raw: bytes) -> None:
         if len(raw) > _SERVER_LIMIT and self._era.has("server_limits_requests"):
@@ -235,7 +235,7 @@ class Server:
             return _sent(reply(self._era, Refusal("unknown_path"), request.path))
         return _html(WEB_APP, 200)
 
-    def _fault_answer(self, fault: Fault) -> Response:
+    def _fault_response(self, fault: Fault) -> Response:
         headers = dict(fault.headers)
         if fault.kind == "drop":
             return Dropped(self.transports)
@@ -251,7 +251,7 @@ class Server:
         if fault.kind == "truncated":
             return Truncated(self.transports, response)
         if fault.kind != "delay":
-            return self._fault_answer(fault)
+            return self._fault_response(fault)
         gives_up = fault.seconds > 1 and self._gives_up(operation_id)
         return _sent(timed_out()) if gives_up else response
 

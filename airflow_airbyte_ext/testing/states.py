@@ -40,15 +40,15 @@ class StateRows:
     def read(self) -> dict[str, Any]:
         """The rows as a ConnectionState without its connectionId."""
         kind = self.kind
-        answer: dict[str, Any] = {"stateType": kind}
+        response: dict[str, Any] = {"stateType": kind}
         if kind == "legacy":
-            answer["state"] = self._whole[0]
+            response["state"] = self._whole[0]
         elif kind == "stream":
-            answer["streamState"] = self._stream_rows()
+            response["streamState"] = self._stream_rows()
         elif kind == "global":
             shared = {"shared_state": self._whole[0]} if self._whole else {}
-            answer["globalState"] = {**shared, "streamStates": self._stream_rows()}
-        return deepcopy(answer)
+            response["globalState"] = {**shared, "streamStates": self._stream_rows()}
+        return deepcopy(response)
 
     def _stream_rows(self) -> list[dict[str, Any]]:
         rows = []

@@ -17,39 +17,39 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.call import Call
     from airflow_airbyte_ext.testing.jobs import Job, Stream
     from airflow_airbyte_ext.testing.model import Actor, Connection
-    from airflow_airbyte_ext.testing.responses import Answers
+    from airflow_airbyte_ext.testing.responses import Responses
     from airflow_airbyte_ext.testing.world import World
 
 Json = dict[str, Any]
 
 
-def _answers(call: Call) -> WebAnswers:
-    return WebAnswers(call.world, call.answers)
+def _responses(call: Call) -> WebResponses:
+    return WebResponses(call.world, call.responses)
 
 
 def get_connection(call: Call) -> Any:
     """web_backend/connections/get, which asks the source first when `withRefreshedCatalog` says so."""
     connection = call.world.connection(call.id("connectionId"))
     if not call.flag("withRefreshedCatalog"):
-        return _answers(call).connection(connection)
+        return _responses(call).connection(connection)
     try:
         _, found, _ = call.world.discover(connection.source.id)
     except Refusal as refusal:
         if call.world.era.has("refreshed_catalog_is_optional"):
-            return _answers(call).connection(connection)
+            return _responses(call).connection(connection)
         raise Refusal("illegal", refusal.message) from refusal
     changes = connection_handlers.changes(call, connection, found)
     if call.world.era.declares("SourceDiscoverSchemaRequestBody.connectionId"):
         # The discovery names the connection, and so may switch it off.
         connection_handlers.consequences(call, connection, connection.source, found)
-    return _answers(call).connection(connection, found, changes)
+    return _responses(call).connection(connection, found, changes)
 
 
 def create_connection(call: Call) -> Any:
     """web_backend/connections/create: the operations first, then the connection."""
     made = [_make_operation(call, each) for each in call.items("operations")]
     body = {**call.body, "operationIds": [*call.items("operationIds"), *made]}
-    return _answers(call).connection(writes.create(call.with_body(body)))
+    return _responses(call).connection(writes.create(call.with_body(body)))
 
 
 def update_connection(call: Call) -> Any:
@@ -62,7 +62,7 @@ def update_connection(call: Call) -> Any:
         body["operationIds"] = [_store_operation(call, each) for each in call.items("operations")]
     writes.update(call, body)
     _reset_changed(call, connection, changed_streams(old, connection.catalog))
-    return _answers(call).connection(connection)
+    return _responses(call).connection(connection)
 
 
 def _reset_changed(call: Call, connection: Connection, changed: tuple[Stream, ...]) -> None:
@@ -88,12 +88,12 @@ def _reset_changed(call: Call, connection: Connection, changed: tuple[Stream, ..
 
 
 def _make_operation(call: Call, given: Any) -> str:
-    asked = call.with_body(given)
-    workspace = call.world.workspace(asked.id("workspaceId"))
+    requested = call.with_body(given)
+    workspace = call.world.workspace(requested.id("workspaceId"))
     configuration = given.get("operatorConfiguration")
     if not isinstance(configuration, dict):
         raise Refusal("missing", subject="operatorConfiguration")
-    return call.world.add_operation(asked.text("name"), deepcopy(configuration), workspace.id)
+    return call.world.add_operation(requested.text("name"), deepcopy(configuration), workspace.id)
 
 
 def _store_operation(call: Call, given: Any) -> str:
@@ -110,19 +110,19 @@ def _store_operation(call: Call, given: Any) -> str:
 def list_connections(call: Call) -> Any:
     """web_backend/connections/list: everything, or pages where the release has them."""
     shown = _filtered(call, call.world.connections_of(call.id("workspaceId")))
-    answers = _answers(call)
+    responses = _responses(call)
     if not call.world.era.has("cursor_pages"):
-        return {"connections": [answers.listed(each) for each in shown]}
+        return {"connections": [responses.listed(each) for each in shown]}
     order, descending = chosen(call, "sortKey", _orders(call))
     ids = [each.connection_id for each in shown]
     page, size = cursor_page(call, call.world.connections, ids, order, "STANDARD_SYNC", descending)
-    return {"connections": [answers.listed(each) for each in page], "page_size": size, "num_connections": len(shown)}
+    return {"connections": [responses.listed(each) for each in page], "page_size": size, "num_connections": len(shown)}
 
 
 def list_all_connections(call: Call) -> Any:
     """web_backend/connections/list_all: with the deleted ones."""
     shown = call.world.connections_of(call.id("workspaceId"), deleted=True)
-    return {"connections": [_answers(call).listed(each) for each in shown]}
+    return {"connections": [_responses(call).listed(each) for each in shown]}
 
 
 def search_connections(call: Call) -> Any:  # noqa: ARG001
@@ -131,10 +131,10 @@ def search_connections(call: Call) -> Any:  # noqa: ARG001
 
 
 def _orders(call: Call) -> dict[str, Callable[[Connection], Any]]:
-    answers = _answers(call)
+    responses = _responses(call)
 
     def last_sync(connection: Connection) -> float:
-        latest = answers.latest_listed(connection)
+        latest = responses.latest_listed(connection)
         return latest.updated_at if latest else 0.0
 
     return {
@@ -158,11 +158,11 @@ def _filtered(call: Call, connections: list[Connection]) -> list[Connection]:
     return [each for each in connections if all(test(each) for test in tests)]
 
 
-def _more_filters(call: Call, asked: Call) -> list[Callable[[Connection], bool]]:
+def _more_filters(call: Call, requested: Call) -> list[Callable[[Connection], bool]]:
     tests: list[Callable[[Connection], bool]] = []
-    sources, destinations = asked.ids("sourceDefinitionIds"), asked.ids("destinationDefinitionIds")
-    tags, states, statuses = asked.ids("tagIds"), asked.items("states"), asked.items("statuses")
-    term = str(asked.body.get("searchTerm") or "").lower()
+    sources, destinations = requested.ids("sourceDefinitionIds"), requested.ids("destinationDefinitionIds")
+    tags, states, statuses = requested.ids("tagIds"), requested.items("states"), requested.items("statuses")
+    term = str(requested.body.get("searchTerm") or "").lower()
     tests += [lambda each: each.source.definition_id in sources] if sources else []
     tests += [lambda each: each.destination.definition_id in destinations] if destinations else []
     tests += [lambda each: any(tag["tagId"] in tags for tag in each.tags)] if tags else []
@@ -178,7 +178,7 @@ def _health(call: Call, connection: Connection) -> str:
     """The word of the `statuses` filter for a connection."""
     if connection.status != "active":
         return "paused"
-    latest = _answers(call).latest_listed(connection)
+    latest = _responses(call).latest_listed(connection)
     words = {"succeeded": "healthy", "failed": "failed", "cancelled": "failed", "incomplete": "failed"}
     return words.get(latest.status, "running") if latest else "not_synced"
 
@@ -211,24 +211,24 @@ def config(call: Call) -> Any:
     return {"version": call.world.era.version, "edition": "community"}
 
 
-class WebAnswers:
-    """Turns connections into answers of web_backend."""
+class WebResponses:
+    """Turns connections into responses of web_backend."""
 
-    def __init__(self, world: World, answers: Answers) -> None:
+    def __init__(self, world: World, responses: Responses) -> None:
         self._world = world
         self._era = world.era
-        self._answers = answers
+        self._responses = responses
 
     def connection(
         self, connection: Connection, discovered: list[Json] | None = None, changes: list[Json] | None = None
     ) -> Json:
-        """WebBackendConnectionRead; `discovered` is what the source was just asked for, and `changes` what is new."""
+        """WebBackendConnectionRead; `discovered` is what the source was just read for, and `changes` what is new."""
         era, entries = self._era, connection.catalog
         raw = self._world.raw_catalog(connection)
         shown = raw if discovered is None else discovered
         if shown is not None:
             entries = merged(era, connection.catalog, raw or [each["stream"] for each in connection.catalog], shown)
-        settings = self._answers.settings(connection)
+        settings = self._responses.settings(connection)
         settings["catalogId"] = settings.pop("sourceCatalogId", None)
         if discovered is not None and era.declares("WebBackendConnectionRead.catalogId"):
             settings["catalogId"] = self._world.catalog_id(connection.source.id)
@@ -237,17 +237,17 @@ class WebAnswers:
             "name": connection.name,
             "sourceId": connection.source.id,
             "destinationId": connection.destination.id,
-            "syncCatalog": self._answers.catalog(entries),
+            "syncCatalog": self._responses.catalog(entries),
             "status": connection.status,
-            "source": self._answers.actor(connection.source),
-            "destination": self._answers.actor(connection.destination),
+            "source": self._responses.actor(connection.source),
+            "destination": self._responses.actor(connection.destination),
             "operations": [self._world.operation(each) for each in connection.operation_ids],
         }
-        fields |= settings | self._answers.schedule(connection) | self._syncing(connection)
+        fields |= settings | self._responses.schedule(connection) | self._syncing(connection)
         fields |= self._changes(connection, changes) | self._versions(connection)
         if era.declares("WebBackendConnectionRead.createdAt"):
             fields["createdAt"] = int(connection.created_at)
-        return without_nulls(era, fields | self._answers.status_reason(connection))
+        return without_nulls(era, fields | self._responses.status_reason(connection))
 
     def listed(self, connection: Connection) -> Json:
         """An item of web_backend/connections/list: a whole connection where the release has no items."""
@@ -312,7 +312,7 @@ class WebAnswers:
         if not self._era.declares("WebBackendConnectionRead.sourceActorDefinitionVersion"):
             return {}
         return {
-            f"{actor.kind}ActorDefinitionVersion": self._answers.definition_version(actor)
+            f"{actor.kind}ActorDefinitionVersion": self._responses.definition_version(actor)
             for actor in (connection.source, connection.destination)
         }
 

@@ -95,7 +95,7 @@ class World(Runs):
         return self._started(connection)
 
     def _started(self, connection: Connection) -> Job:
-        """The next run, as somebody has asked for it: the history tells it as started."""
+        """The next run, as somebody has requested it: the history shows it as started."""
         job = self.next_run(connection)
         job.is_manual = True
         return job
@@ -125,7 +125,7 @@ class World(Runs):
         return True
 
     def cancel(self, job_id: int) -> Job:
-        """jobs/cancel: cancels whatever runs on that job's connection, and answers with the job that was named."""
+        """jobs/cancel: cancels whatever runs on that job's connection, and returns the job that was named."""
         named = self.job(job_id)
         if self.era.has("old_scheduler"):
             if not named.terminal:

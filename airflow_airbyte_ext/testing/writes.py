@@ -178,7 +178,7 @@ def _checked(call: Call, name: str, value: Any) -> Any:
 
 
 def _tag(call: Call, given: Any) -> Json:
-    """A tag as it is stored: a request names it by its id, and the rest of what it says is not looked at."""
+    """A tag as it is stored: a request names it by its id, and the rest of what it says is not checked."""
     if not isinstance(given, dict):
         raise Refusal("malformed", "Cannot construct instance of `Tag`")
     known = call.world.tags.get(uuid_of(given.get("tagId")))

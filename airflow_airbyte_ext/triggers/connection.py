@@ -96,24 +96,24 @@ class AirbyteConnectionTrigger(BaseTrigger):
         await imported("airflow_airbyte_ext.jobs.syncs")
         from airflow_airbyte_ext.jobs.syncs import SyncPoller
 
-        told: list[tuple[Any, str]] = []
+        shown: list[tuple[Any, str]] = []
         watch = SyncPoller(
             self.connection_id,
             since=self.since,
             on_failure=self.on_failure,
             poll_error_timeout=self.poll_error_timeout,
             known=self.known,
-            warn=lambda message: told.append((self.log.warning, message)),
-            info=lambda message: told.append((self.log.info, message)),
+            warn=lambda message: shown.append((self.log.warning, message)),
+            info=lambda message: shown.append((self.log.info, message)),
         )
         while True:
             try:
                 job_id = await self._poll(watch)
             finally:
                 # What is logged here, and not in the thread that looks, stands in the task's own log.
-                for log, message in told:
+                for log, message in shown:
                     log("%s", message)
-                told.clear()
+                shown.clear()
             if job_id is not None:
                 return job_id
             await asyncio.sleep(watch.pause(self.poll_interval, self.deadline))
@@ -127,10 +127,10 @@ class AirbyteConnectionTrigger(BaseTrigger):
         except Exception as error:  # of Airflow, and of many kinds; none is the connection's fault
             watch.record(error)
             return None
-        looking = asyncio.wrap_future(watcher.read(watch, partial(watch.poll, watcher.client.without_retries())))
+        polling = asyncio.wrap_future(watcher.read(watch, partial(watch.poll, watcher.client.without_retries())))
         left = None if self.deadline is None else max(self.deadline - time.time(), 0.0) + FINAL_POLL_TIMEOUT
         try:
-            await asyncio.wait([looking], timeout=left)
-            return looking.result() if looking.done() else None
+            await asyncio.wait([polling], timeout=left)
+            return polling.result() if polling.done() else None
         finally:
-            looking.cancel()
+            polling.cancel()

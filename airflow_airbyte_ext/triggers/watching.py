@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.settings import ClientSettings
     from airflow_airbyte_ext.jobs.watcher import JobWatcher
 
-# How long an Airflow Connection is taken for unchanged: it is asked for once, and not once a wait.
+# How long an Airflow Connection is taken for unchanged: it is read once, and not for each wait.
 FRESH_FOR = 60.0
 READ_TIMEOUT = 30.0
 
@@ -25,11 +25,11 @@ READ_TIMEOUT = 30.0
 @dataclass
 class _SharedWatcher:
     watcher: JobWatcher
-    asked_at: float
+    requested_at: float
 
 
 _watched: dict[str, _SharedWatcher] = {}
-_asking: dict[str, asyncio.Task[JobWatcher]] = {}
+_connecting: dict[str, asyncio.Task[JobWatcher]] = {}
 
 
 async def watcher_of(airbyte_conn_id: str) -> JobWatcher:
@@ -39,20 +39,20 @@ async def watcher_of(airbyte_conn_id: str) -> JobWatcher:
     :raises AirbyteConfigurationError: Names the field of the Connection that is wrong.
     """
     known = _watched.get(airbyte_conn_id)
-    if known and time.monotonic() - known.asked_at < FRESH_FOR:
+    if known and time.monotonic() - known.requested_at < FRESH_FOR:
         return known.watcher
-    asking = _asking.get(airbyte_conn_id)
-    if asking is None or asking.get_loop() is not asyncio.get_running_loop():
-        asking = _asking[airbyte_conn_id] = asyncio.create_task(_ask(airbyte_conn_id))
-        asking.add_done_callback(lambda done: _forget(airbyte_conn_id, done))
-    return await asyncio.shield(asking)
+    connecting = _connecting.get(airbyte_conn_id)
+    if connecting is None or connecting.get_loop() is not asyncio.get_running_loop():
+        connecting = _connecting[airbyte_conn_id] = asyncio.create_task(_connect(airbyte_conn_id))
+        connecting.add_done_callback(lambda done: _forget(airbyte_conn_id, done))
+    return await asyncio.shield(connecting)
 
 
-def _forget(airbyte_conn_id: str, asking: asyncio.Task[JobWatcher]) -> None:
-    if _asking.get(airbyte_conn_id) is asking:
-        del _asking[airbyte_conn_id]
-    if not asking.cancelled():
-        asking.exception()  # those who asked have it; where all of them are gone it is nobody's
+def _forget(airbyte_conn_id: str, connecting: asyncio.Task[JobWatcher]) -> None:
+    if _connecting.get(airbyte_conn_id) is connecting:
+        del _connecting[airbyte_conn_id]
+    if not connecting.cancelled():
+        connecting.exception()  # those who wait have it; where all of them are gone it is nobody's
 
 
 async def imported(*names: str) -> None:
@@ -61,7 +61,7 @@ async def imported(*names: str) -> None:
         await asyncio.to_thread(importlib.import_module, name)
 
 
-async def _ask(airbyte_conn_id: str) -> JobWatcher:
+async def _connect(airbyte_conn_id: str) -> JobWatcher:
     await imported(
         "airflow.providers.common.compat.connection",
         "airflow_airbyte_ext.hooks.airbyte",

@@ -1,4 +1,4 @@
-"""Airbyte's own OpenAPI documents as judges of requests and answers.
+"""Airbyte's own OpenAPI documents as judges of requests and responses.
 
     document = load("2.0.0")
     document.validate_answer("getJobInfo", 200, body)
@@ -25,7 +25,7 @@ SPEC_DIR = Path(os.environ.get("AIRBYTE_SPEC_DIR") or Path(__file__).resolve().p
 
 
 class DocumentError(AssertionError):
-    """A request or an answer is not what Airbyte's document says."""
+    """A request or a response is not what Airbyte's document says."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,7 @@ class DocumentedOperation:
     method: str
     path: str
     request: dict[str, Any] | None
-    answers: dict[str, dict[str, Any] | None]
+    responses: dict[str, dict[str, Any] | None]
 
 
 class Document:
@@ -55,23 +55,23 @@ class Document:
         }
 
     def _operation(self, method: str, path: str, raw: dict[str, Any]) -> DocumentedOperation:
-        answers = {status: self._answer_schema(response) for status, response in raw["responses"].items()}
+        responses = {status: self._response_schema(response) for status, response in raw["responses"].items()}
         request = _json_schema(raw["requestBody"]) if "requestBody" in raw else None
-        return DocumentedOperation(raw["operationId"], method.upper(), path, request, answers)
+        return DocumentedOperation(raw["operationId"], method.upper(), path, request, responses)
 
-    def _answer_schema(self, response: dict[str, Any]) -> dict[str, Any] | None:
+    def _response_schema(self, response: dict[str, Any]) -> dict[str, Any] | None:
         if "$ref" in response:
             response = self._responses[response["$ref"].rsplit("/", 1)[-1]]
         return _json_schema(response)
 
-    def validate_answer(self, operation_id: str, status: int, body: Any) -> None:
-        """Raise `DocumentError` unless the operation may answer this."""
-        answers = self.operations[operation_id].answers
-        if str(status) not in answers:
-            raise DocumentError(f"{operation_id} may not answer {status} in {self.release}")
-        schema = answers[str(status)]
+    def validate_response(self, operation_id: str, status: int, body: Any) -> None:
+        """Raise `DocumentError` unless the operation may respond this."""
+        responses = self.operations[operation_id].responses
+        if str(status) not in responses:
+            raise DocumentError(f"{operation_id} may not respond {status} in {self.release}")
+        schema = responses[str(status)]
         if schema is not None:
-            self._judge(f"the answer {status} of {operation_id}", schema, body)
+            self._judge(f"the response {status} of {operation_id}", schema, body)
 
     def validate_request(self, operation_id: str, body: Any) -> None:
         """Raise `DocumentError` unless the operation may be asked this."""

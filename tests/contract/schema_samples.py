@@ -1,4 +1,4 @@
-"""Requests and answers made of what Airbyte's documents allow: the least, the most, and any mixture."""
+"""Requests and responses made of what Airbyte's documents allow: the least, the most, and any mixture."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ WORDS = {"uuid": ID, "date-time": "2026-01-01T00:00:00Z", "email": "user@example
 
 
 class Schemas:
-    """A release's schemas, and answers made from them: `pick` decides what the document leaves open."""
+    """A release's schemas, and responses made from them: `pick` decides what the document leaves open."""
 
     def __init__(self, release: str) -> None:
         self.release = release
@@ -37,10 +37,12 @@ class Schemas:
         body = self._operations[operation_id].get("requestBody")
         return body["content"]["application/json"]["schema"] if body else None
 
-    def answer_schema(self, operation_id: str) -> dict[str, Any] | None:
-        """What the operation answers; None where it answers nothing."""
-        (answer,) = (answer for status, answer in self._operations[operation_id]["responses"].items() if status < "3")
-        content = answer.get("content", {}).get("application/json")
+    def response_schema(self, operation_id: str) -> dict[str, Any] | None:
+        """What the operation responses; None where it returns nothing."""
+        (response,) = (
+            response for status, response in self._operations[operation_id]["responses"].items() if status < "3"
+        )
+        content = response.get("content", {}).get("application/json")
         return content["schema"] if content else None
 
     def parts(self, schema: dict[str, Any]) -> list[dict[str, Any]]:

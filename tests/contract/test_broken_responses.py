@@ -1,7 +1,7 @@
 """
-Responses that are none: whatever comes back after Airbyte has done what was asked, it is done once, and found out.
+Responses that are none: whatever comes back after Airbyte has done what was requested, it is done once, and found out.
 
-The words "nothing was started" are for a refusal that is proven. All else is looked up: the job, the state, the poll.
+The words "nothing was started" are for a refusal that is proven. All else is resolved: the job, the state, the poll.
 """
 
 from __future__ import annotations
@@ -524,7 +524,7 @@ def test_an_error_is_short_whatever_the_server_says(proxy, client, connection_id
 
 def test_a_version_is_short_whatever_the_server_says(stub, connect_to):
     """It stands in many messages."""
-    stub.answer("/v1/instance_configuration", {"version": "2.0." + "9" * 100_000})
+    stub.response("/v1/instance_configuration", {"version": "2.0." + "9" * 100_000})
     release = connect_to(stub.url).release()
     assert len(str(release)) <= 50
     assert release.is_at_least("2.0.0")

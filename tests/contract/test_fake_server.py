@@ -197,9 +197,9 @@ def test_a_token_lives_as_long_as_it_says():
     clock = Clock()
     with FakeAirbyte(auth="client_credentials", now=clock, token_lifetime=60) as airbyte:
         credentials = {"client_id": airbyte.client_id, "client_secret": airbyte.client_secret}
-        answer = post(airbyte, "applications/token", **credentials).json()
-        assert set(answer) == {"access_token"}
-        middle = answer["access_token"].split(".")[1]
+        response = post(airbyte, "applications/token", **credentials).json()
+        assert set(response) == {"access_token"}
+        middle = response["access_token"].split(".")[1]
         claims = json.loads(base64.urlsafe_b64decode(middle + "=="))
         assert (claims["iat"], claims["exp"]) == (1_700_000_000, 1_700_000_060)
 
@@ -209,9 +209,9 @@ def test_a_token_lives_as_long_as_it_says():
             url = airbyte.base_url + "/v1/state/get"
             return requests.post(url, json=body, headers=headers, timeout=10).status_code
 
-        assert status(answer["access_token"]) == 200
+        assert status(response["access_token"]) == 200
         clock.time += 60
-        assert status(answer["access_token"]) == 401
+        assert status(response["access_token"]) == 401
         public = requests.post(airbyte.url + "/api/public/v1/applications/token", json=credentials, timeout=10).json()
         assert (public["token_type"], public["expires_in"]) == ("Bearer", 60)
         assert status(public["access_token"]) == 200
@@ -402,17 +402,17 @@ def test_a_truncated_answer_took_effect(airbyte):
 
 
 def test_a_status_may_stand_for_a_call_that_worked_or_not(airbyte):
-    """status() has no effect unless asked; headers and JSON bodies are sent as given."""
+    """status() has no effect unless requested; headers and JSON bodies are sent as given."""
     connection_id = airbyte.add_connection()
     airbyte.fail_next("syncConnection", Fault.status(503, headers={"Retry-After": "1"}), times=2)
     for _ in range(2):
-        answer = post(airbyte, "connections/sync", connectionId=connection_id)
-        assert (answer.status_code, answer.headers["retry-after"]) == (503, "1")
-        assert "503 Service Temporarily Unavailable" in answer.text
+        response = post(airbyte, "connections/sync", connectionId=connection_id)
+        assert (response.status_code, response.headers["retry-after"]) == (503, "1")
+        assert "503 Service Temporarily Unavailable" in response.text
     assert airbyte.jobs() == []
     airbyte.fail_next("syncConnection", Fault.status(502, body={"message": "bad"}, effect=True))
-    answer = post(airbyte, "connections/sync", connectionId=connection_id)
-    assert (answer.status_code, answer.json()) == (502, {"message": "bad"})
+    response = post(airbyte, "connections/sync", connectionId=connection_id)
+    assert (response.status_code, response.json()) == (502, {"message": "bad"})
     assert len(airbyte.jobs()) == 1
 
 
@@ -428,7 +428,7 @@ def test_pages_and_redirects(airbyte):
 
 
 def test_a_delayed_answer_blocks_nobody(airbyte):
-    """The call takes effect at once; others are answered meanwhile, and stopping does not wait for it."""
+    """The call takes effect at once; others are returned meanwhile, and stopping does not wait for it."""
     connection_id = airbyte.add_connection()
     airbyte.fail_next("syncConnection", Fault.delay(3600))
     outcome: list[object] = []
@@ -477,8 +477,8 @@ def test_the_journal_tells_every_request_in_order(airbyte):
     post(airbyte, "connections/get", connectionId=UNKNOWN)
     requests.post(airbyte.base_url + "/v1/nothing", data="{", headers={"Content-Type": "application/json"}, timeout=10)
     requests.get(airbyte.url + "/anything", timeout=10)
-    told = [(each.operation_id, each.method, each.path, each.status, each.effect) for each in airbyte.journal]
-    assert told == [
+    shown = [(each.operation_id, each.method, each.path, each.status, each.effect) for each in airbyte.journal]
+    assert shown == [
         ("getConnection", "POST", "/api/v1/connections/get", 200, True),
         ("getConnection", "POST", "/api/v1/connections/get", 404, False),
         (None, "POST", "/api/v1/nothing", 404, False),
@@ -633,7 +633,7 @@ def test_0_40_28_deletes_with_200():
 
 
 def test_deleted_connections_are_hidden_from_the_list_only():
-    """get still answers, list hides, list_all shows."""
+    """get still responses, list hides, list_all shows."""
     with FakeAirbyte() as airbyte:
         connection_id = airbyte.add_connection(status="deprecated")
         workspace = {"workspaceId": airbyte.workspace_id}
@@ -659,8 +659,8 @@ def test_numbers_in_a_state_survive_the_wire(airbyte):
     state = f'{{"stateType":"stream","connectionId":"{connection_id}","streamState":[{row}]}}'
     body = f'{{"connectionId":"{connection_id}","connectionState":{state}}}'
     url = airbyte.base_url + "/v1/state/create_or_update"
-    answer = requests.post(url, data=body.encode(), headers={"Content-Type": "application/json"}, timeout=10)
-    assert blob.encode() in answer.content
+    response = requests.post(url, data=body.encode(), headers={"Content-Type": "application/json"}, timeout=10)
+    assert blob.encode() in response.content
     assert blob.encode() in post(airbyte, "state/get", connectionId=connection_id).content
 
 
@@ -704,7 +704,7 @@ BODIES = st.recursive(
 
 
 def test_whatever_is_sent_the_fake_answers_as_airbyte(airbyte, session):
-    """No request breaks the fake itself, which would answer in plain text."""
+    """No request breaks the fake itself, which would respond in plain text."""
     airbyte.add_connection(connection_id=ORDERS_ID)
 
     @settings(max_examples=300, deadline=None)
@@ -721,9 +721,9 @@ def test_whatever_is_sent_the_fake_answers_as_airbyte(airbyte, session):
 
 
 def jobs_of(airbyte, path="jobs/list", **body):
-    answer = post(airbyte, path, **{"configTypes": ["sync", "reset_connection"], **body})
-    assert answer.status_code == 200, answer.text
-    return [entry["job"]["id"] for entry in answer.json()["jobs"]], answer.json().get("totalJobCount")
+    response = post(airbyte, path, **{"configTypes": ["sync", "reset_connection"], **body})
+    assert response.status_code == 200, response.text
+    return [entry["job"]["id"] for entry in response.json()["jobs"]], response.json().get("totalJobCount")
 
 
 @pytest.fixture
@@ -804,10 +804,10 @@ def test_a_list_up_to_a_job(history):
     """includingJobId gives the first pages up to that job, and nothing when it is another connection's."""
     airbyte, first, _ = history("2.0")
     pagination = {"pageSize": 2}
-    asked = {"configId": first, "pagination": pagination, "statuses": ["failed"]}
-    assert jobs_of(airbyte, includingJobId=2, **asked)[0] == [5, 4, 2, 1]
-    assert jobs_of(airbyte, includingJobId=4, **asked)[0] == [5, 4]
-    assert jobs_of(airbyte, includingJobId=3, **asked)[0] == []
+    requested = {"configId": first, "pagination": pagination, "statuses": ["failed"]}
+    assert jobs_of(airbyte, includingJobId=2, **requested)[0] == [5, 4, 2, 1]
+    assert jobs_of(airbyte, includingJobId=4, **requested)[0] == [5, 4]
+    assert jobs_of(airbyte, includingJobId=3, **requested)[0] == []
 
 
 def test_a_list_for_workspaces_ignores_config_id_and_counts_its_page(history):
@@ -894,18 +894,18 @@ def test_the_command_line_serves_until_it_is_stopped(number):
     with subprocess.Popen([*command, "--auth", "basic"], stdout=subprocess.PIPE, text=True) as process:
         lines = [process.stdout.readline() for _ in range(9)]
         url = lines[0].split()[3]
-        answer = requests.get(url + "/api/v1/health", auth=("airbyte", "password"), timeout=10)
+        response = requests.get(url + "/api/v1/health", auth=("airbyte", "password"), timeout=10)
         process.send_signal(number)
         assert process.wait(timeout=30) == 0
-    assert answer.ok
+    assert response.ok
     for word in ("era=2.0", "auth=basic", "username=airbyte", "password=password"):
         assert word in lines[0]
     assert lines[1] == "workspace 00000000-0000-4000-8000-0000000000a1\n"
     assert lines[2] == f"connection {ORDERS_ID} Orders → Warehouse\n"
     name, _, value = lines[-1].removeprefix("export ").partition("=")
     assert name == "AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT"
-    told = {"conn_type": "airbyteconfig", "host": url, "login": "airbyte", "password": "password"}
-    assert json.loads(shlex.split(value)[0]) == told
+    shown = {"conn_type": "airbyteconfig", "host": url, "login": "airbyte", "password": "password"}
+    assert json.loads(shlex.split(value)[0]) == shown
 
 
 def test_the_command_line_has_every_argument_but_the_clock():

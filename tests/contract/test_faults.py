@@ -1,6 +1,6 @@
 """The fault matrix: what comes of each operation, for each thing that can go wrong, before and after it took effect.
 
-A row says how the call ends, and how often the operation was asked. Every fault must have happened: the fixture checks.
+A row says how the call ends, and how often the operation was requested. The fixture checks that every fault happened.
 """
 
 from __future__ import annotations
@@ -57,14 +57,14 @@ WRITE = {
     "truncated": (e.AirbyteUnreachableError, 1),
     **dict.fromkeys(("500", "500 after", "502", "503", "504", "504 after"), (e.AirbyteServerError, 1)),
 }
-# Submitting looks for the job of a lost answer, and asks again where there is none.
+# Submitting looks for the job of a lost response, and asks again where there is none.
 AGAIN, FOUND = ("ok", 2), ("ok", 1)
 SUBMIT = {
     **dict.fromkeys(("drop before", "web page", "redirect", "429", "500", "502", "503", "504", "409"), AGAIN),
     **dict.fromkeys(("drop after", "truncated", "late", "500 after", "504 after"), FOUND),
     **{fault: READ[fault] for fault in ("400", "401", "403", "423")},
 }
-# A cancellation is looked up, and asked for again where it had no effect; a refusal that will not pass is told.
+# A cancellation is resolved, and requested again where it had no effect; a refusal that will not pass is told.
 REFUSED = {fault: READ[fault] for fault in ("400", "401", "403", "404")}
 CANCEL = {
     **dict.fromkeys(FAULTS, AGAIN),
@@ -154,9 +154,9 @@ def scene(airbyte, client, clock):
 
 
 @pytest.mark.parametrize(
-    ("act", "fault", "end", "asked"), ROWS, ids=lambda value: getattr(value, "__name__", str(value))
+    ("act", "fault", "end", "requested"), ROWS, ids=lambda value: getattr(value, "__name__", str(value))
 )
-def test_the_end_of_every_operation_for_every_fault(scene, act, fault, end, asked):
+def test_the_end_of_every_operation_for_every_fault(scene, act, fault, end, requested):
     """A value, None for a poll to be repeated, or the one error that says what happened."""
     operation = ACTS[act][0]
     call = getattr(scene, act)()
@@ -168,7 +168,7 @@ def test_the_end_of_every_operation_for_every_fault(scene, act, fault, end, aske
             call()
         assert type(caught.value) is end
         assert caught.value.operation == operation
-    assert len(scene.airbyte.calls(operation)) == asked
+    assert len(scene.airbyte.calls(operation)) == requested
     assert scene.airbyte.pending_faults() == []
     assert len(scene.airbyte.jobs()) <= 1, "one job per task, never two"
 
@@ -176,7 +176,7 @@ def test_the_end_of_every_operation_for_every_fault(scene, act, fault, end, aske
 @pytest.mark.parametrize("act", ["submit_a_sync", "submit_a_reset"])
 @pytest.mark.parametrize("fault", SUBMIT)
 def test_a_submission_ends_with_one_job_or_none(scene, act, fault):
-    """In Airbyte's own books, whatever the client was told."""
+    """In Airbyte's own books, whatever the client was configured."""
     scene.airbyte.fail_next(ACTS[act][0], FAULTS[fault])
     try:
         job_id = getattr(scene, act)()().job.id

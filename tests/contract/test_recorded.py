@@ -1,4 +1,4 @@
-"""Our models against what real servers answered, and the lessons that those answers taught."""
+"""Our models against what real servers returned, and the lessons that those responses taught."""
 
 from __future__ import annotations
 
@@ -23,33 +23,33 @@ RECORDED = {
 }
 
 
-def read(operation_id: str, answer: Any) -> Any:
-    return TypeAdapter(OPERATIONS[operation_id].response).validate_python(answer)
+def read(operation_id: str, response: Any) -> Any:
+    return TypeAdapter(OPERATIONS[operation_id].response).validate_python(response)
 
 
-def told(value: Any) -> Any:
-    """What an answer says: a null, an empty list and a property that is left out say the same."""
+def shown(value: Any) -> Any:
+    """What a response says: a null, an empty list and a property that is left out say the same."""
     if isinstance(value, dict):
-        return {name: told(item) for name, item in value.items() if item not in (None, [])}
-    return [told(item) for item in value] if isinstance(value, list) else value
+        return {name: shown(item) for name, item in value.items() if item not in (None, [])}
+    return [shown(item) for item in value] if isinstance(value, list) else value
 
 
-def assert_nothing_is_lost(operation_id: str, answer: Any) -> Any:
+def assert_nothing_is_lost(operation_id: str, response: Any) -> Any:
     adapter = TypeAdapter(OPERATIONS[operation_id].response)
-    found = adapter.validate_python(answer)
-    assert told(adapter.dump_python(found, mode="json", by_alias=True, exclude_unset=True)) == told(answer)
+    found = adapter.validate_python(response)
+    assert shown(adapter.dump_python(found, mode="json", by_alias=True, exclude_unset=True)) == shown(response)
     return found
 
 
 @pytest.mark.parametrize("name", RECORDED)
 def test_a_recorded_answer_is_read_and_nothing_of_it_is_lost(recorded, name):
-    """Answers of real servers, from 0.36 on."""
+    """Responses of real servers, from 0.36 on."""
     operation_id, pick = RECORDED[name]
     assert_nothing_is_lost(operation_id, pick(recorded(name)))
 
 
 def test_a_recorded_conversation_is_read_and_nothing_of_it_is_lost(recorded):
-    """A whole cassette of 0.39.18: all answers whose operation we know."""
+    """A whole cassette of 0.39.18: all responses whose operation we know."""
     paths = {operation.path: operation for operation in OPERATIONS.values()}
     seen: dict[str, Any] = {}
     for exchange in recorded("octavia_0.39.18.json")["interactions"]:
@@ -77,9 +77,9 @@ def test_explicit_nulls_of_old_servers_are_as_good_as_nothing(recorded):
 
 
 def test_a_connection_of_a_list_has_all_that_snapshots_and_links_use(recorded):
-    answer = recorded("connections_list_0.50.json")["response"]["json"]
+    response = recorded("connections_list_0.50.json")["response"]["json"]
     for raw, connection in zip(
-        answer["connections"], read("listConnectionsForWorkspace", answer).connections, strict=True
+        response["connections"], read("listConnectionsForWorkspace", response).connections, strict=True
     ):
         assert (connection.connection_id, connection.name) == (raw["connectionId"], raw["name"])
         assert (connection.source_id, connection.destination_id) == (raw["sourceId"], raw["destinationId"])
@@ -98,8 +98,8 @@ def test_a_status_that_is_null_is_no_end(recorded):
 
 def test_figures_that_are_absent_are_none_and_those_of_streams_are_kept(recorded):
     """No totals, no ids, no times: only what each stream moved."""
-    answer = recorded("jobs_get_stats.json")["json"]
-    info = read("getJobInfo", answer)
+    response = recorded("jobs_get_stats.json")["json"]
+    info = read("getJobInfo", response)
     (attempt,) = [entry.attempt for entry in info.attempts]
     assert attempt.total_stats is None
     assert attempt.stream_stats[0].stats.bytes_committed is None
@@ -122,8 +122,8 @@ def test_recorded_errors_keep_their_status_and_show_no_stack(recorded, stub, con
         raw = json.dumps(body) if isinstance(body, dict) else str(body or "")
         kind = "text/html" if raw.startswith("<") else "application/json"
         stub._queues.clear()
-        stub.answer("/v1/connections/get", raw.encode(), status=sample["status"], Content_Type=kind)
-        stub.answer("/v1/instance_configuration", {"version": "2.0.0"})
+        stub.response("/v1/connections/get", raw.encode(), status=sample["status"], Content_Type=kind)
+        stub.response("/v1/instance_configuration", {"version": "2.0.0"})
         with pytest.raises(AirbyteApiError) as caught:
             connect_to(stub.url, attempts=1).get_connection(connection_id=ID)
         assert caught.value.http_status == sample["status"], sample["case"]
@@ -177,12 +177,12 @@ def test_a_namespace_that_is_missing_is_null_and_another_than_the_empty_one():
 
 
 def test_the_type_of_a_state_is_a_bare_json_string(stub, connect_to):
-    stub.answer("/v1/web_backend/state/get_type", "stream")
+    stub.response("/v1/web_backend/state/get_type", "stream")
     assert connect_to(stub.url).get_state_type(connection_id=ID) == "stream"
 
 
 def test_a_deletion_is_answered_with_204_and_nothing(stub, connect_to):
-    stub.answer("/v1/connections/delete", b"", status=204)
+    stub.response("/v1/connections/delete", b"", status=204)
     connect_to(stub.url).delete_connection(connection_id=ID)
     assert [request.json for request in stub.requests] == [{"connectionId": ID}]
 
@@ -199,8 +199,10 @@ def test_a_changed_stream_is_a_bare_list_first_and_an_object_later():
     attribute = {"transformType": "update_primary_key", "breaking": True, "updatePrimaryKey": key}
     first = {"transformType": "update_stream", "streamDescriptor": {"name": "a"}, "updateStream": [field]}
     later = {**first, "updateStream": {"fieldTransforms": [field], "streamAttributeTransforms": [attribute]}}
-    answers = [{"connectionId": ID, "catalogDiff": {"transforms": [each]}} for each in (first, later)]
-    old, new = (read("webBackendGetConnection", answer).catalog_diff.transforms[0].update_stream for answer in answers)
+    responses = [{"connectionId": ID, "catalogDiff": {"transforms": [each]}} for each in (first, later)]
+    old, new = (
+        read("webBackendGetConnection", response).catalog_diff.transforms[0].update_stream for response in responses
+    )
     assert old.field_transforms == new.field_transforms
     assert old.field_transforms[0].add_field.schema_ == {"type": "string"}
     assert (old.stream_attribute_transforms, new.stream_attribute_transforms[0].breaking) == ([], True)
@@ -220,8 +222,8 @@ def test_a_changed_type_tells_both_schemas_bare():
 
 def test_selected_fields_are_paths():
     config = {"selected": True, "fieldSelectionEnabled": True, "selectedFields": [{"fieldPath": ["address", "city"]}]}
-    answer = {"connectionId": ID, "syncCatalog": {"streams": [{"stream": {"name": "a"}, "config": config}]}}
-    (entry,) = read("getConnection", answer).sync_catalog.streams
+    response = {"connectionId": ID, "syncCatalog": {"streams": [{"stream": {"name": "a"}, "config": config}]}}
+    (entry,) = read("getConnection", response).sync_catalog.streams
     assert entry.config.field_selection_enabled is True
     assert [each.field_path for each in entry.config.selected_fields] == [["address", "city"]]
 

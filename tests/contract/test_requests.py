@@ -52,7 +52,7 @@ STATES = {
 # What a method says where its caller does not.
 SAID_BY_DEFAULT = {"disable_cache": False, "includeDeleted": False}
 READ_FIRST = {"updateConnection": "getConnection", "webBackendUpdateConnection": "webBackendGetConnection"}
-# The token's operation has no method: the transport asks for it.
+# The token's operation has no method: the transport requests it.
 BY_METHOD = [pair for pair in documented() if pair[1] != "applicationTokenRequest"]
 
 
@@ -68,19 +68,19 @@ def judge(document, operation_id: str, method: str, path: str, body: object) -> 
 
 @pytest.fixture
 def server_of(stub):
-    """Make the stub a server of a release: it tells it where it would, and answers what its document says."""
+    """Make the stub a server of a release: it tells it where it would, and responses what its document says."""
 
     def make(release: str, *operation_ids: str):
         schemas = schemas_of(release)
         if schemas.has("getInstanceConfiguration"):
-            said = schemas.make(schemas.answer_schema("getInstanceConfiguration"), LEAST)
-            told = {"version": "dev" if release == "head" else release} if "version" in said else {}
-            stub.answer("/v1/instance_configuration", {**said, **told})
+            said = schemas.make(schemas.response_schema("getInstanceConfiguration"), LEAST)
+            shown = {"version": "dev" if release == "head" else release} if "version" in said else {}
+            stub.response("/v1/instance_configuration", {**said, **shown})
         elif Release(release).is_before("0.40.28"):  # after it a missing path is told in plain text
-            stub.answer("/v1/instance_configuration", {"message": "Object not found. HTTP 404 Not Found"}, status=404)
+            stub.response("/v1/instance_configuration", {"message": "Object not found. HTTP 404 Not Found"}, status=404)
         for operation_id in operation_ids:
-            schema = schemas.answer_schema(operation_id)
-            stub.answer(OPERATIONS[operation_id].path, schemas.make(schema, MOST) if schema else b"")
+            schema = schemas.response_schema(operation_id)
+            stub.response(OPERATIONS[operation_id].path, schemas.make(schema, MOST) if schema else b"")
         return stub
 
     return make
@@ -150,7 +150,7 @@ def test_a_stream_without_a_namespace_is_asked_for_without_one(server_of, connec
 def test_a_token_is_asked_for_as_documented(stub, connect_to, release):
     """The Config API's token endpoint takes client id and secret, and no grant."""
     document = load(release)
-    stub.answer("/v1/applications/token", {"access_token": "abc"})
+    stub.response("/v1/applications/token", {"access_token": "abc"})
     with suppress(AirbyteApiError):
         connect_to(stub.url, client_id="i", client_secret="s").get_health_check()
     request = stub.requests[0]

@@ -176,7 +176,7 @@ def test_when_airbyte_is_gone_from_some_request_on_the_state_is_known(scene_of, 
 @pytest.mark.parametrize("fault", ["drop before", "drop after", "truncated", "500 after", "423", "503"])
 @pytest.mark.parametrize("era", ["0.40", "0.50", "1.0", "head"])
 def test_a_write_goes_wrong_in_every_era(scene_of, era, fault):
-    """Also where the release has no safe operation, and answers in another way."""
+    """Also where the release has no safe operation, and responses in another way."""
     names = requests_of(scene_of, "two writes", era)
     writes = [number for number, name in enumerate(names) if name in WRITES]
     assert len(writes) == 2

@@ -222,7 +222,7 @@ def test_a_paused_connection_may_be_restored(scene_of, status):
 
 @pytest.mark.parametrize("era", ERAS)
 def test_an_unknown_connection_is_told(start_fake, connect, clock, tmp_path, era):
-    """Airbyte answers a state for it, and stores or refuses what is written: so nothing is."""
+    """Airbyte returns a state for it, and stores or refuses what is written: so nothing is."""
     airbyte = start_fake(era)
     store = SnapshotStore(tmp_path)
     restorer = Restorer(connect(airbyte), store, CONNECTION, clock=clock)

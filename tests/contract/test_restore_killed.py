@@ -68,7 +68,7 @@ def test_a_restore_that_is_killed_can_be_undone_and_run_again(scene_of, story):
     names = [request.operation_id for request in rehearsal.airbyte.journal]
     changed = 0
     for number in range(len(names) + 1):
-        # The client of a child asks for the release first, so there is one request more.
+        # The client of a child requests the release first, so there is one request more.
         scene, root = scene_of(story)
         kill_after(scene.airbyte, root, number)
         assert not any(map(poison_in, scene.sent))

@@ -261,7 +261,7 @@ def test_fail_and_skip_hold_for_a_job_that_was_pending_before_our_request(start,
     pend_before_the_request(task)
     with pytest.raises(error):
         task.run(if_running=how)
-    assert task.airbyte.told()[0][2] == "somebody"
+    assert task.airbyte.shown()[0][2] == "somebody"
     assert len(task.jobs) == 1
     assert task.server.count("jobs/cancel") == 0
 

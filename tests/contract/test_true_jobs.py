@@ -294,7 +294,7 @@ def test_words_of_a_stored_refresh_in_another_status_say_nothing(start):
 
 
 def test_words_of_a_running_job_in_another_status_say_nothing(start):
-    """Only Airbyte's own 500 says that a job runs: another response is looked into, as a lost one."""
+    """Only Airbyte's own 500 says that a job runs: another response is inspected, as a lost one."""
     world = start("0.39.20")
     body = json.dumps({"message": "A sync is already running for: us"})
     world.server.on("connections/sync", http("503 Service Unavailable", body))

@@ -85,7 +85,7 @@ PATHS: dict[str, tuple[str, str | None]] = {
     "sources/discover_schema": ("0.3.0", None),
     "destinations/get": ("0.1.0", None),
 }
-# 4, 3.1.3: what asks for no token.
+# 4, 3.1.3: what requests no token.
 ANONYMOUS = {"GET health", "GET instance_configuration", "GET web_backend/config", "applications/token"}
 
 # 1.2: the fields that releases up to 0.40.27 declare, from the OpenAPI document of 0.39.0; each with its first release.

@@ -98,7 +98,7 @@ class TrueJobs(TrueAirbyte):
         self.settle()
         return list(reversed(self.jobs))  # type: ignore[arg-type]
 
-    def told(self) -> list[tuple[str, str, str]]:
+    def shown(self) -> list[tuple[str, str, str]]:
         """Each job's kind, end and who started it, oldest first."""
         return [(job.kind, job.status, job.by) for job in self.oldest_first]
 
@@ -106,7 +106,7 @@ class TrueJobs(TrueAirbyte):
         return [job for job in self.oldest_first if job.by == "request"]
 
     def start(self, kind: str = "sync", by: str = "somebody", *, plan: list[tuple[str, float]] | None = None) -> Job:
-        """Start a job: the kind that the rows ask for, else a sync (3.4, what the next run is)."""
+        """Start a job: the kind that the rows request, else a sync (3.4, what the next run is)."""
         job = TimedJob(next(self._ids), kind, by=by, created_at=self.clock.time())
         end = self.ends.pop(0) if len(self.ends) > 1 else self.ends[0]
         job.plan = plan or [*self._before(), ("running", self.running), (end, 0.0)]
@@ -331,8 +331,8 @@ class TrueJobs(TrueAirbyte):
 
     def _cancel(self, body: dict[str, Any]) -> Any:
         """3.5, by the status of the connection's job."""
-        asked, job = self._find(body), self.active()
-        if not asked:
+        requested, job = self._find(body), self.active()
+        if not requested:
             return self._no_job(body)
         ignored = job is None or job.status == "pending" or (job.status == "incomplete" and not self.since("0.50.12"))
         if job and not ignored:
@@ -340,7 +340,7 @@ class TrueJobs(TrueAirbyte):
             self.resets = 0 if job.kind == "reset_connection" else self.resets
             if self.schedule == "basic" and job.is_scheduled and not self.since("1.4.0"):
                 self.later.append((self.clock.time(), lambda: self.run("schedule")))
-        return {"job": self.job(asked), "attempts": []}
+        return {"job": self.job(requested), "attempts": []}
 
 
 # What happens to whoever submits a job: functions of an object that has an `airbyte` and a `clock`.

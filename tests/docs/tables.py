@@ -70,9 +70,9 @@ def operations() -> str:
 def mark(operation: Operation, release: str) -> str:
     """Whether a release has an operation; in brackets where no document can tell."""
     if operation.operation_id in NOT_IN_THE_DOCUMENTS:
-        asked = Release(release)
-        is_gone = operation.removed_in is not None and asked.is_at_least(operation.removed_in)
-        return "(yes)" if asked.is_at_least(operation.since) and not is_gone else "(no)"
+        requested = Release(release)
+        is_gone = operation.removed_in is not None and requested.is_at_least(operation.removed_in)
+        return "(yes)" if requested.is_at_least(operation.since) and not is_gone else "(no)"
     return "yes" if schemas_of(release).has(operation.operation_id) else "no"
 
 

@@ -257,7 +257,7 @@ MESSAGES = [row[0].strip("`") for row in rows(section("docs/connection.md", "Whe
 def test_the_documented_messages_are_those_of_the_test_button(monkeypatch) -> None:
     """Each in its own situation, in the order of the table."""
 
-    def answer(**connection: object) -> str:
+    def response(**connection: object) -> str:
         value = json.dumps({"conn_type": "airbyteconfig", **connection})
         monkeypatch.setenv("AIRFLOW_CONN_AIRBYTE_CONFIG_DEFAULT", value)
         works, words = AirbyteConfigHook().test_connection()
@@ -274,22 +274,22 @@ def test_the_documented_messages_are_those_of_the_test_button(monkeypatch) -> No
         moved.fail_next("*", Fault.redirect("https://login.example.com/"), times=9)
         wrong = {"login": applications.client_id, "password": "wrong-secret"}
         proxies = {"https": "http://127.0.0.1:9"}
-        answers = [
-            answer(host=basic.url, conn_type="postgres"),
-            answer(host=basic.url, extra="[1]"),
-            answer(host=basic.url, extra={"tiemout": 3}),
-            answer(),
-            answer(host=basic.url, extra={"auth": "basic"}),
-            answer(host=basic.url, login="airbyte", password="wrong-password"),
-            answer(host=applications.url, **wrong),
-            answer(host="http://127.0.0.1:9"),
-            answer(host="https://airbyte.example.com", extra={"proxies": proxies}),
-            answer(host=basic.url.replace("http:", "https:")),
-            answer(host=web.url),
-            answer(host=moved.url),
+        responses = [
+            response(host=basic.url, conn_type="postgres"),
+            response(host=basic.url, extra="[1]"),
+            response(host=basic.url, extra={"tiemout": 3}),
+            response(),
+            response(host=basic.url, extra={"auth": "basic"}),
+            response(host=basic.url, login="airbyte", password="wrong-password"),
+            response(host=applications.url, **wrong),
+            response(host="http://127.0.0.1:9"),
+            response(host="https://airbyte.example.com", extra={"proxies": proxies}),
+            response(host=basic.url.replace("http:", "https:")),
+            response(host=web.url),
+            response(host=moved.url),
         ]
-    assert len(MESSAGES) == len(answers)
-    for message, words in zip(MESSAGES, answers, strict=True):
+    assert len(MESSAGES) == len(responses)
+    for message, words in zip(MESSAGES, responses, strict=True):
         assert message in words
 
 

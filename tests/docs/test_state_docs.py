@@ -341,7 +341,7 @@ def test_the_alias_is_the_operators_and_schedules_the_documented_dag(tmp_path: P
 
 
 class OutletEvents:
-    """What Airflow gives a task for its asset events."""
+    """What Airflow gives a trequest its asset events."""
 
     def __init__(self) -> None:
         self.extras: list[dict[str, Any]] = []
@@ -484,7 +484,7 @@ def shell(tmp_path: Path) -> dict[str, str]:
 
 
 def run_as_on_a_terminal(script: str, environment: dict[str, str]) -> list[tuple[str, int, str]]:
-    """Run each line, answering "y" to whatever it asks; return it with its exit code and all that it said."""
+    """Run each line, responding "y" to whatever it asks; return it with its exit code and all that it said."""
     done = []
     for line in script.replace("\\\n", " ").splitlines():
         for words in commands(line):

@@ -32,7 +32,7 @@ READS = ("getJobInfoLight", "listJobsForWorkspaces")
 
 
 class _Served(FakeAirbyte):
-    """What a proxy in another process can ask: methods alone, and answers that can be sent."""
+    """What a proxy in another process can ask: methods alone, and responses that can be sent."""
 
     def begin(self) -> str:
         self.start()
@@ -104,7 +104,7 @@ class OwnAirbyte:
         self._manager.shutdown()
 
     def freeze(self) -> None:
-        """Take requests and answer none."""
+        """Take requests and response none."""
         os.kill(self._pid, signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -301,8 +301,8 @@ class Scene:
     def kept(self) -> int | None:
         """The job that the task remembers."""
         assert self.run
-        answer = self.airflow.look(f"{self.run.path}/state-store/airbyte_job")
-        return answer["value"].get("job_id") if answer else None
+        response = self.airflow.look(f"{self.run.path}/state-store/airbyte_job")
+        return response["value"].get("job_id") if response else None
 
     def log(self) -> str:
         """The logs of all tries."""

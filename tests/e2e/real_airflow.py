@@ -122,34 +122,34 @@ class RealAirflow:
     def call(self, method: str, path: str, body: Any = None, *, expect: int | None = None) -> Any:
         """Call the REST API; SQLite makes simultaneous writes fail now and then, so a 500 is tried again."""
         for _ in range(10):
-            answer = self._session.request(method, self.url + path, json=body, timeout=30)
-            if answer.status_code != 500:
+            response = self._session.request(method, self.url + path, json=body, timeout=30)
+            if response.status_code != 500:
                 break
             time.sleep(0.5)
-        assert answer.status_code == expect if expect else answer.ok, (
-            f"{path}: {answer.status_code} {answer.text[:500]}"
+        assert response.status_code == expect if expect else response.ok, (
+            f"{path}: {response.status_code} {response.text[:500]}"
         )
-        return answer.json() if answer.content else None
+        return response.json() if response.content else None
 
     def look(self, path: str) -> Any:
         """What the REST API has there; None where it has nothing."""
-        answer = self._session.get(self.url + path, timeout=30)
-        return answer.json() if answer.ok else None
+        response = self._session.get(self.url + path, timeout=30)
+        return response.json() if response.ok else None
 
     def add_connection(self, connection_id: str, **fields: Any) -> None:
         self.call("POST", "/api/v2/connections", {"connection_id": connection_id, **fields})
 
     def trigger(self, dag_id: str, **params: Any) -> Run:
         until(lambda: self.has_dag(dag_id), f"DAG {dag_id} is parsed")
-        answer = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": params})
-        return Run(self, dag_id, answer["dag_run_id"])
+        response = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": params})
+        return Run(self, dag_id, response["dag_run_id"])
 
     def _is_ready(self) -> bool | None:
         for name, component in self.components.items():
             assert component.poll() is None, f"{name} ended: see {self.home}/{name}.log"
         try:
-            answer = self._session.get(self.url + "/api/v2/monitor/health", timeout=5)
-            health = answer.json()
+            response = self._session.get(self.url + "/api/v2/monitor/health", timeout=5)
+            health = response.json()
             parts = ("scheduler", "triggerer", "dag_processor", "metadatabase")
             if any(health[part]["status"] != "healthy" for part in parts):
                 return None
@@ -174,8 +174,8 @@ class Run:
         self.path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/task"
 
     def task(self) -> dict[str, Any]:
-        answer: dict[str, Any] = self.airflow.call("GET", self.path)
-        return answer
+        response: dict[str, Any] = self.airflow.call("GET", self.path)
+        return response
 
     def wait_for(self, *states: str, try_number: int = 1, seconds: float = WAIT_SECONDS) -> dict[str, Any]:
         def look() -> dict[str, Any] | None:
@@ -198,10 +198,10 @@ class Run:
 
     def xcom(self, key: str = "return_value") -> Any:
         """The value of an XCom, or None where there is none yet."""
-        answer = self.airflow._session.get(f"{self.airflow.url}{self.path}/xcomEntries/{key}", timeout=30)
-        if answer.status_code == 404:
+        response = self.airflow._session.get(f"{self.airflow.url}{self.path}/xcomEntries/{key}", timeout=30)
+        if response.status_code == 404:
             return None
-        value = answer.json()["value"]
+        value = response.json()["value"]
         with contextlib.suppress(TypeError, ValueError):
             return json.loads(value)
         return value

@@ -33,12 +33,12 @@ def airflow(airbyte: OwnAirbyte, tmp_path_factory: pytest.TempPathFactory) -> It
         yield airflow
 
 
-# Ended by a user while the answer to the submission is still out: alone, for the answers are those of any scene.
+# Ended by a user while the response to the submission is still out: alone, for the responses are those of any scene.
 
 
 def marked_before_it_knows_its_job(kind: str, airflow: HarshAirflow, airbyte: OwnAirbyte) -> None:
     scene = Scene(airflow, airbyte, kind).begin()
-    scene.until(lambda: len(scene.jobs()) == 1, "the job is there, and its answer not yet")
+    scene.until(lambda: len(scene.jobs()) == 1, "the job is there, and its response not yet")
     assert scene.run
     scene.run.mark("failed")
     scene.ends("failed", "cancelled")

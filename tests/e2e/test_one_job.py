@@ -36,12 +36,12 @@ def airflow(airbyte: OwnAirbyte, tmp_path_factory: pytest.TempPathFactory) -> It
         yield airflow
 
 
-# Killed tasks: all at once. Each start of a job waits for its answer while its task is killed.
+# Killed tasks: all at once. Each start of a job waits for its response while its task is killed.
 
 
 def killed_before_it_knows_its_job(kind: str, mode: str, airflow: HarshAirflow, airbyte: OwnAirbyte) -> None:
     scene = Scene(airflow, airbyte, kind, mode).begin()
-    scene.until(lambda: len(scene.jobs()) == 1, "the job is there, and its answer not yet")
+    scene.until(lambda: len(scene.jobs()) == 1, "the job is there, and its response not yet")
     assert scene.kept() is None
     scene.kill_9()
     scene.waits(try_number=2)

@@ -25,12 +25,12 @@ def test_a_backup_starts_the_dag_that_is_scheduled_on_snapshots(airflow, airbyte
     assert run.end() == "success"
     assert run.task()["rendered_map_index"] == ("told" if dag_id == "mapped_backup" else None)
 
-    def told() -> bool | None:
+    def shown() -> bool | None:
         runs = airflow.call("GET", "/api/v2/dags/on_snapshot/dagRuns")["dag_runs"]
         extras = [Run(airflow, "on_snapshot", run["dag_run_id"]).xcom() or [] for run in runs]
         return any(each["connection_id"] == connection_id for extra in extras for each in extra) or None
 
-    until(told, "the DAG that listens has run with the snapshot's reference")
+    until(shown, "the DAG that listens has run with the snapshot's reference")
 
 
 def test_a_reset_keeps_the_state_and_a_restore_brings_it_back(airflow, airbyte, tmp_path) -> None:

@@ -24,7 +24,7 @@ def scheduled_sync(airbyte: FakeAirbyte, connection_id: str) -> int:
 
 
 def start(airflow: RealAirflow, airbyte: FakeAirbyte, dag_id: str, **params: Any) -> tuple[Run, str]:
-    """Start a sensor on a connection that was synced an hour ago, before the time that the sensor asks for."""
+    """Start a sensor on a connection that was synced an hour ago, before the time that the sensor requests."""
     connection_id = airbyte.add_connection(name=dag_id, streams=["orders"])
     airbyte.advance(scheduled_sync(airbyte, connection_id), "succeeded")
     time.sleep(1.1)  # Airbyte's times are whole seconds
@@ -32,7 +32,7 @@ def start(airflow: RealAirflow, airbyte: FakeAirbyte, dag_id: str, **params: Any
     return airflow.trigger(dag_id, connection_id=connection_id, completed_after=after, **params), connection_id
 
 
-def looked(airbyte: FakeAirbyte, connection_id: str) -> None:
+def found(airbyte: FakeAirbyte, connection_id: str) -> None:
     def look() -> bool | None:
         return any(call.body["configId"] == connection_id for call in airbyte.calls("listJobsFor")) or None
 
@@ -45,7 +45,7 @@ MODES = ["connection_poke", "connection_reschedule", "connection_deferred", "con
 @pytest.mark.parametrize("dag_id", MODES)
 def test_the_sensor_sees_a_sync_that_airbyte_itself_has_started(airflow, airbyte, dag_id) -> None:
     run, connection_id = start(airflow, airbyte, dag_id)
-    looked(airbyte, connection_id)
+    found(airbyte, connection_id)
     job_id = scheduled_sync(airbyte, connection_id)
     if dag_id in ("connection_deferred", "connection_next"):
         run.wait_for("deferred")
@@ -60,7 +60,7 @@ def test_the_sensor_sees_a_sync_that_airbyte_itself_has_started(airflow, airbyte
 def test_without_a_time_the_end_of_the_runs_interval_counts_or_the_time_of_a_manual_run(airflow, airbyte) -> None:
     """This run is triggered without a logical date, so it has no data interval."""
     run, connection_id = start(airflow, airbyte, "connection_default_time")
-    looked(airbyte, connection_id)
+    found(airbyte, connection_id)
     time.sleep(1.1)
     airbyte.advance(scheduled_sync(airbyte, connection_id), "succeeded")
     assert run.end() == "success"
@@ -93,9 +93,9 @@ def test_an_unknown_connection_fails_the_sensor_at_once(airflow) -> None:
 
 def consumer_runs(airflow: RealAirflow, dag_id: str) -> list[int]:
     """The jobs of all events that the runs of a consumer have had, in order."""
-    answer = airflow.call("GET", f"/api/v2/dags/{dag_id}/dagRuns?order_by=run_after")
+    response = airflow.call("GET", f"/api/v2/dags/{dag_id}/dagRuns?order_by=run_after")
     jobs: list[int] = []
-    for row in answer["dag_runs"]:
+    for row in response["dag_runs"]:
         run = Run(airflow, dag_id, row["dag_run_id"])
         assert run.end() == "success"
         payloads = run.xcom()
@@ -105,18 +105,18 @@ def consumer_runs(airflow: RealAirflow, dag_id: str) -> list[int]:
     return jobs
 
 
-def sync_and_wait(airflow: RealAirflow, airbyte: FakeAirbyte, number: int, told: list[int]) -> None:
+def sync_and_wait(airflow: RealAirflow, airbyte: FakeAirbyte, number: int, shown: list[int]) -> None:
     job_id = scheduled_sync(airbyte, WATCHED[number - 1])
     airbyte.advance(job_id, "succeeded")
-    told.append(job_id)
-    until(lambda: consumer_runs(airflow, f"on_sync_{number}") == told or None, f"{told} is told of", seconds=90)
+    shown.append(job_id)
+    until(lambda: consumer_runs(airflow, f"on_sync_{number}") == shown or None, f"{shown} is told of", seconds=90)
 
 
 def test_an_assets_watcher_runs_its_dag_once_for_each_sync(airflow, airbyte) -> None:
     """Also over a kill of the triggerer, and for a sync that ends while there is none."""
     until(lambda: airflow.has_dag("on_sync_2"), "the DAGs are parsed")
     for connection_id in WATCHED:
-        looked(airbyte, connection_id)
+        found(airbyte, connection_id)
         airbyte.add_connection(connection_id=connection_id, name=connection_id, streams=["orders"])
     first: list[int] = []
     second: list[int] = []
@@ -124,7 +124,7 @@ def test_an_assets_watcher_runs_its_dag_once_for_each_sync(airflow, airbyte) -> 
     sync_and_wait(airflow, airbyte, 2, second)
     airbyte.advance(scheduled_sync(airbyte, WATCHED[0]), "failed")
     sync_and_wait(airflow, airbyte, 1, first)
-    time.sleep(5)  # until what was told is noted as told
+    time.sleep(5)  # until what was configured is noted as told
     os.killpg(airflow.components["triggerer"].pid, signal.SIGKILL)
     airflow.components["triggerer"].wait()
     missed = scheduled_sync(airbyte, WATCHED[0])

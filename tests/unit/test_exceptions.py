@@ -81,7 +81,7 @@ def test_every_error_can_be_copied_and_made_with_a_message_alone(kind):
 
 
 def test_a_change_of_mind_about_retrying_survives_pickling():
-    """Wrong credentials that were answered with 500 may be right."""
+    """Wrong credentials that were returned with 500 may be right."""
     error = exceptions.AirbyteAuthenticationError("No.")
     error.retryable = True
     assert pickle.loads(pickle.dumps(error)).retryable

@@ -149,7 +149,7 @@ def test_only_lines_of_this_package_and_exceptions_are_shown(demo: Any, capsys: 
 
 
 class Checkout:
-    """A copy of the scripts, whose Python notes what it is asked for instead of doing it."""
+    """A copy of the scripts, whose Python notes what it is requested instead of doing it."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -166,7 +166,7 @@ class Checkout:
         path.chmod(0o755)
 
     def run(self, command: str) -> tuple[int, list[str]]:
-        """Return the exit status, and the first words of what Python was asked for, apart from questions."""
+        """Return the exit status, and the first words of what Python was requested, apart from questions."""
         self.calls.write_text("")
         path = f"{self.folder / 'bin'}:{os.environ['PATH']}"
         ended = subprocess.run(
@@ -193,8 +193,8 @@ def checkout(tmp_path: Path) -> Checkout:
 
 def test_environment_is_installed_only_when_it_has_changed(checkout: Checkout) -> None:
     """pip installs when nothing is installed, not the second time, and again when pyproject.toml has changed."""
-    asked = [len(checkout.environment(kind)) for kind in ("demo", "demo", "dev", "dev", "demo")]
-    assert asked == [2, 0, 2, 0, 0]
+    requested = [len(checkout.environment(kind)) for kind in ("demo", "demo", "dev", "dev", "demo")]
+    assert requested == [2, 0, 2, 0, 0]
     with (checkout.folder / "pyproject.toml").open("a") as file:
         file.write("# changed\n")
     assert checkout.environment("demo") == ["pip install", "pip install"]

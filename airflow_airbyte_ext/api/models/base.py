@@ -82,10 +82,10 @@ class RawModel(AirbyteModel):
 
     @model_validator(mode="wrap")
     @classmethod
-    def _keep_raw(cls, answer: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
-        model = handler(answer)
-        if isinstance(answer, dict):
-            model._raw = answer
+    def _keep_raw(cls, response: Any, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        model = handler(response)
+        if isinstance(response, dict):
+            model._raw = response
         return model
 
     @property

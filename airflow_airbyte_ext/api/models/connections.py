@@ -36,7 +36,7 @@ class ConnectionScheduleData(AirbyteModel):
 
 
 class ResourceRequirements(AirbyteModel):
-    """What a job's containers ask for, in Kubernetes' units. The names are snake_case on the wire."""
+    """What a job's containers request, in Kubernetes' units. The names are snake_case on the wire."""
 
     cpu_request: str | None = Field(None, alias="cpu_request")
     cpu_limit: str | None = Field(None, alias="cpu_limit")
@@ -59,7 +59,7 @@ class ConnectionRead(PartialModel):
     """
     An Airbyte connection. `created_at` is snake_case on the wire, and epoch seconds.
 
-    `schedule` is the form before 0.40.0, still answered beside `schedule_type` and `schedule_data`. `geography`
+    `schedule` is the form before 0.40.0, still returned beside `schedule_type` and `schedule_data`. `geography`
     from 0.40.15 to 1.6, `tags` and `dataplane_group_id` since 1.6.0.
     """
 

@@ -181,7 +181,7 @@ class AttemptInfoRead(AirbyteModel):
 
 
 class JobInfoLightRead(AirbyteModel):
-    """A job without its attempts: the answer that is cheap to poll."""
+    """A job without its attempts: the response that is cheap to poll."""
 
     job: JobRead
 

@@ -24,9 +24,9 @@ class WebBackendConnectionRead(ConnectionRead):
     """
     A connection with its source, destination, operations and last job.
 
-    `catalog_diff` is there where a refreshed catalog was asked for (since 0.40.17 or so), and `schema_change`
+    `catalog_diff` is there where a refreshed catalog was requested (since 0.40.17 or so), and `schema_change`
     (`no_change`, `non_breaking` or `breaking`) since then. `created_at` is camelCase here, and `source_catalog_id` is
-    `catalogId`, which names the refreshed catalog where one was asked for. `breaking_change` and `workspace_id` stay
+    `catalogId`, which names the refreshed catalog where one was requested. `breaking_change` and `workspace_id` stay
     None: `schema_change` and `source.workspace_id` tell them. `is_syncing`: a sync or refresh is not terminal.
     """
 
@@ -68,7 +68,7 @@ class WebBackendConnectionListItem(AirbyteModel):
     """
     A connection in a list, without its catalog.
 
-    Before 0.40.10 Airbyte answers whole connections here; of those, too, only this is kept.
+    Before 0.40.10 Airbyte returns whole connections here; of those, too, only this is kept.
     `latest_sync_job_created_at` is epoch seconds; it and the status look at syncs alone, not at refreshes. `is_syncing`
     is whether a sync or refresh is not terminal; since 1.8.0 whether the latest sync has the status `running`, so it is
     False for a refresh, while a sync is queued and between two attempts.

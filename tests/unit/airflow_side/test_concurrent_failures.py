@@ -72,7 +72,7 @@ def killed(task, context, after=0.3) -> float:
 def test_a_lost_answer_that_cannot_be_looked_for_is_looked_for_by_the_retry(
     airbyte, connection_id, context, make
 ) -> None:
-    """The answer is lost, and then the list of jobs is refused, too: that says nothing of the job."""
+    """The response is lost, and then the list of jobs is refused, too: that says nothing of the job."""
     store = context["task_state_store"]
     keep = store.set
 
@@ -170,7 +170,7 @@ def test_after_an_execution_timeout_no_request_goes_on_by_itself(airbyte, connec
 def test_a_kill_is_noticed_while_a_read_takes_long(
     airbyte, connection_id, context, airflow_says, monkeypatch, slow, arguments
 ) -> None:
-    """Airflow kills for good five seconds after it asked; a log may take longer than that to read."""
+    """Airflow kills for good five seconds later; a log may take longer than that to read."""
     airflow_says("failed")
     monkeypatch.setattr("airflow_airbyte_ext.operators.outcome.READ_LOG_INTERVAL", 0.2)
     airbyte.script(connection_id, LONG)

@@ -127,9 +127,9 @@ def test_what_is_found_can_be_mapped_over(airbyte, context, log) -> None:
     assert [each["connection_id"] for each in found] == [first, second]
     assert found[1]["tags"] == ["nightly", "x"]
     assert found[1]["schedule_type"] == "basic"
-    told = log()
-    assert "Found 2 connections" in told
-    assert second in told
+    shown = log()
+    assert "Found 2 connections" in shown
+    assert second in shown
 
 
 def test_every_argument_chooses(airbyte, context) -> None:
@@ -192,11 +192,11 @@ def test_an_update_tells_what_it_changed(airbyte, connection_id, context, log) -
         "schedule_data.cron.cron_expression": (None, "0 0 3 * * ?"),
         "schedule_data.cron.cron_time_zone": (None, "UTC"),
     }
-    told = log()
-    assert f"Connection 'Orders' ({connection_id})" in told
-    assert "active -> inactive" in told
-    assert "| schedule | manual -> cron, 0 0 3 * * ?, UTC" in told
-    assert "none -> raw_" in told
+    shown = log()
+    assert f"Connection 'Orders' ({connection_id})" in shown
+    assert "active -> inactive" in shown
+    assert "| schedule | manual -> cron, 0 0 3 * * ?, UTC" in shown
+    assert "none -> raw_" in shown
     again = update(connection_id, status="inactive", schedule="0 0 3 * * ?").execute(context)
     assert again == {"connection_id": connection_id, "changes": [], "applied": False}
     assert "as requested already" in log()

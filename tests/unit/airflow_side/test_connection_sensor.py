@@ -139,14 +139,14 @@ def test_a_retry_of_the_wait_for_the_next_sync_goes_on_from_the_first_try(airbyt
 
 
 def test_in_reschedule_mode_the_time_without_an_answer_adds_up_over_processes(airbyte, connection_id, context) -> None:
-    patience = {"mode": "reschedule", "poll_error_timeout": 100}
-    assert sensor(connection_id, **patience).poke(context) is False
+    poll_error_timeout = {"mode": "reschedule", "poll_error_timeout": 100}
+    assert sensor(connection_id, **poll_error_timeout).poke(context) is False
     airbyte.fail_next("listJobsFor", Fault.status(423, body={"message": "locked"}), times=2)
-    assert sensor(connection_id, **patience).poke(context) is False
+    assert sensor(connection_id, **poll_error_timeout).poke(context) is False
     context["task_state_store"]["airbyte_job"]["known"]["failing_since"] = time.time() - 200
     with pytest.raises(AirbyteJobStatusUnavailableError, match="could not be read for 200 s"):
-        sensor(connection_id, **patience).poke(context)
-    assert sensor(connection_id, **patience).poke(context) is False
+        sensor(connection_id, **poll_error_timeout).poke(context)
+    assert sensor(connection_id, **poll_error_timeout).poke(context) is False
 
 
 def test_in_reschedule_mode_a_name_is_looked_up_once(airbyte, connection_id, context) -> None:
@@ -160,12 +160,12 @@ def test_in_reschedule_mode_a_name_is_looked_up_once(airbyte, connection_id, con
 
 def test_in_reschedule_mode_a_failure_is_told_once(airbyte, connection_id, context, monkeypatch) -> None:
     ended(airbyte, connection_id, "failed")
-    told = []
+    shown = []
     for _ in range(3):
         task = sensor(connection_id, mode="reschedule")
-        monkeypatch.setattr(task.log, "warning", lambda _form, message: told.append(message))
+        monkeypatch.setattr(task.log, "warning", lambda _form, message: shown.append(message))
         assert task.poke(context) is False
-    [warning] = told
+    [warning] = shown
     assert warning.startswith("Job 1 failed after")
 
 
@@ -228,11 +228,11 @@ def test_a_moment_in_which_airflow_does_not_give_the_connection_is_borne(
 ) -> None:
     trigger = deferral_of(sensor(connection_id, deferrable=True), context)
     job_id = ended(airbyte, connection_id)
-    real, asked = module.watcher_of, []
+    real, requested = module.watcher_of, []
 
     async def moody(conn_id):
-        asked.append(conn_id)
-        if len(asked) == 1:
+        requested.append(conn_id)
+        if len(requested) == 1:
             raise RuntimeError("the API server is away")
         return await real(conn_id)
 
@@ -269,7 +269,7 @@ def test_running_jobs_and_steps_of_a_script_are_followed(airbyte, connection_id,
 
 @pytest.fixture
 def hung(monkeypatch):
-    """The Airflow Connection of an Airbyte that accepts and never answers; returns anyone who has come."""
+    """The Airflow Connection of an Airbyte that accepts and never responses; returns anyone who has come."""
     listening, come = socket.create_server(("127.0.0.1", 0), backlog=200), []
 
     def accept() -> None:

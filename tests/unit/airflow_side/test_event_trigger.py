@@ -163,9 +163,9 @@ def test_a_restarted_triggerer_tells_what_has_ended_meanwhile_and_nothing_twice(
     async def story() -> None:
         async with Triggerer(trigger(connection_id, store)) as triggerer:
             await triggerer.polls(airbyte)
-            told = ended(airbyte, connection_id)
+            shown = ended(airbyte, connection_id)
             await triggerer.polls(airbyte)
-            assert triggerer.jobs == [(0, told)]
+            assert triggerer.jobs == [(0, shown)]
         missed = [ended(airbyte, connection_id), ended(airbyte, connection_id)]
         async with Triggerer(trigger(connection_id, store)) as triggerer:
             await triggerer.polls(airbyte)
@@ -207,9 +207,9 @@ def test_triggers_with_other_ends_or_connections_keep_their_own_place(connection
     assert len({one._store_key() for one in made}) == 3
 
 
-def is_told_safely(told: str) -> bool:
+def is_told_safely(shown: str) -> bool:
     """What Airflow said is in the log: on one line, and without its password."""
-    return "API server is away" in told and "s3cr3t" not in told and "\n[2026-01-01] ERROR forged" not in told
+    return "API server is away" in shown and "s3cr3t" not in shown and "\n[2026-01-01] ERROR forged" not in shown
 
 
 def test_a_store_that_fails_now_and_then_is_no_end(airbyte, connection_id, caplog, capsys) -> None:
@@ -275,11 +275,11 @@ def test_a_moment_in_which_airflow_does_not_give_the_connection_ends_no_stream(
     airbyte, connection_id, monkeypatch, caplog, capsys
 ) -> None:
     """It is asked again, and its error forges no line of the log."""
-    real, asked = module.watcher_of, []
+    real, requested = module.watcher_of, []
 
     async def moody(conn_id):
-        asked.append(conn_id)
-        if len(asked) % 2:
+        requested.append(conn_id)
+        if len(requested) % 2:
             raise RuntimeError(AWAY)
         return await real(conn_id)
 

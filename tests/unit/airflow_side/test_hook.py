@@ -265,7 +265,7 @@ def test_the_test_button_greets_every_era(era, monkeypatch) -> None:
 
 @pytest.mark.parametrize("auth", ["basic", "bearer", "client_credentials"])
 def test_the_test_button_refuses_wrong_credentials(auth, monkeypatch) -> None:
-    """Asking for the server's health alone would not notice: it answers anonymously."""
+    """Asking for the server's health alone would not notice: it responds anonymously."""
     with FakeAirbyte(auth=auth) as airbyte:
         extra = {"auth": auth, "token": "wrong-one"} if auth == "bearer" else {"auth": auth}
         fields = {"conn_type": "airbyteconfig", "host": airbyte.url, "extra": extra}

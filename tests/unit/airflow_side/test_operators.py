@@ -82,7 +82,7 @@ def test_where_nothing_was_started_the_error_says_so(airbyte, connection_id, con
 
 
 def test_where_a_job_may_have_been_started_the_error_does_not_deny_it(airbyte, connection_id, context) -> None:
-    """The answer is lost, and then the list cannot be read any more; nor by a retry."""
+    """The response is lost, and then the list cannot be read any more; nor by a retry."""
     airbyte.script(connection_id, LONG)
     airbyte.fail_next("syncConnection", Fault.drop_after())
     store = context["task_state_store"]
@@ -132,7 +132,7 @@ def test_an_inactive_connection_fails_for_good_and_says_what_to_do(airbyte, conn
 
 @pytest.mark.parametrize("era", ["0.40", "0.50", "1.0", "2.0", "head"])
 def test_a_paused_connection_is_not_called_unclear_first(start_airbyte, context, caplog, era) -> None:
-    """Airbyte answers 500 to its sync; what is wrong is known at once."""
+    """Airbyte returns 500 to its sync; what is wrong is known at once."""
     airbyte, connection_id = start_airbyte(era)
     airbyte.set_connection_status(connection_id, "inactive")
     with caplog.at_level("INFO"), pytest.raises(AirflowFailException, match="is inactive"):
@@ -468,7 +468,7 @@ def test_a_kill_while_the_job_is_being_submitted_ends_it_only_when_it_is_meant(
 
 
 def test_an_execution_timeout_while_the_job_is_being_submitted_cancels_it(airbyte, connection_id, context) -> None:
-    """Airflow raises it wherever the task is: here while the answer of the submission is lost, and looked for."""
+    """Airflow raises it wherever the task is: here while the response of the submission is lost, and looked for."""
     airbyte.script(connection_id, LONG)
     airbyte.fail_next("listJobsFor", Fault.delay(0))
     task = sync(connection_id)

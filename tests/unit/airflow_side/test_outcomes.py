@@ -141,7 +141,7 @@ def test_a_job_in_the_way_that_outlives_the_wait_fails_the_task_and_runs_on(airb
 
 
 def test_a_kill_is_noticed_while_airbyte_still_holds_the_request(airbyte, connection_id, context, monkeypatch) -> None:
-    """Airflow kills for good five seconds after it asked; Airbyte may hold a request for minutes."""
+    """Airflow kills for good five seconds later; Airbyte may hold a request for minutes."""
     monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: "failed")
     airbyte.script(connection_id, LONG)
     airbyte.fail_next("syncConnection", Fault.delay(4.0))

@@ -175,8 +175,8 @@ def test_a_backup_tells_the_alias_and_every_asset_of_its_snapshot(airbyte, conne
     reference = task.execute(context)
     [alias] = context["outlet_events"]
     assert alias.name == SNAPSHOTS_ALIAS
-    [(told, extra)] = context["outlet_events"][alias].added
-    assert (told.name, extra) == (f"airbyte_state_{connection_id}", reference)
+    [(shown, extra)] = context["outlet_events"][alias].added
+    assert (shown.name, extra) == (f"airbyte_state_{connection_id}", reference)
     backup(connection_id, store, outlets=[asset]).execute(context)
     assert context["outlet_events"][asset].extra["connection_id"] == connection_id
 
@@ -204,7 +204,7 @@ def test_a_backup_tells_its_connections_name_for_the_name_of_a_mapped_task(
 
 
 def test_a_backup_of_an_unknown_connection_is_no_empty_snapshot(airbyte, context, store) -> None:
-    """Airbyte answers "not_set" for a connection that it does not know."""
+    """Airbyte returns "not_set" for a connection that it does not know."""
     with pytest.raises(AirflowFailException, match="has no connection 99999999"):
         backup("99999999-9999-4999-8999-999999999999", store).execute(context)
 

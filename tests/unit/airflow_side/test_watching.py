@@ -37,22 +37,22 @@ def own_watchers(monkeypatch):
 
 @pytest.fixture
 def lookups(monkeypatch):
-    """Count how often Airflow is asked for a Connection, and let it refuse or be slow."""
+    """Count how often Airflow is requested a Connection, and let it refuse or be slow."""
     from airflow.providers.common.compat import connection
 
-    asked: list[str] = []
+    requested: list[str] = []
     refusals: list[Exception] = []
     real = connection.get_async_connection
 
     async def counted(conn_id: str):
-        asked.append(conn_id)
+        requested.append(conn_id)
         await asyncio.sleep(0.01)
         if refusals:
             raise refusals.pop(0)
         return await real(conn_id)
 
     monkeypatch.setattr(LOOKUP, counted)
-    return asked, refusals
+    return requested, refusals
 
 
 def trigger_for(airbyte: FakeAirbyte, job_id: int, **values) -> AirbyteJobTrigger:
@@ -142,7 +142,7 @@ def test_two_connections_that_name_one_airbyte_share_a_watcher(airbyte, monkeypa
 
 
 def test_a_changed_connection_moves_the_waits_to_its_airbyte(airbyte, monkeypatch) -> None:
-    """The old address never answers again; the new one tells the end, and the old watcher's thread ends."""
+    """The old address never responds again; the new one tells the end, and the old watcher's thread ends."""
     monkeypatch.setattr(trigger_module, "CONNECTION_CHECK_INTERVAL", 0.1)
     monkeypatch.setattr(watching, "FRESH_FOR", 0.05)
     with FakeAirbyte() as moved:
@@ -173,7 +173,7 @@ def test_a_changed_connection_moves_the_waits_to_its_airbyte(airbyte, monkeypatc
 
 
 def test_a_changed_credential_makes_another_watcher_and_an_unchanged_one_does_not(airbyte, monkeypatch) -> None:
-    """The settings are compared, not the time at which they were asked for."""
+    """The settings are compared, not the time at which they were requested."""
     monkeypatch.setattr(watching, "FRESH_FOR", 0.0)
 
     async def run() -> list:
@@ -231,7 +231,7 @@ def test_a_wait_that_comes_to_a_retired_watcher_is_served(airbyte) -> None:
 
 @pytest.mark.parametrize("count", [1, 8])
 def test_a_cancelled_trigger_leaves_no_wait_behind(airbyte, count) -> None:
-    """Also one that is cancelled while its job is being read, and while Airflow is asked for the Connection."""
+    """Also one that is cancelled while its job is being read, and while Airflow is requested the Connection."""
     jobs = start_jobs(airbyte, count, Step("running", seconds=3600))
     airbyte.fail_next("*", Fault.delay(0.3), times=3)
 
@@ -254,7 +254,7 @@ def test_a_cancelled_trigger_leaves_no_wait_behind(airbyte, count) -> None:
 
 
 def test_one_cancelled_trigger_takes_the_connection_from_nobody(airbyte, lookups) -> None:
-    """The first to ask is cancelled while Airflow is slow; the others still get the one answer."""
+    """The first to ask is cancelled while Airflow is slow; the others still get the one response."""
     jobs = start_jobs(airbyte, 5, Step("succeeded"))
 
     async def run() -> list:
@@ -296,7 +296,7 @@ def test_airflow_that_never_gives_the_connection_is_told_by_name(airbyte, lookup
 def test_a_connection_that_cannot_be_had_later_ends_no_wait_that_goes_well(
     airbyte, lookups, monkeypatch, capsys, refusal
 ) -> None:
-    """Somebody edits it wrongly, or the database is away for longer than `poll_error_timeout`: Airbyte answers."""
+    """Somebody edits it wrongly, or the database is away for longer than `poll_error_timeout`: Airbyte responds."""
     monkeypatch.setattr(trigger_module, "CONNECTION_CHECK_INTERVAL", 0.1)
     monkeypatch.setattr(watching, "FRESH_FOR", 0.05)
     [job_id] = start_jobs(airbyte, 1, Step("running", seconds=1.5), Step("succeeded"))
@@ -309,10 +309,10 @@ def test_a_connection_that_cannot_be_had_later_ends_no_wait_that_goes_well(
         return await waiting
 
     assert asyncio.run(run()) == {"job_id": job_id, "status": "succeeded"}
-    told = capsys.readouterr().out
-    assert "cannot be read now" in told
-    assert "s3cr3t" not in told
-    assert "\nERROR forged" not in told
+    shown = capsys.readouterr().out
+    assert "cannot be read now" in shown
+    assert "s3cr3t" not in shown
+    assert "\nERROR forged" not in shown
     assert time.monotonic() - started < 4
 
 
@@ -382,24 +382,24 @@ def test_what_happens_is_told_in_the_triggers_own_log(airbyte, caplog, capsys) -
     [job_id] = start_jobs(airbyte, 1, Step("running", seconds=0.5), Step("succeeded"))
     airbyte.fail_next("getJobInfoLight", Fault.status(503))
     assert asyncio.run(event_of(trigger_for(airbyte, job_id)))["status"] == "succeeded"
-    told = caplog.text + capsys.readouterr().out
-    assert f"The status of job {job_id} could not be read since" in told
-    assert f"Job {job_id}: succeeded" in told
+    shown = caplog.text + capsys.readouterr().out
+    assert f"The status of job {job_id} could not be read since" in shown
+    assert f"Job {job_id}: succeeded" in shown
 
 
 def test_metrics_tell_what_goes_on(airbyte, monkeypatch) -> None:
     """Waits and lag as they are, polls and failures counted."""
     from airflow.providers.common.compat.sdk import Stats
 
-    told: dict[str, list[float]] = {}
+    shown: dict[str, list[float]] = {}
     for kind in ("gauge", "incr"):
         monkeypatch.setattr(
-            Stats, kind, lambda name, value=1, kind=kind: told.setdefault(f"{kind} {name}", []).append(value)
+            Stats, kind, lambda name, value=1, kind=kind: shown.setdefault(f"{kind} {name}", []).append(value)
         )
     [job_id] = start_jobs(airbyte, 1, Step("running", seconds=0.5), Step("succeeded"))
     airbyte.fail_next("getJobInfoLight", Fault.status(503))
     asyncio.run(event_of(trigger_for(airbyte, job_id)))
     names = {"gauge": ("waits", "lag"), "incr": ("polls", "failures")}
-    assert set(told) == {f"{kind} airbyte_ext.triggerer.{name}" for kind, of in names.items() for name in of}
-    assert max(told["gauge airbyte_ext.triggerer.waits"]) == 1
-    assert told["incr airbyte_ext.triggerer.failures"] == [1]
+    assert set(shown) == {f"{kind} airbyte_ext.triggerer.{name}" for kind, of in names.items() for name in of}
+    assert max(shown["gauge airbyte_ext.triggerer.waits"]) == 1
+    assert shown["incr airbyte_ext.triggerer.failures"] == [1]

@@ -132,7 +132,7 @@ def test_wrong_client_credentials_are_one_error_whatever_the_status(start_fake, 
 
 @pytest.mark.parametrize("era", ["1.0", "2.0", "head"])
 def test_wrong_client_credentials_on_a_real_server(start_fake, connect, era):
-    """The error is the same in each era, though the servers' answers differ."""
+    """The error is the same in each era, though the servers' responses differ."""
     airbyte = start_fake(era, auth="client_credentials")
     with pytest.raises(AirbyteAuthenticationError, match="client id and secret"):
         connect(airbyte, client_secret="wrong-hunter2").get_connection(connection_id=NOWHERE)
@@ -152,9 +152,9 @@ def test_a_token_endpoint_that_stays_down_is_not_asked_over_and_over(start_fake,
     airbyte.fail_next(TOKEN_OPERATION, Fault.status(503), times=25)
     with pytest.raises(Exception, match="503"):
         connect(airbyte).get_connection(connection_id=NOWHERE)
-    asked = len(airbyte.calls(TOKEN_OPERATION))
+    requested = len(airbyte.calls(TOKEN_OPERATION))
     airbyte.reset()
-    assert asked <= 5
+    assert requested <= 5
 
 
 def test_a_token_that_could_not_be_bought_leaves_a_write_unsent(start_fake, connect):

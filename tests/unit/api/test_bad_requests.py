@@ -24,7 +24,7 @@ def client_of(stub, connect_to):
 
     def make(release: str | None = "2.0.0"):
         if release:
-            stub.answer("/v1/instance_configuration", {"edition": "community", "version": release})
+            stub.response("/v1/instance_configuration", {"edition": "community", "version": release})
         return connect_to(stub.url, attempts=1)
 
     return make
@@ -343,7 +343,7 @@ def test_what_is_to_be_used_instead_is_there():
 def test_a_403_names_the_role_that_is_wanted(stub, client_of, method, arguments, role):
     client = client_of()
     operation = next(each for name, each in OPERATIONS.items() if name.lower() == method.replace("_", ""))
-    stub.answer(operation.path, {"message": "Forbidden"}, status=403)
+    stub.response(operation.path, {"message": "Forbidden"}, status=403)
     with pytest.raises(AirbytePermissionError, match=f"{operation.operation_id} wants at least the role {role}"):
         getattr(client, method)(**arguments)
 
@@ -351,7 +351,7 @@ def test_a_403_names_the_role_that_is_wanted(stub, client_of, method, arguments,
 def test_a_state_that_airbyte_refuses_is_not_repeated_in_the_error(stub, client_of):
     """Servers quote what they could not read."""
     client = client_of()
-    stub.answer(PATH["createOrUpdateState"], {"message": f"Invalid json input. {SECRET}"}, status=422)
+    stub.response(PATH["createOrUpdateState"], {"message": f"Invalid json input. {SECRET}"}, status=422)
     with pytest.raises(AirbyteBadRequestError) as caught:
         client.create_or_update_state(connection_id=ID, connection_state={"state": SECRET})
     assert SECRET not in str(caught.value)

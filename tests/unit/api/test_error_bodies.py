@@ -109,7 +109,7 @@ def test_an_error_page_of_something_else_is_said_to_be_one(airbyte, connect, sta
 
 @pytest.mark.parametrize("status", [401, 403, 502, 503, 504])
 def test_an_error_page_of_a_proxy_keeps_its_status(airbyte, connect, status):
-    """nginx answers HTML for wrong Basic credentials and for a server that is down; the page is not quoted."""
+    """nginx returns HTML for wrong Basic credentials and for a server that is down; the page is not quoted."""
     airbyte.fail_next("getConnection", Fault.status(status))
     with pytest.raises(CLASS_OF[status]) as caught:
         connect(airbyte, attempts=1).get_connection(connection_id=UUID)
@@ -128,8 +128,8 @@ def test_the_web_app_is_recognised(airbyte, client):
     [b"", b"OK", b"null", b"[]", b'"running"', b"42", b'{"job": ', b"\xff\xfe", b"{}", b'{"connectionId": 5}'],
 )
 def test_an_answer_that_is_not_the_operations_is_an_answer_error(stub, connect_to, content):
-    """Half an answer, none, or another one: never a traceback of a library, never a success."""
-    stub.answer("/v1/connections/get", content, Content_Type="application/json")
+    """Half a response, none, or another one: never a traceback of a library, never a success."""
+    stub.response("/v1/connections/get", content, Content_Type="application/json")
     with pytest.raises(e.AirbyteResponseError, match="getConnection"):
         connect_to(stub.url).get_connection(connection_id=UUID)
 
@@ -138,13 +138,13 @@ def test_an_answer_that_is_not_the_operations_is_an_answer_error(stub, connect_t
 @pytest.mark.parametrize("kind", ["text/plain", "application/json", "application/octet-stream"])
 def test_a_page_is_recognised_whatever_its_header_says(stub, connect_to, content, kind):
     """Some gateways call everything JSON."""
-    stub.answer("/v1/connections/get", content, Content_Type=kind)
+    stub.response("/v1/connections/get", content, Content_Type=kind)
     with pytest.raises(e.AirbyteResponseError, match="web page"):
         connect_to(stub.url).get_connection(connection_id=UUID)
 
 
 def test_an_answer_so_deep_that_it_cannot_be_read_is_an_answer_error(stub, connect_to):
     """Ten thousand brackets are not a reason to die of a RecursionError."""
-    stub.answer("/v1/connections/get", b"[" * 100_000 + b"]" * 100_000, Content_Type="application/json")
+    stub.response("/v1/connections/get", b"[" * 100_000 + b"]" * 100_000, Content_Type="application/json")
     with pytest.raises(e.AirbyteResponseError, match="getConnection"):
         connect_to(stub.url).get_connection(connection_id=UUID)

@@ -72,7 +72,7 @@ UNKNOWN_IDS = {
     ("era", "operation"), [(era, operation) for era in ERAS for operation in UNKNOWN_IDS if has(era, operation)]
 )
 def test_an_unknown_id_is_never_taken_for_a_missing_operation(start_fake, connect, era, operation):
-    """404 both times: the body tells the two apart until 1.8, the release since."""
+    """404 both times: the body distinguishes the two until 1.8, the release since."""
     with pytest.raises(AirbyteNotFoundError, match="does not know this id"):
         UNKNOWN_IDS[operation](connect(start_fake(era)))
 
@@ -88,7 +88,7 @@ def test_an_unknown_attempt_is_not_a_missing_operation(start_fake, connect, era)
 
 @pytest.mark.parametrize("era", ERAS)
 def test_an_unknown_job_is_told_by_one_request(start_fake, connect, era):
-    """All releases answer 500. Up to 1.8 its text says why; since 2.0 it may be a failure that passes."""
+    """All releases return 500. Up to 1.8 its text says why; since 2.0 it may be a failure that passes."""
     airbyte = start_fake(era)
     says_why = RELEASE_OF[era] < (2, 0)
     with pytest.raises(AirbyteNotFoundError if says_why else AirbyteServerError, match="getJobInfo: HTTP 500"):
@@ -105,14 +105,14 @@ def test_the_404_of_an_instance_that_cannot_be_asked_is_an_unknown_id(start_fake
 
 
 @pytest.mark.parametrize(
-    ("era", "told"), [("0.36", None), ("0.40", None), ("0.50", None), ("1.0", "1.0.0"), ("2.0", "2.0.0")]
+    ("era", "shown"), [("0.36", None), ("0.40", None), ("0.50", None), ("1.0", "1.0.0"), ("2.0", "2.0.0")]
 )
-def test_the_release_is_what_the_server_tells(start_fake, connect, era, told):
+def test_the_release_is_what_the_server_tells(start_fake, connect, era, shown):
     """Before 0.57.4 servers do not tell it; whether they can be asked at all still says something."""
     release = connect(start_fake(era)).release()
-    assert release.text == told
+    assert release.text == shown
     assert release.is_at_least("0.50.9") is (era not in ("0.36", "0.40"))
-    assert release.is_before("0.57.4") is (told is None)
+    assert release.is_before("0.57.4") is (shown is None)
 
 
 def test_the_release_is_asked_for_once(airbyte, client):
@@ -124,7 +124,7 @@ def test_the_release_is_asked_for_once(airbyte, client):
 
 @pytest.mark.parametrize("fault", [Fault.html(), Fault.status(403, "")])
 def test_a_refused_release_is_read_again_after_five_minutes(airbyte, connect, clock, fault):
-    """A page that a proxy showed once does not make an Airbyte unknown for ever; nor is it asked for each request."""
+    """A page that a proxy showed once does not make an Airbyte unknown for ever; nor is it requested each request."""
     client = connect(airbyte)
     airbyte.fail_next("getInstanceConfiguration", fault)
     assert {client.release().text, client.without_retries().release().text} == {None}

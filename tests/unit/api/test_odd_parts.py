@@ -31,12 +31,12 @@ def with_odd_key(number: int) -> dict[str, Any]:
 
 @pytest.fixture
 def client(stub, connect_to):
-    stub.answer("instance_configuration", {"version": "2.0.0"})
+    stub.response("instance_configuration", {"version": "2.0.0"})
     return connect_to(stub.url)
 
 
 def test_an_odd_key_stops_neither_its_connection_nor_the_others(stub, client, caplog) -> None:
-    stub.answer("connections/list", {"connections": [connection(0), with_odd_key(1), connection(2)]})
+    stub.response("connections/list", {"connections": [connection(0), with_odd_key(1), connection(2)]})
     listed = client.list_connections_for_workspace(workspace_id=WORKSPACE).connections
     assert [each.connection_id for each in listed] == IDS[:3]
     assert [each.streams() for each in listed] == [[(None, "items")]] * 3
@@ -46,7 +46,7 @@ def test_an_odd_key_stops_neither_its_connection_nor_the_others(stub, client, ca
 
 
 def test_an_odd_key_does_not_hide_its_own_connection(stub, client) -> None:
-    stub.answer("connections/get", with_odd_key(1))
+    stub.response("connections/get", with_odd_key(1))
     found = client.get_connection(connection_id=IDS[1])
     assert (found.name, found.status, found.streams()) == ("Orders 1", "active", [(None, "items")])
     (place,) = found.left_out.places
@@ -65,7 +65,7 @@ def test_an_odd_key_does_not_hide_its_own_connection(stub, client) -> None:
     ],
 )
 def test_a_listed_connection_counts_as_long_as_it_has_an_id(stub, client, odd, there) -> None:
-    stub.answer("web_backend/connections/list", {"connections": [connection(0), {**connection(1), **odd}, 5, None]})
+    stub.response("web_backend/connections/list", {"connections": [connection(0), {**connection(1), **odd}, 5, None]})
     found = find_connections(client, workspace_id=WORKSPACE)
     assert {each.connection_id for each in found} == ({IDS[0], IDS[1]} if there else {IDS[0]})
 
@@ -74,18 +74,18 @@ def test_odd_rows_do_not_end_the_walk_over_pages(stub, client) -> None:
     """A page is short where it had few rows, and not where few of them were of use."""
     ids = [f"{number:08}-1111-4111-8111-111111111111" for number in range(99)]
     first = [{"name": "odd"}, *({**connection(0), "connectionId": each} for each in ids)]
-    stub.answer("web_backend/connections/list", {"connections": first, "page_size": 100})
-    stub.answer("web_backend/connections/list", {"connections": [connection(1)], "page_size": 100})
+    stub.response("web_backend/connections/list", {"connections": first, "page_size": 100})
+    stub.response("web_backend/connections/list", {"connections": [connection(1)], "page_size": 100})
     assert len(find_connections(client, workspace_id=WORKSPACE)) == 100
 
 
 def test_a_backup_of_an_odd_connection_is_whole(stub, client) -> None:
     """What is odd has nothing to do with its state."""
     state = {"stateType": "stream", "connectionId": IDS[1], "streamState": [{"streamDescriptor": {"name": "items"}}]}
-    stub.answer("connections/get", {**with_odd_key(1), "scheduleData": 5, "workspaceId": WORKSPACE})
-    stub.answer("jobs/list", {"jobs": [{"job": 5}]})
-    stub.answer("jobs/list", {"jobs": []})
-    stub.answer("state/get", state)
+    stub.response("connections/get", {**with_odd_key(1), "scheduleData": 5, "workspaceId": WORKSPACE})
+    stub.response("jobs/list", {"jobs": [{"job": 5}]})
+    stub.response("jobs/list", {"jobs": []})
+    stub.response("state/get", state)
     snapshot = take_snapshot(client, IDS[1])
     assert snapshot.origin.connection_name == "Orders 1"
     assert snapshot.state == state
@@ -97,12 +97,12 @@ def job(number: int, **more: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("odd", [{}, {"job": None}, {"job": 5}, {"job": {"status": "failed"}}, 7, None])
 def test_an_odd_job_hides_no_other_one(stub, client, odd) -> None:
-    stub.answer("jobs/list", {"jobs": [job(3), odd, job(1)]})
+    stub.response("jobs/list", {"jobs": [job(3), odd, job(1)]})
     assert [entry.job.id for entry in jobs_of(client, IDS[0], ["sync"])] == [3, 1]
 
 
 def test_a_job_whose_status_is_odd_has_not_ended(stub, client) -> None:
-    stub.answer("jobs/list", {"jobs": [job(3, status=5)]})
+    stub.response("jobs/list", {"jobs": [job(3, status=5)]})
     (entry,) = jobs_of(client, IDS[0], ["sync"])
     assert (entry.job.id, entry.job.status) == (3, None)
 
@@ -121,28 +121,28 @@ def test_a_job_whose_status_is_odd_has_not_ended(stub, client) -> None:
     ],
 )
 def test_what_a_task_decides_by_must_be_there(stub, client, operation, path, response) -> None:
-    stub.answer(path, response)
+    stub.response(path, response)
     if path == "instance_configuration":
         stub._queues[path].popleft()
-    asked = {
+    requested = {
         "get_job_info_light": {"id": 1},
         "get_instance_configuration": {},
         "refresh_connection_stream": {"connection_id": IDS[1], "refresh_mode": "Merge"},
     }.get(operation, {"connection_id": IDS[1]})
     with pytest.raises(AirbyteResponseError, match="does not have the expected shape"):
-        getattr(client, operation)(**asked)
+        getattr(client, operation)(**requested)
 
 
 @pytest.mark.parametrize("jobs", [5, {"a": 1}, "none"])
 def test_a_list_that_is_none_is_not_an_empty_one(stub, client, jobs) -> None:
-    stub.answer("jobs/list", {"jobs": jobs})
+    stub.response("jobs/list", {"jobs": jobs})
     with pytest.raises(AirbyteResponseError, match="does not have the expected shape"):
         list(jobs_of(client, IDS[0], ["sync"]))
 
 
 def test_no_part_of_a_state_is_left_out(stub, client) -> None:
     entry = {"streamDescriptor": {"name": 5}, "streamState": {}}
-    stub.answer("state/get", {"stateType": "stream", "connectionId": IDS[0], "streamState": [entry]})
+    stub.response("state/get", {"stateType": "stream", "connectionId": IDS[0], "streamState": [entry]})
     with pytest.raises(AirbyteResponseError, match="does not have the expected shape"):
         client.get_state(connection_id=IDS[0])
 
@@ -150,8 +150,8 @@ def test_no_part_of_a_state_is_left_out(stub, client) -> None:
 def test_a_connection_with_odd_parts_is_not_sent_back_without_them(stub, connect_to) -> None:
     """Up to 0.40.7 an update replaces the whole connection."""
     for path in ("instance_configuration", "web_app_config"):
-        stub.answer(path, {"message": "Object not found. HTTP 404 Not Found"}, status=404)
-    stub.answer("connections/get", with_odd_key(1))
+        stub.response(path, {"message": "Object not found. HTTP 404 Not Found"}, status=404)
+    stub.response("connections/get", with_odd_key(1))
     client = connect_to(stub.url)
     with pytest.raises(AirbyteConfigurationError, match=r"config\.primaryKey.*Change it in Airbyte"):
         client.update_connection(connection_id=IDS[1], status="inactive")

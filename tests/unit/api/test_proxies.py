@@ -25,15 +25,15 @@ class _Forward(BaseHTTPRequestHandler):
         onward = http.client.HTTPConnection(host, timeout=10)
         try:
             onward.request(self.command, f"/{path}", body, dict(self.headers))
-            answer = onward.getresponse()
-            content = answer.read()
+            response = onward.getresponse()
+            content = response.read()
         except (OSError, http.client.HTTPException):
             self.close_connection = True
             return
         finally:
             onward.close()
-        self.send_response(answer.status)
-        self.send_header("Content-Type", answer.getheader("Content-Type", ""))
+        self.send_response(response.status)
+        self.send_header("Content-Type", response.getheader("Content-Type", ""))
         self.send_header("Content-Length", str(len(content)))
         self.end_headers()
         self.wfile.write(content)

@@ -62,7 +62,7 @@ def test_refused_credentials_are_read_again(start_fake, vault, kind, once):
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_gateways_token_in_a_header_is_read_again(start_fake, vault, status):
-    """A gateway before an Airbyte without authentication answers 401 or 403."""
+    """A gateway before an Airbyte without authentication returns 401 or 403."""
     airbyte = start_fake()
     wanted = airbyte.add_connection()
     vault.settings = {"base_url": airbyte.url, "headers": {"X-Gateway-Token": "old"}}

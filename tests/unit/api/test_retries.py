@@ -119,11 +119,11 @@ def test_pauses_grow_and_are_not_all_alike(airbyte, client, ids, clock):
     assert max(bounds[3]) > max(bounds[0])
 
 
-@pytest.mark.parametrize(("asked", "waited"), [("7", 7.0), ("0", 0.0), ("3600", 30.0)])
+@pytest.mark.parametrize(("requested", "waited"), [("7", 7.0), ("0", 0.0), ("3600", 30.0)])
 @pytest.mark.parametrize("status", [429, 503])
-def test_retry_after_is_honoured_within_a_bound(airbyte, client, ids, clock, status, asked, waited):
+def test_retry_after_is_honoured_within_a_bound(airbyte, client, ids, clock, status, requested, waited):
     """The server knows when to come back; an hour is too long to hold a worker."""
-    airbyte.fail_next("getConnection", Fault.status(status, headers={"Retry-After": asked}))
+    airbyte.fail_next("getConnection", Fault.status(status, headers={"Retry-After": requested}))
     client.get_connection(connection_id=ids.connection)
     assert clock.sleeps == [pytest.approx(waited)]
 
@@ -136,11 +136,11 @@ def test_retry_after_may_be_a_date(airbyte, client, ids, clock):
     assert 10 <= clock.sleeps[0] <= 20
 
 
-@pytest.mark.parametrize("asked", ["soon", "", "-5", "1e9", "NaN", "١٢"])
-def test_a_retry_after_that_is_no_number_is_ignored(stub, connect_to, clock, asked):
+@pytest.mark.parametrize("requested", ["soon", "", "-5", "1e9", "NaN", "١٢"])
+def test_a_retry_after_that_is_no_number_is_ignored(stub, connect_to, clock, requested):
     """The usual pause is taken instead."""
-    stub.answer("/v1/health", {}, status=503, Retry_After=asked.encode().decode("latin-1"))
-    stub.answer("/v1/health", {"available": True})
+    stub.response("/v1/health", {}, status=503, Retry_After=requested.encode().decode("latin-1"))
+    stub.response("/v1/health", {"available": True})
     assert connect_to(stub.url).get_health_check().available
     assert len(clock.sleeps) == 1
     assert clock.sleeps[0] <= 1

@@ -96,9 +96,9 @@ def test_a_state_that_cannot_be_written_is_not_shown(airbyte, connect, caplog, f
 
 
 def test_a_state_of_the_wrong_shape_is_not_shown(stub, connect_to, caplog):
-    """The error about an answer names its fields, not their values."""
+    """The error about a response names its fields, not their values."""
     caplog.set_level(logging.DEBUG)
-    stub.answer("/v1/state/get", {"connectionId": {"value": SECRET}, "streamState": SECRET, "stateType": [SECRET]})
+    stub.response("/v1/state/get", {"connectionId": {"value": SECRET}, "streamState": SECRET, "stateType": [SECRET]})
     with pytest.raises(AirbyteError, match="connectionId") as caught:
         connect_to(stub.url).get_state(connection_id=UUID)
     check(caught, caplog)
@@ -107,7 +107,7 @@ def test_a_state_of_the_wrong_shape_is_not_shown(stub, connect_to, caplog):
 def test_an_answer_that_is_no_json_is_not_shown(stub, connect_to, caplog):
     """It may be a dump of anything."""
     caplog.set_level(logging.DEBUG)
-    stub.answer("/v1/state/get", f'{{"state": "{SECRET}"'.encode())
+    stub.response("/v1/state/get", f'{{"state": "{SECRET}"'.encode())
     with pytest.raises(AirbyteError) as caught:
         connect_to(stub.url).get_state(connection_id=UUID)
     check(caught, caplog)

@@ -112,7 +112,7 @@ def test_a_client_certificate_that_is_not_there_is_an_error_that_names_it(secure
         connect(secure, verify=authority.bundle, client_cert="/nonexistent/cert.pem").get_health_check()
 
 
-class _Answer(BaseHTTPRequestHandler):
+class _Response(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         self.send_response(200)
         self.end_headers()
@@ -128,7 +128,7 @@ def strict_server(authority):
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=authority.bundle)
     context.verify_mode = ssl.CERT_REQUIRED
     context.load_cert_chain(*authority.issue("strict"))
-    server = HTTPServer(("127.0.0.1", 0), _Answer)
+    server = HTTPServer(("127.0.0.1", 0), _Response)
     server.handle_error = lambda *_: None
     server.socket = context.wrap_socket(server.socket, server_side=True)
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()

@@ -20,8 +20,8 @@ def jwt(**claims: object) -> str:
 
 def bought_after(stub, connect_to, clock, seconds: float, **token: object) -> int:
     """How many tokens two operations buy that are so many seconds apart."""
-    stub.answer("/v1/applications/token", token)
-    stub.answer(HEALTH, {"available": True})
+    stub.response("/v1/applications/token", token)
+    stub.response(HEALTH, {"available": True})
     client = connect_to(stub.url, **CREDENTIALS)
     client.get_health_check()
     clock.sleep(seconds)
@@ -31,8 +31,8 @@ def bought_after(stub, connect_to, clock, seconds: float, **token: object) -> in
 
 def test_the_config_api_has_its_own_token_endpoint(stub, connect_to):
     """It wants JSON with client id and secret, and nothing else."""
-    stub.answer("/api/v1/applications/token", {"access_token": "abc"})
-    stub.answer(HEALTH, {"available": True})
+    stub.response("/api/v1/applications/token", {"access_token": "abc"})
+    stub.response(HEALTH, {"available": True})
     connect_to(stub.url, **CREDENTIALS).get_health_check()
     request = stub.requests[0]
     assert (request.method, request.path) == ("POST", "/api/v1/applications/token")
@@ -44,22 +44,24 @@ def test_the_config_api_has_its_own_token_endpoint(stub, connect_to):
 
 def test_the_public_twin_is_asked_where_the_first_is_missing(stub, connect_to):
     """An Airbyte may serve tokens at the public API only, which wants the grant named."""
-    stub.answer("/api/public/v1/applications/token", {"access_token": "abc", "expires_in": 180, "token_type": "Bearer"})
-    stub.answer(HEALTH, {"available": True})
+    stub.response(
+        "/api/public/v1/applications/token", {"access_token": "abc", "expires_in": 180, "token_type": "Bearer"}
+    )
+    stub.response(HEALTH, {"available": True})
     connect_to(stub.url, **CREDENTIALS).get_health_check()
     assert stub.seen("/public/v1/applications/token")[0].json == {**CREDENTIALS, "grant-type": "client_credentials"}
 
 
 def test_a_given_token_url_is_the_only_one_asked(stub, connect_to):
     """Nothing is guessed where the address is known."""
-    stub.answer("/sso/token", {"access_token": "abc"})
-    stub.answer(HEALTH, {"available": True})
+    stub.response("/sso/token", {"access_token": "abc"})
+    stub.response(HEALTH, {"available": True})
     connect_to(stub.url, **CREDENTIALS, token_url=f"{stub.url}/sso/token").get_health_check()
     assert [request.path for request in stub.requests] == ["/sso/token", "/api/v1/health"]
 
 
 def test_tokens_for_cloud_come_from_its_public_api(stub, connect_to):
-    """Seen from a proxy: the first tunnel asked for is to api.airbyte.com."""
+    """Seen from a proxy: the first tunnel requested is to api.airbyte.com."""
     client = connect_to("https://cloud.airbyte.com", **CREDENTIALS, proxies={"https": stub.url}, attempts=1)
     with pytest.raises(AirbyteUnreachableError, match="proxy"):
         client.get_health_check()
@@ -101,8 +103,8 @@ def test_a_server_whose_clock_is_wrong_does_no_harm(stub, connect_to, clock, ske
 
 
 def test_a_token_answer_without_token_is_an_error_of_ours(stub, connect_to):
-    """A token endpoint that answers something else is not taken for one."""
-    stub.answer("/v1/applications/token", {"ok": True})
+    """A token endpoint that returns something else is not taken for one."""
+    stub.response("/v1/applications/token", {"ok": True})
     with pytest.raises(AirbyteAuthenticationError, match="token"):
         connect_to(stub.url, **CREDENTIALS).get_health_check()
 
@@ -111,8 +113,8 @@ def test_a_token_answer_without_token_is_an_error_of_ours(stub, connect_to):
 @pytest.mark.parametrize("body", [{"errorId": "0d9f4a36-6a8b-4f0e-9f2e-1b2c3d4e5f60"}, {"message": "Not Found"}, b""])
 def test_a_token_endpoint_that_is_not_there_ends_in_an_error(stub, connect_to, body):
     """A 404 that could be an unknown id or path: to find out which, no token may be needed."""
-    stub.answer("/sso/token", body, status=404)
-    stub.answer("/v1/instance_configuration", {"version": "2.0.0"})
+    stub.response("/sso/token", body, status=404)
+    stub.response("/v1/instance_configuration", {"version": "2.0.0"})
     client = connect_to(stub.url, **CREDENTIALS, token_url=f"{stub.url}/sso/token")
     with pytest.raises(AirbyteAuthenticationError, match="token_url"):
         client.get_health_check()

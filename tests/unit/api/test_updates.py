@@ -35,7 +35,7 @@ def planted(start_fake, era):
     return airbyte, connection_id
 
 
-def told(connection):
+def shown(connection):
     """What the server says of a connection, but for what it changes by itself."""
     return connection.model_dump(mode="json", by_alias=True, exclude_none=True)
 
@@ -69,7 +69,7 @@ def test_only_what_changed_is_sent(start_fake, connect, era, method):
     assert len(airbyte.calls("getConnection")) == 1
     assert airbyte.calls("webBackendGetConnection") == []
     after = client.get_connection(connection_id=connection_id)
-    assert told(after) == {**told(before), "prefix": "z_", "status": "inactive"}
+    assert shown(after) == {**shown(before), "prefix": "z_", "status": "inactive"}
 
 
 @pytest.mark.parametrize("method", METHODS)
@@ -83,7 +83,7 @@ def test_before_patches_everything_else_is_sent_as_it_was(start_fake, connect, e
     assert before.sync_catalog.streams
     update(client, method, connection_id, name="New")
     after = client.get_connection(connection_id=connection_id)
-    assert told(after) == {**told(before), "name": "New"}
+    assert shown(after) == {**shown(before), "name": "New"}
     body = body_of(airbyte, method)
     assert body["syncCatalog"] == before.sync_catalog.raw
     for name, value in {**SETTINGS, "status": "active"}.items():
@@ -180,12 +180,12 @@ def test_a_catalog_that_was_read_is_sent_back_as_it_was(stub, connect_to, releas
         "catalogOfTomorrow": {"snake_case": 1},
     }
     if release:
-        stub.answer("/v1/instance_configuration", {"version": release})
-    answer = {"connectionId": ID, "syncCatalog": catalog, "status": "active"}
+        stub.response("/v1/instance_configuration", {"version": release})
+    response = {"connectionId": ID, "syncCatalog": catalog, "status": "active"}
     for path in ("/v1/connections/get", "/v1/web_backend/connections/get"):
-        stub.answer(path, answer)
+        stub.response(path, response)
     for path in ("/v1/connections/update", "/v1/web_backend/connections/update"):
-        stub.answer(path, answer)
+        stub.response(path, response)
     client = connect_to(stub.url)
     read = client.get_connection(connection_id=ID)
     update(client, method, ID, sync_catalog=read.sync_catalog)
@@ -200,8 +200,8 @@ def test_a_catalog_that_was_read_is_sent_back_as_it_was(stub, connect_to, releas
 @pytest.mark.parametrize("method", METHODS)
 def test_a_catalog_as_plain_json_is_sent_as_it_was_given(stub, connect_to, method):
     catalog = {"streams": [{"stream": {"name": "a", "new": 1}, "config": {"selected": True, "new": None}}]}
-    stub.answer("/v1/instance_configuration", {"version": "2.0.0"})
-    stub.answer("/update", {"connectionId": ID})
+    stub.response("/v1/instance_configuration", {"version": "2.0.0"})
+    stub.response("/update", {"connectionId": ID})
     update(connect_to(stub.url), method, ID, sync_catalog=catalog)
     assert stub.requests[-1].json["syncCatalog"] == catalog
 
@@ -247,7 +247,7 @@ def test_no_change_is_a_change_of_nothing(start_fake, connect):
     airbyte, connection_id = planted(start_fake, "2.0")
     client = connect(airbyte)
     before = client.get_connection(connection_id=connection_id)
-    assert told(client.update_connection(connection_id=connection_id)) == told(before)
+    assert shown(client.update_connection(connection_id=connection_id)) == shown(before)
     assert body_of(airbyte, "update_connection") == {"connectionId": connection_id}
 
 
@@ -262,7 +262,7 @@ JERSEY_MISSING = {
 
 @pytest.mark.parametrize("method", METHODS)
 @pytest.mark.parametrize(
-    ("answer", "release", "reads_first"),
+    ("response", "release", "reads_first"),
     [
         ({"body": {"version": "1.0.0"}}, Release("1.0.0"), False),
         ({"body": {"version": "dev"}}, Release("dev"), False),
@@ -274,14 +274,14 @@ JERSEY_MISSING = {
     ],
     ids=["1.0.0", "dev", "0.50.9 on", "0.40.28 on", "to 0.40.27", "UNREADABLE by 403", "UNREADABLE by 500"],
 )
-def test_the_whole_is_sent_wherever_the_release_may_want_it(stub, connect_to, method, answer, release, reads_first):
+def test_the_whole_is_sent_wherever_the_release_may_want_it(stub, connect_to, method, response, release, reads_first):
     """Known to patch: only the change. Not known: what is there is read, and sent with it."""
-    if answer:
-        stub.answer("/v1/instance_configuration", **answer)
+    if response:
+        stub.response("/v1/instance_configuration", **response)
     there = {"connectionId": ID, "name": "Old", "status": "active", "prefix": "x_", "syncCatalog": {"streams": []}}
     for path in ("/v1/connections/get", "/v1/web_backend/connections/get"):
-        stub.answer(path, there)
-    stub.answer("/update", there)
+        stub.response(path, there)
+    stub.response("/update", there)
     client = connect_to(stub.url, attempts=1)
     assert client.release() == release
     update(client, method, ID, name="New")
@@ -292,9 +292,9 @@ def test_the_whole_is_sent_wherever_the_release_may_want_it(stub, connect_to, me
 
 
 def test_a_refused_release_is_read_again_after_minutes(stub, connect_to, clock):
-    """A fresh instance answers 500 until somebody has set it up: one request in five minutes is enough."""
-    stub.answer("/v1/instance_configuration", {"message": "no"}, status=403)
-    stub.answer("/v1/instance_configuration", {"version": "1.0.0"})
+    """A fresh instance returns 500 until somebody has set it up: one request in five minutes is enough."""
+    stub.response("/v1/instance_configuration", {"message": "no"}, status=403)
+    stub.response("/v1/instance_configuration", {"version": "1.0.0"})
     client = connect_to(stub.url, attempts=1)
     assert {str(client.release()) for _ in range(3)} == {"of unknown release"}
     clock.sleep(300)

@@ -79,7 +79,7 @@ def test_a_path_prefix_is_kept(start_fake, connect_to, prefix):
 
 @contextmanager
 def silent_server():
-    """A server that takes requests and never answers."""
+    """A server that takes requests and never responses."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         kept = []
         threading.Thread(target=lambda: _accept_all(server, kept), daemon=True).start()
@@ -116,7 +116,7 @@ def test_a_slow_airbyte_is_asked_again(airbyte, connect):
 
 @pytest.mark.parametrize("operation", ["sync", "reset", "cancel"])
 def test_operations_on_which_airbyte_waits_are_given_longer(airbyte, connect, operation):
-    """A sync answers when it runs: a short time-out for reads does not cut it off."""
+    """A sync responds when it runs: a short time-out for reads does not cut it off."""
     connection_id = airbyte.add_connection()
     client = connect(airbyte, timeout=0.1)
     airbyte.fail_next(
@@ -141,7 +141,7 @@ def test_a_host_that_does_not_exist_is_said_to_be_one(connect_to):
 def test_a_redirect_is_never_followed(start_fake, connect, stub, status, auth):
     """Credentials go to the address that was given, and nowhere else; the error shows where it would have led."""
     airbyte = start_fake("1.0", auth=auth)
-    stub.answer("/login", {"available": True})
+    stub.response("/login", {"available": True})
     airbyte.fail_next("getConnection", Fault.redirect(f"{stub.url}/login?token=abc", status))
     with pytest.raises(AirbyteResponseError, match=rf"redirects to {stub.url}/login"):
         connect(airbyte).get_connection(connection_id="99999999-9999-4999-8999-999999999999")

@@ -38,8 +38,8 @@ def test_a_connection_of_an_airbyte_is_taken(conn_type):
 @pytest.fixture
 def elsewhere(stub):
     """The same server under another host, and so of another origin; it gives a cookie with every response."""
-    stub.answer("/sso/token", {"access_token": "abc"}, Set_Cookie="sso=1")
-    stub.answer("/v1/health", {"available": True}, Set_Cookie="airbyte=1; Domain=localhost; Path=/")
+    stub.response("/sso/token", {"access_token": "abc"}, Set_Cookie="sso=1")
+    stub.response("/v1/health", {"available": True}, Set_Cookie="airbyte=1; Domain=localhost; Path=/")
     return stub.url.replace("127.0.0.1", "localhost")
 
 
@@ -120,8 +120,8 @@ def test_proxies_stay_for_a_token_endpoint_of_another_origin(stub, connect_to):
         proxies={"http": stub.url},
         attempts=1,
     )
-    stub.answer("/token", {"access_token": "abc"})
-    stub.answer("/v1/health", {"available": True})
+    stub.response("/token", {"access_token": "abc"})
+    stub.response("/v1/health", {"available": True})
     client.get_health_check()
     assert [request.path for request in stub.requests] == [
         "http://sso.invalid/token",
@@ -148,9 +148,9 @@ BASIC = {"username": "u", "password": SECRET}
 
 def test_plain_http_with_credentials_is_told_once_for_each_host(warnings_of):
     one, other = ({"base_url": f"http://{host}.example.com", **BASIC} for host in "ab")
-    told = warnings_of(one, one, other, {**one, "base_url": "http://a.example.com:8000"})
-    assert ["a.example.com" in line for line in told] == [True, False]
-    assert all("plain http" in line and SECRET not in line for line in told)
+    shown = warnings_of(one, one, other, {**one, "base_url": "http://a.example.com:8000"})
+    assert ["a.example.com" in line for line in shown] == [True, False]
+    assert all("plain http" in line and SECRET not in line for line in shown)
 
 
 @pytest.mark.parametrize(
@@ -251,7 +251,7 @@ def test_an_odd_name_of_a_setting_is_cut_and_on_one_line(make):
     ],
 )
 def test_a_redirect_is_told_without_what_may_be_secret(stub, connect_to, location):
-    stub.answer("/v1/connections/get", {}, status=302, Location=location)
+    stub.response("/v1/connections/get", {}, status=302, Location=location)
     with pytest.raises(AirbyteError, match="redirects to") as caught:
         connect_to(stub.url).get_connection(connection_id=UUID)
     assert "hunter2" not in str(caught.value)
@@ -261,7 +261,7 @@ def test_a_redirect_is_told_without_what_may_be_secret(stub, connect_to, locatio
 @pytest.mark.parametrize("status", [400, 409, 500])
 def test_what_a_server_says_is_on_one_line_and_cut(stub, connect_to, status):
     body = {"message": ODD, "exceptionClassName": ODD, "errorId": ODD}
-    stub.answer("/v1/connections/get", body, status=status)
+    stub.response("/v1/connections/get", body, status=status)
     with pytest.raises(AirbyteError) as caught:
         connect_to(stub.url, attempts=1).get_connection(connection_id=UUID)
     assert str(caught.value).isprintable()

@@ -188,11 +188,11 @@ def test_a_store_that_others_can_write_or_that_is_a_link_is_told(cli, orders, st
 def test_a_key_file_that_everybody_can_read_is_told(cli, orders, tmp_path):
     key = tmp_path / "key"
     key.write_text(Fernet.generate_key().decode())
-    for mode, told in ((0o600, False), (0o640, False), (0o644, True)):
+    for mode, shown in ((0o600, False), (0o640, False), (0o644, True)):
         key.chmod(mode)
         run = cli("backup", "--connection", orders, "--key-file", key)
         assert run.code == 0
-        assert ("can read" in run.err and str(key) in run.err) is told
+        assert ("can read" in run.err and str(key) in run.err) is shown
     assert stat.S_IMODE(key.stat().st_mode) == 0o644
 
 
@@ -330,10 +330,10 @@ def deep(stub, monkeypatch, store):
         value = {"k": value}
     row = {"streamDescriptor": {"name": "orders"}, "streamState": value}
     state = {"stateType": "stream", "connectionId": connection_id, "streamState": [row]}
-    stub.answer("/connections/get", {"connectionId": connection_id, "name": "Orders", "syncCatalog": {"streams": []}})
-    stub.answer("/jobs/list", {"jobs": []})
-    stub.answer("/health", {"available": True})
-    stub.answer("/state/get", state)
+    stub.response("/connections/get", {"connectionId": connection_id, "name": "Orders", "syncCatalog": {"streams": []}})
+    stub.response("/jobs/list", {"jobs": []})
+    stub.response("/health", {"available": True})
+    stub.response("/state/get", state)
     monkeypatch.setenv("AIRBYTE_URL", stub.url)
     return connection_id
 

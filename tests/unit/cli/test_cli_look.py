@@ -69,7 +69,7 @@ def test_the_snapshots_of_one_connection_are_listed_oldest_first(cli, saved):
 
 
 def test_a_snapshot_is_shown_without_values(cli, airbyte, orders):
-    """Keys are no secret; values appear when asked for, and only then."""
+    """Keys are no secret; values appear when requested, and only then."""
     airbyte.set_state(orders, state_of(orders=SECRET))
     cli("backup", "--connection", orders)
     for more in ([], ["--json"], ["--snapshot", "current"]):
@@ -95,7 +95,7 @@ def test_names_cannot_steer_the_terminal(cli, airbyte):
 
 
 def test_equal_states_end_with_0_and_differing_ones_with_1(cli, airbyte, saved):
-    """As `diff` does; what differs is said by stream and key, never by value unless asked."""
+    """As `diff` does; what differs is said by stream and key, never by value unless requested."""
     assert cli("diff", "--connection", saved).code == 0
     airbyte.set_state(saved, state_of(orders=SECRET, events="1"))
     run = cli("diff", "--connection", saved)

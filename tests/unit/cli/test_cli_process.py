@@ -26,13 +26,13 @@ def moved_on(cli, airbyte, orders):
     return orders
 
 
-@pytest.mark.parametrize(("answer", "code"), [("y\n", 0), ("n\n", 3), ("\n", 3), ("\x04", 3)])
-def test_a_person_is_asked_on_a_terminal(process, airbyte, moved_on, answer, code):
+@pytest.mark.parametrize(("response", "code"), [("y\n", 0), ("n\n", 3), ("\n", 3), ("\x04", 3)])
+def test_a_person_is_asked_on_a_terminal(process, airbyte, moved_on, response, code):
     """Only a yes writes; the question is no part of stdout."""
     ours, theirs = pty.openpty()
     run = process("restore", "--connection", moved_on, "--json", stdin=theirs)
     os.close(theirs)
-    os.write(ours, answer.encode())
+    os.write(ours, response.encode())
     out, err = run.communicate(timeout=60)
     os.close(ours)
     assert run.returncode == code == json.loads(out)["exit_code"]
@@ -71,7 +71,7 @@ def test_a_progress_bar_is_for_terminals(process, airbyte, orders):
 
 
 def test_ctrl_c_ends_a_backup_though_airbyte_is_silent(process, tmp_path):
-    """One line, and 130; a server that takes the request and never answers does not hold it up."""
+    """One line, and 130; a server that takes the request and never responses does not hold it up."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         run = process("backup", "--connection", "11111111-1111-4111-8111-111111111111", "--url", url)
@@ -85,7 +85,7 @@ def test_ctrl_c_ends_a_backup_though_airbyte_is_silent(process, tmp_path):
 
 
 def test_ctrl_c_while_writing_says_how_to_go_on(process, airbyte, moved_on, store):
-    """The state before was kept, and its name was told."""
+    """The state before was kept, and its name was configured."""
     airbyte.fail_next("createOrUpdateStateSafe", Fault.delay(3))
     run = process("restore", "--connection", moved_on, "--yes")
     line = run.stderr.readline()
@@ -120,8 +120,8 @@ def test_no_word_of_airflow_is_imported(process):
         " if m.name != '__main__']\n"
         "print([name for name in sys.modules if name.split('.')[0] == 'airflow'])"
     )
-    answer = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    assert answer.stdout.strip() == "[]"
+    response = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert response.stdout.strip() == "[]"
 
 
 @pytest.mark.parametrize("command", COMMANDS)

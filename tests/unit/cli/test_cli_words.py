@@ -18,7 +18,8 @@ FILES = [
     *(PACKAGE / "api").glob("*.py"),
     *(PACKAGE / "snapshots").glob("*.py"),
     *(PACKAGE / "jobs" / f"{name}.py" for name in ("cancel", "reader", "report", "running", "submit")),
-    *(PACKAGE / "jobs" / f"{name}.py" for name in ("kinds", "usable", "poll")),
+    *(PACKAGE / "jobs" / f"{name}.py" for name in ("kinds", "poll")),
+    PACKAGE / "connections" / "access.py",
     PACKAGE / "connections" / "find.py",
 ]
 FOREIGN = re.compile(
@@ -108,7 +109,7 @@ def test_the_token_comes_from_the_address_that_is_given(cli, start_fake, stub, o
     """By option, and by the environment."""
     airbyte = start_fake("2.0", auth="client_credentials")
     connection = airbyte.add_connection()
-    stub.answer("/oauth/token", {"access_token": "wrong"})
+    stub.response("/oauth/token", {"access_token": "wrong"})
     monkeypatch.setenv("AIRBYTE_URL", airbyte.url)
     monkeypatch.setenv("AIRBYTE_CLIENT_ID", airbyte.client_id)
     monkeypatch.setenv("AIRBYTE_CLIENT_SECRET", airbyte.client_secret)

@@ -1,4 +1,4 @@
-"""Changing connections: what differs is sent, and what was asked is there afterwards."""
+"""Changing connections: what differs is sent, and what was requested is there afterwards."""
 
 from __future__ import annotations
 
@@ -52,8 +52,8 @@ def test_what_is_so_already_is_not_sent(world) -> None:
     airbyte, client, made = world
     before = client.get_connection(connection_id=made)
     wanted = {"status": "active", "name": before.name, "sync_catalog": before.sync_catalog, "prefix": before.prefix}
-    asked = {name: value for name, value in wanted.items() if value is not None}
-    result = apply_changes(client, made, asked, schedule={"units": 6, "timeUnit": "hours"})
+    requested = {name: value for name, value in wanted.items() if value is not None}
+    result = apply_changes(client, made, requested, schedule={"units": 6, "timeUnit": "hours"})
     assert result.changes == ()
     assert not result.applied
     assert not sent(airbyte)
@@ -105,9 +105,9 @@ def test_a_deleted_and_an_unknown_connection_are_refused(world) -> None:
 def test_a_change_that_did_not_take_effect_is_an_error_that_names_it(stub, connect_to) -> None:
     """As of a server that drops a field which it does not know."""
     connection = {"connectionId": ID, "name": "Orders", "status": "active", "prefix": "a_"}
-    stub.answer("instance_configuration", {"version": "2.1.0"})
-    stub.answer("connections/get", connection)
-    stub.answer("connections/update", {**connection, "status": "inactive"})
+    stub.response("instance_configuration", {"version": "2.1.0"})
+    stub.response("connections/get", connection)
+    stub.response("connections/update", {**connection, "status": "inactive"})
     changes = {"status": "inactive", "prefix": "b_", "on_demand_enabled": True}
     with pytest.raises(AirbyteUpdateUnverifiedError, match="did not take effect: prefix, on_demand_enabled") as caught:
         apply_changes(connect_to(stub.url), ID, {"name": "Orders", **changes})

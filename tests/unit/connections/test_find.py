@@ -64,19 +64,19 @@ def test_many_workspaces_are_counted(start_fake, connect) -> None:
 
 
 def test_a_list_without_end_is_an_error(stub, connect_to) -> None:
-    stub.answer("instance_configuration", {"version": "2.0.0"})
+    stub.response("instance_configuration", {"version": "2.0.0"})
     served = count()
     row = '{"connectionId": "%08x-1111-4111-8111-111111111111"}'
 
     def respond(path: str):
         if not path.endswith("connections/list"):
-            return answered(path)
+            return responded(path)
         rows = [json.loads(row % next(served)) for _ in range(100)]
         stub._queues.pop("/again", None)
-        stub.answer("/again", {"connections": rows, "page_size": 100})
+        stub.response("/again", {"connections": rows, "page_size": 100})
         return stub._queues["/again"][0]
 
-    answered, stub.next_answer = stub.next_answer, respond
+    responded, stub.next_response = stub.next_response, respond
     with pytest.raises(AirbyteResponseError, match="does not end: after 2000 pages"):
         find_connections(connect_to(stub.url), workspace_id=WORKSPACE)
 
@@ -193,9 +193,9 @@ def test_connections_that_are_added_between_pages_lose_and_repeat_nothing(start_
     def read(**page):
         nonlocal pages
         pages += 1
-        answer = client.web_backend_list_connections_for_workspace(workspace_id=airbyte.workspace_id, **page)
+        response = client.web_backend_list_connections_for_workspace(workspace_id=airbyte.workspace_id, **page)
         airbyte.add_connection(f"{added} {pages}")
-        return answer
+        return response
 
     found = [
         row.connection_id
@@ -211,9 +211,9 @@ def test_connections_that_are_deleted_between_pages_lose_no_other(start_fake, co
     client = connect(airbyte)
 
     def read(**page):
-        answer = client.web_backend_list_connections_for_workspace(workspace_id=airbyte.workspace_id, **page)
-        airbyte.set_connection_status(answer.connections[-1].connection_id, "deprecated")
-        return answer
+        response = client.web_backend_list_connections_for_workspace(workspace_id=airbyte.workspace_id, **page)
+        airbyte.set_connection_status(response.connections[-1].connection_id, "deprecated")
+        return response
 
     rows = walk(client, read, rows=lambda page: page.connections, key=lambda row: row.connection_id)
     assert [row.connection_id for row in rows] == ids
@@ -223,8 +223,8 @@ def test_connections_that_are_deleted_between_pages_lose_no_other(start_fake, co
 def test_a_page_that_repeats_itself_ends_the_walk(stub, connect_to, status) -> None:
     """A server that passes over the cursor, also one that does not tell its release."""
     rows = [{"connectionId": f"{WORKSPACE[:-12]}{number:012}", "name": str(number)} for number in range(100)]
-    stub.answer("instance_configuration", {"version": "1.8.0"}, status=status)
-    stub.answer("web_backend/connections/list", {"connections": rows, "page_size": 100, "num_connections": 1000})
+    stub.response("instance_configuration", {"version": "1.8.0"}, status=status)
+    stub.response("web_backend/connections/list", {"connections": rows, "page_size": 100, "num_connections": 1000})
     found = find_connections(connect_to(stub.url), workspace_id=WORKSPACE)
     assert len(found) == 100
     first, second = (request.json for request in stub.seen("web_backend/connections/list"))
@@ -235,16 +235,16 @@ def test_a_page_that_repeats_itself_ends_the_walk(stub, connect_to, status) -> N
 
 def test_a_deleted_connection_is_left_out_also_where_a_server_lists_it(stub, connect_to) -> None:
     row = {"connectionId": WORKSPACE, "name": "Orders", "status": "deprecated"}
-    stub.answer("web_backend/connections/list", {"connections": [row]})
+    stub.response("web_backend/connections/list", {"connections": [row]})
     assert find_connections(connect_to(stub.url), workspace_id=WORKSPACE) == []
 
 
 def test_a_server_that_cuts_smaller_pages_than_asked_for_is_walked_to_the_end(stub, connect_to) -> None:
     rows = [{"connectionId": f"{WORKSPACE[:-12]}{number:012}", "name": str(number)} for number in range(45)]
-    stub.answer("instance_configuration", {"version": "1.8.0"})
+    stub.response("instance_configuration", {"version": "1.8.0"})
     for start in (0, 20, 40):
         page = {"connections": rows[start : start + 20], "page_size": 20, "num_connections": 45}
-        stub.answer("web_backend/connections/list", page)
+        stub.response("web_backend/connections/list", page)
     assert len(find_connections(connect_to(stub.url), workspace_id=WORKSPACE)) == 45
 
 

@@ -46,16 +46,16 @@ class Converter:
         self.connection: dict[str, Any] = {"connectionId": ID, "name": "Orders", "status": "active"}
         self.take({"syncCatalog": {"streams": list(entries)}})
         self.stub = stub
-        self.raw = stub.next_answer
-        stub.next_answer = self.respond
-        stub.answer("instance_configuration", {"version": "1.8.0"})
+        self.raw = stub.next_response
+        stub.next_response = self.respond
+        stub.response("instance_configuration", {"version": "1.8.0"})
 
     def respond(self, path: str):
         if path.endswith("connections/update"):
             self.take(self.stub.requests[-1].json)
         elif not path.endswith("connections/get"):
             return self.raw(path)
-        self.stub.answer("/ignored", {**self.connection, "syncCatalog": {"streams": self.given()}})
+        self.stub.response("/ignored", {**self.connection, "syncCatalog": {"streams": self.given()}})
         return self.stub._queues.pop("/ignored").pop()
 
     @property

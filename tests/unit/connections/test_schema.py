@@ -136,7 +136,7 @@ def test_another_type_breaks_the_cursor_alone(name, breaking) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "shown"),
     [
         ("string", {"type": ["null", "string"]}, None),
         ({"type": ["string", "integer"]}, {"type": ["integer", "string"]}, None),
@@ -183,9 +183,9 @@ def test_another_type_breaks_the_cursor_alone(name, breaking) -> None:
         ),
     ],
 )
-def test_what_is_another_type(old, new, told) -> None:
+def test_what_is_another_type(old, new, shown) -> None:
     found = changes(entry(columns={**COLUMNS, "x": old}), entry(columns={**COLUMNS, "x": new}))
-    assert [(change.before, change.after) for change in found] == ([told] if told else [])
+    assert [(change.before, change.after) for change in found] == ([shown] if shown else [])
 
 
 def nested(**inner: Any) -> dict[str, Any]:
@@ -300,9 +300,9 @@ def offering(*modes: str, **config: Any) -> dict[str, Any]:
 )
 def test_a_stream_that_is_not_offered_any_more_as_it_is_read_breaks(config, offered, breaks) -> None:
     found = changes(offering("full_refresh", "incremental", **config), offering(*offered))
-    told = [(change.kind, change.before, change.after, change.is_breaking) for change in found]
+    shown = [(change.kind, change.before, change.after, change.is_breaking) for change in found]
     mode = config.get("syncMode", "incremental")
-    assert told == ([("sync_mode_removed", mode, offered[0], True)] if breaks else [])
+    assert shown == ([("sync_mode_removed", mode, offered[0], True)] if breaks else [])
 
 
 # Any catalog
@@ -443,8 +443,8 @@ def test_a_stream_that_was_deselected_is_not_new(world) -> None:
     wanted["streams"] = [each for each in wanted["streams"] if each["stream"]["name"] == "orders"]
     assert apply_changes(client, made, {"sync_catalog": wanted}).applied
     assert client.get_connection(connection_id=made).streams() == [("public", "orders")]
-    told = ["stream added: public.users"] if airbyte.era == "0.36" else []
-    assert [[str(change) for change in discover_changes(client, made)] for _ in range(2)] == [told, told]
+    shown = ["stream added: public.users"] if airbyte.era == "0.36" else []
+    assert [[str(change) for change in discover_changes(client, made)] for _ in range(2)] == [shown, shown]
 
 
 def test_what_a_connection_does_not_select_is_not_new(stub, connect_to, caplog) -> None:
@@ -454,11 +454,11 @@ def test_what_a_connection_does_not_select_is_not_new(stub, connect_to, caplog) 
     raw = entry()
     deselected = entry("users", selected=False)
     known = {"connectionId": CONNECTION, "sourceId": CONNECTION, "name": "Orders", "status": "active"}
-    stub.answer("instance_configuration", {"version": "1.0.0"})
-    stub.answer("/web_backend/connections/get", {**known, "syncCatalog": {"streams": [raw, deselected]}})
-    stub.answer("/v1/connections/get", {**known, "syncCatalog": {"streams": [moved]}})
+    stub.response("instance_configuration", {"version": "1.0.0"})
+    stub.response("/web_backend/connections/get", {**known, "syncCatalog": {"streams": [raw, deselected]}})
+    stub.response("/v1/connections/get", {**known, "syncCatalog": {"streams": [moved]}})
     offered = [entry(columns={**COLUMNS, "new": "string"}), entry("users"), entry("another")]
-    stub.answer("sources/discover_schema", {"catalog": {"streams": offered}, "jobInfo": {"succeeded": True}})
+    stub.response("sources/discover_schema", {"catalog": {"streams": offered}, "jobInfo": {"succeeded": True}})
     with caplog.at_level("INFO"):
         found = discover_changes(connect_to(stub.url), CONNECTION)
     assert [str(change) for change in found] == ["stream added: another", "field added: orders, field new"]
@@ -468,10 +468,10 @@ def test_what_a_connection_does_not_select_is_not_new(stub, connect_to, caplog) 
 
 def test_a_whole_catalog_that_cannot_be_read_is_warned_of(stub, connect_to, caplog) -> None:
     known = {"connectionId": CONNECTION, "sourceId": CONNECTION, "name": "Orders", "status": "active"}
-    stub.answer("instance_configuration", {"version": "2.0.0"})
-    stub.answer("/web_backend/connections/get", {"message": "no"}, status=403)
-    stub.answer("/v1/connections/get", {**known, "syncCatalog": {"streams": [entry()]}})
-    stub.answer("sources/discover_schema", {"catalog": {"streams": [entry(), entry("users")]}})
+    stub.response("instance_configuration", {"version": "2.0.0"})
+    stub.response("/web_backend/connections/get", {"message": "no"}, status=403)
+    stub.response("/v1/connections/get", {**known, "syncCatalog": {"streams": [entry()]}})
+    stub.response("sources/discover_schema", {"catalog": {"streams": [entry(), entry("users")]}})
     found = discover_changes(connect_to(stub.url), CONNECTION)
     assert [str(change) for change in found] == ["stream added: users"]
     assert "is taken for new" in caplog.text
@@ -481,7 +481,7 @@ def test_a_whole_catalog_that_cannot_be_read_is_warned_of(stub, connect_to, capl
 @pytest.mark.parametrize("odd", [None, 5, {"streams": 5}])
 def test_a_catalog_that_cannot_be_read_is_no_catalog_without_changes(stub, connect_to, odd) -> None:
     known = {"connectionId": CONNECTION, "sourceId": CONNECTION, "name": "Orders", "status": "active"}
-    stub.answer("/connections/get", {**known, "syncCatalog": odd})
+    stub.response("/connections/get", {**known, "syncCatalog": odd})
     with pytest.raises(AirbyteResponseError, match="no catalog of connection 'Orders'"):
         discover_changes(connect_to(stub.url), CONNECTION)
     assert not stub.seen("discover_schema")
@@ -494,8 +494,8 @@ def test_a_source_that_cannot_be_asked_is_an_error_with_its_reason(world) -> Non
         discover_changes(client, made)
     assert caught.value.retryable
     assert caught.value.connection_id == made
-    told = "it gives no reason" if airbyte.era in ("0.36", "0.40") else "The password has expired."
-    assert told in str(caught.value)
+    shown = "it gives no reason" if airbyte.era in ("0.36", "0.40") else "The password has expired."
+    assert shown in str(caught.value)
 
 
 def test_only_the_first_line_of_a_reason_is_told(start_fake, connect) -> None:

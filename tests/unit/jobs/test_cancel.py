@@ -95,7 +95,7 @@ def test_another_job_that_took_its_place_meanwhile_is_left_alone(airbyte, clock,
 
 
 def test_a_cancel_that_is_ignored_between_two_attempts_is_repeated(start_fake, connect, clock):
-    """Before 0.50.12 the server answers 200 and does nothing while it waits for the next attempt."""
+    """Before 0.50.12 the server returns 200 and does nothing while it waits for the next attempt."""
     airbyte = start_fake("0.40")
     connection_id = airbyte.add_connection()
     airbyte.script(connection_id, [Step("incomplete", seconds=1.5), Step("running", polls=1000)])
@@ -132,7 +132,7 @@ def test_a_cancel_that_is_ignored_for_long_ends_all_the_same(start_fake, connect
 )
 @pytest.mark.parametrize("era", ERAS)
 def test_a_lost_answer_is_verified(start_fake, connect, clock, era, fault):
-    """Whether the cancellation took effect is looked up, and asked for again where it did not."""
+    """Whether the cancellation took effect is resolved, and requested again where it did not."""
     airbyte = start_fake(era)
     connection_id = airbyte.add_connection()
     job_id = start(airbyte, connection_id)
@@ -153,7 +153,7 @@ def test_a_job_that_ends_by_itself_meanwhile_keeps_its_end(airbyte, client, cloc
 
 
 def test_a_job_of_a_deleted_connection_that_cannot_be_cancelled_ends_all_the_same(airbyte, client, clock):
-    """Airbyte answers 500 for ever: the job is returned as it is."""
+    """Airbyte returns 500 for ever: the job is returned as it is."""
     connection_id = airbyte.add_connection()
     job_id = start(airbyte, connection_id)
     airbyte.set_connection_status(connection_id, "deprecated")

@@ -88,13 +88,13 @@ def _unavailable() -> None:
     raise AirbyteServerError("down", http_status=503)
 
 
-def told(recent: ChangeFeed, *workspaces: str) -> dict[int, str]:
+def shown(recent: ChangeFeed, *workspaces: str) -> dict[int, str]:
     return {job.id: job.status for page in recent.read(list(workspaces or ("w",))) for job in page}
 
 
 def pages_of(server: Server, recent: ChangeFeed, *workspaces: str) -> int:
     server.pages.clear()
-    told(recent, *workspaces)
+    shown(recent, *workspaces)
     return len(server.pages)
 
 
@@ -128,7 +128,7 @@ def test_jobs_that_were_already_told_ask_for_no_walk(server, clock):
         server.set(number, at=T0)
     recent = ChangeFeed(server, clock=clock)
     recent.begin(0, T0)
-    told(recent)
+    shown(recent)
     clock.now += 1
     for number in range(1000):
         assert recent.begin(number, T0)
@@ -140,13 +140,13 @@ def test_an_end_that_was_told_before_the_wait_came_is_told_again(server, clock):
     server.set(1, at=T0)
     recent = ChangeFeed(server, clock=clock)
     recent.begin(1, T0)
-    told(recent)
+    shown(recent)
     server.set(2, "succeeded", at=T0 + 1)
     for number in range(100, 500):
         server.set(number, at=T0 + 2)
-    told(recent)
+    shown(recent)
     assert recent.begin(2, T0)
-    assert told(recent)[2] == "succeeded"
+    assert shown(recent)[2] == "succeeded"
 
 
 def test_an_end_between_submission_and_the_first_read_is_told(server, clock):
@@ -156,7 +156,7 @@ def test_an_end_between_submission_and_the_first_read_is_told(server, clock):
         server.set(number, at=T0 + 3)
     recent = ChangeFeed(server, clock=clock)
     assert recent.begin(1, T0)
-    assert told(recent)[1] == "succeeded"
+    assert shown(recent)[1] == "succeeded"
 
 
 def test_a_wait_that_comes_during_a_walk_is_served_by_the_next_read_at_the_latest(server, clock):
@@ -173,7 +173,7 @@ def test_a_wait_that_comes_during_a_walk_is_served_by_the_next_read_at_the_lates
         seen |= {job.id: job.status for job in page} if number > 1 else {}
     for number in range(600, 1000):
         server.set(number, at=T0 + 11)
-    assert (seen | told(recent))[7] == "succeeded"
+    assert (seen | shown(recent))[7] == "succeeded"
 
 
 @pytest.mark.parametrize("place", [0, 150, 250, 399])
@@ -184,9 +184,9 @@ def test_a_job_that_ends_between_two_pages_is_told(server, clock, place):
     recent = ChangeFeed(server, clock=clock)
     recent.begin(0, T0)
     server.on_page = [lambda: None, lambda: server.set(place, "succeeded", at=T0 + 401)]
-    first = told(recent)
+    first = shown(recent)
     assert len(first) >= 399
-    assert (first | told(recent))[place] == "succeeded"
+    assert (first | shown(recent))[place] == "succeeded"
 
 
 def test_ties_are_no_trouble(server, clock):
@@ -195,11 +195,11 @@ def test_ties_are_no_trouble(server, clock):
         server.set(number, at=T0)
     recent = ChangeFeed(server, clock=clock)
     recent.begin(1, T0)
-    told(recent)
+    shown(recent)
     for number in range(350):
         server.set(number, "succeeded", at=T0)
     server.reversed_ties = True
-    ended = {id for id, status in told(recent).items() if status == "succeeded"}
+    ended = {id for id, status in shown(recent).items() if status == "succeeded"}
     assert ended == set(range(350))
 
 
@@ -209,7 +209,7 @@ def test_a_row_that_comes_late_with_an_old_time_is_told(server, clock):
         server.set(number, at=T0)
     recent = ChangeFeed(server, clock=clock)
     recent.begin(1, T0)
-    told(recent)
+    shown(recent)
     late_at = server.now + 1
     found: dict[int, str] = {}
     for second in range(1, 130):
@@ -218,7 +218,7 @@ def test_a_row_that_comes_late_with_an_old_time_is_told(server, clock):
             server.set(1000 + 10 * second + number)
         if second == 56:
             server.set(5, "succeeded", at=late_at)
-        found |= {id: status for id, status in told(recent).items() if id < 10}
+        found |= {id: status for id, status in shown(recent).items() if id < 10}
     assert found[5] == "succeeded"
 
 
@@ -230,12 +230,12 @@ def test_the_servers_clock_may_be_hours_away(clock, ahead):
         server.set(number)
     recent = ChangeFeed(server, clock=clock)
     listed = recent.begin(1, server.now)
-    told(recent)
+    shown(recent)
     for second in range(1, 40):
         clock.now += 1
         server.set(second, "succeeded")
         assert recent.begin(second, server.now - 2)
-        assert told(recent)[second] == "succeeded"
+        assert shown(recent)[second] == "succeeded"
     assert listed or ahead < -WORTH_WALKING
 
 
@@ -247,10 +247,10 @@ def test_the_filter_may_be_read_in_any_time_zone(clock, zone):
         server.set(number)
     recent = ChangeFeed(server, clock=clock)
     recent.begin(1, server.now)
-    told(recent)
+    shown(recent)
     clock.now += 5
     server.set(299, "succeeded")
-    assert told(recent)[299] == "succeeded"
+    assert shown(recent)[299] == "succeeded"
     assert "updated_at_start" in server.bodies[-1]
 
 
@@ -262,7 +262,7 @@ def test_a_page_that_fails_loses_nothing(server, clock, failing, is_first, is_as
     if not is_first:
         server.set(1, at=T0)
         recent.begin(1, T0)
-        told(recent)
+        shown(recent)
     for number in range(400):
         server.set(number, "succeeded", at=T0 + 2)
     if is_asked:
@@ -276,7 +276,7 @@ def test_a_page_that_fails_loses_nothing(server, clock, failing, is_first, is_as
     assert len(server.pages) == failing + 1
     if is_asked:
         assert recent.begin(3, T0)
-    assert set(seen | told(recent)) == set(range(400))
+    assert set(seen | shown(recent)) == set(range(400))
     server.on_page = []
     assert pages_of(server, recent) == 1
 
@@ -290,7 +290,7 @@ def test_a_reader_who_stops_in_the_middle_loses_nothing(server, clock):
     pages = recent.read(["w"])
     next(pages)
     pages.close()
-    assert set(told(recent)) == set(range(400))
+    assert set(shown(recent)) == set(range(400))
 
 
 def test_a_workspace_that_comes_later_is_read_to_its_ground(server, clock):
@@ -299,10 +299,10 @@ def test_a_workspace_that_comes_later_is_read_to_its_ground(server, clock):
         server.set(number, at=T0 + 5)
     recent = ChangeFeed(server, clock=clock)
     recent.begin(1, T0 + 5)
-    told(recent)
+    shown(recent)
     server.set(999, "succeeded", at=T0 + 1, workspace="v")
     assert recent.begin(999, T0)
-    assert told(recent, "w", "v")[999] == "succeeded"
+    assert shown(recent, "w", "v")[999] == "succeeded"
 
 
 def test_workspaces_are_listed_one_by_one_where_several_are_refused(server, clock):
@@ -311,12 +311,12 @@ def test_workspaces_are_listed_one_by_one_where_several_are_refused(server, cloc
     for number, workspace in enumerate("abc", start=1):
         server.set(number, workspace=workspace)
     recent = ChangeFeed(server, clock=clock)
-    assert told(recent, "a", "b", "c") == {1: "running", 2: "running", 3: "running"}
+    assert shown(recent, "a", "b", "c") == {1: "running", 2: "running", 3: "running"}
     assert recent.is_complete
     server.bodies.clear()
     clock.sleep(10)
     server.set(2, "succeeded", workspace="b")
-    assert told(recent, "a", "b", "c")[2] == "succeeded"
+    assert shown(recent, "a", "b", "c")[2] == "succeeded"
     assert [body["workspace_ids"] for body in server.bodies] == [["a"], ["b"], ["c"]]
 
 
@@ -326,15 +326,15 @@ def test_a_forbidden_workspace_keeps_no_other_from_being_listed(server, clock):
     for number, workspace in enumerate("abc", start=1):
         server.set(number, workspace=workspace)
     recent = ChangeFeed(server, clock=clock)
-    assert told(recent, "a", "b", "c") == {1: "running", 3: "running"}
+    assert shown(recent, "a", "b", "c") == {1: "running", 3: "running"}
     assert recent.refused == {"b"}
     server.bodies.clear()
-    told(recent, "a", "b", "c")
+    shown(recent, "a", "b", "c")
     assert [body["workspace_ids"] for body in server.bodies] == [["a"], ["c"]]
     server.forbidden.clear()
     clock.sleep(RETRY_AFTER_REFUSAL)
     assert not recent.refused
-    assert told(recent, "a", "b", "c") == {1: "running", 2: "running", 3: "running"}
+    assert shown(recent, "a", "b", "c") == {1: "running", 2: "running", 3: "running"}
 
 
 def test_a_list_that_is_forbidden_everywhere_is_an_error(server, clock):
@@ -343,7 +343,7 @@ def test_a_list_that_is_forbidden_everywhere_is_an_error(server, clock):
     recent = ChangeFeed(server, clock=clock)
     for _ in range(2):
         with pytest.raises(AirbytePermissionError):
-            told(recent, "a", "b")
+            shown(recent, "a", "b")
 
 
 def test_what_is_too_long_ago_is_not_looked_for(server, clock):
@@ -351,7 +351,7 @@ def test_what_is_too_long_ago_is_not_looked_for(server, clock):
     server.set(1, at=T0)
     recent = ChangeFeed(server, clock=clock)
     assert not recent.begin(1, int(clock.now) - WORTH_WALKING - 1)
-    told(recent)
+    shown(recent)
     assert not recent.begin(2, T0 - WORTH_WALKING - 1)
     assert recent.begin(2, T0 - WORTH_WALKING + 1)
 
@@ -361,11 +361,11 @@ def test_after_a_long_gap_all_of_it_is_told(server, clock):
     recent = ChangeFeed(server, clock=clock)
     server.set(0)
     recent.begin(0, server.now)
-    told(recent)
+    shown(recent)
     for number in range(3600):
         clock.now += 1
         server.set(number)
-    assert set(told(recent)) == set(range(3600))
+    assert set(shown(recent)) == set(range(3600))
     assert recent.is_complete
 
 
@@ -383,11 +383,11 @@ def test_a_flood_of_changes_ends_at_a_bound_and_says_so(server, clock):
 def test_an_empty_list_is_a_beginning(server, clock):
     """A workspace whose first hundreds of jobs are still to come."""
     recent = ChangeFeed(server, clock=clock)
-    assert told(recent) == {}
+    assert shown(recent) == {}
     assert recent.has_begun
     for number in range(250):
         server.set(number)
-    assert set(told(recent)) == set(range(250))
+    assert set(shown(recent)) == set(range(250))
 
 
 def test_pages_go_at_the_pace_of_all_requests(server, clock):
@@ -474,7 +474,7 @@ def test_a_list_that_is_refused_is_left_alone(server, clock, error, closed_for):
 
 
 def test_a_list_that_fails_again_and_again_is_left_alone(server, clock):
-    """A list that always times out, while single jobs are read well, is no help; an answer forgives all."""
+    """A list that always times out, while single jobs are read well, is no help; a response forgives all."""
     listing = ChangeFeed(server, clock=clock)
 
     for hooks in ([_unavailable], [lambda: None], [_unavailable], [_unavailable]):

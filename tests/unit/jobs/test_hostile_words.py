@@ -48,24 +48,24 @@ def test_a_table_has_a_line_for_each_row():
 
 
 @pytest.mark.parametrize(
-    "told", ["javascript:alert(1)//", "https://x/\njavascript:", "data:text/html,x", "https://u:p@x", 'https://x"><b>']
+    "shown", ["javascript:alert(1)//", "https://x/\njavascript:", "data:text/html,x", "https://u:p@x", 'https://x"><b>']
 )
-def test_a_link_leads_to_a_page(stub, connect_to, told):
+def test_a_link_leads_to_a_page(stub, connect_to, shown):
     """What an instance says of its web app becomes a link in Airflow."""
-    stub.answer("/v1/instance_configuration", {"version": "2.0.0", "airbyteUrl": told})
+    stub.response("/v1/instance_configuration", {"version": "2.0.0", "airbyteUrl": shown})
     page = job_page(connect_to(stub.url), connection_id=UUID, job_id=1, workspace_id="../../x")
     assert page.startswith(f"{stub.url}/workspaces/..%2F..%2Fx/connections/{UUID}/timeline?")
 
 
 @pytest.mark.parametrize(
-    "told", ["https://airbyte.example.com", "http://localhost:8000/tools/airbyte/", "http://[::1]:80"]
+    "shown", ["https://airbyte.example.com", "http://localhost:8000/tools/airbyte/", "http://[::1]:80"]
 )
-def test_the_web_app_that_an_instance_names_is_taken(stub, connect_to, told):
-    stub.answer("/v1/instance_configuration", {"version": "2.0.0", "airbyteUrl": told})
+def test_the_web_app_that_an_instance_names_is_taken(stub, connect_to, shown):
+    stub.response("/v1/instance_configuration", {"version": "2.0.0", "airbyteUrl": shown})
     page = job_page(connect_to(stub.url), connection_id=UUID, job_id=1, workspace_id="w")
-    assert page.startswith(told.rstrip("/") + "/workspaces/w/")
+    assert page.startswith(shown.rstrip("/") + "/workspaces/w/")
 
 
 def test_a_release_is_one_line(stub, connect_to):
-    stub.answer("/v1/instance_configuration", {"version": "2.0.0" + ODD})
+    stub.response("/v1/instance_configuration", {"version": "2.0.0" + ODD})
     assert str(connect_to(stub.url).release()).isprintable()

@@ -22,17 +22,17 @@ def logs(stub, connect_to):
         def become(self, *attempts: list[str]) -> list[str]:
             stub._queues.clear()
             info = {"job": JOB, "attempts": [{"attempt": {**ATTEMPT, "id": n}} for n in range(len(attempts))]}
-            stub.answer("/get_without_logs", info)
+            stub.response("/get_without_logs", info)
             for number in range(self.follower._attempt, len(attempts)):
-                answer = {"attempt": {**ATTEMPT, "id": number}, "logs": {"logLines": attempts[number]}}
-                stub.answer("/get_for_job", answer)
+                response = {"attempt": {**ATTEMPT, "id": number}, "logs": {"logLines": attempts[number]}}
+                stub.response("/get_for_job", response)
             return [line.message for line in self.follower.new_lines()]
 
     return Logs()
 
 
 def test_only_new_lines_are_told(logs):
-    """The whole log is read each time, and what was told is not told again."""
+    """The whole log is read each time, and what was configured is not told again."""
     assert logs.become(["a", "b"]) == ["Attempt 1 of job 7:", "a", "b"]
     assert logs.become(["a", "b"]) == []
     assert logs.become(["a", "b", "c"]) == ["c"]
@@ -46,8 +46,15 @@ def test_the_end_of_an_attempt_comes_before_the_next_one(logs):
 
 def test_a_long_log_is_told_by_its_newest_lines_and_the_rest_is_counted(logs):
     """Airbyte keeps up to a million lines of an attempt; its own page shows them."""
-    told = logs.become([str(number) for number in range(10)])
-    assert told == ["Attempt 1 of job 7:", "... 6 lines are left out here; Airbyte shows them all.", "6", "7", "8", "9"]
+    shown = logs.become([str(number) for number in range(10)])
+    assert shown == [
+        "Attempt 1 of job 7:",
+        "... 6 lines are left out here; Airbyte shows them all.",
+        "6",
+        "7",
+        "8",
+        "9",
+    ]
     assert logs.become([str(number) for number in range(20)]) == []
 
 

@@ -57,8 +57,8 @@ def test_polls_are_the_lightest_that_the_release_has(start_fake, connect, clock,
     airbyte = start_fake(era)
     connection_id = airbyte.add_connection()
     wait_for_job(connect(airbyte), airbyte.start_job(connection_id), connection_id=connection_id, clock=clock)
-    asked = {request.operation_id for request in airbyte.journal if request.status == 200}
-    assert asked == ({"listJobsFor"} if era == "0.36" else {"getJobInfoLight"})
+    requested = {request.operation_id for request in airbyte.journal if request.status == 200}
+    assert requested == ({"listJobsFor"} if era == "0.36" else {"getJobInfoLight"})
 
 
 def test_without_its_connection_an_old_job_is_read_with_logs_once(start_fake, connect, clock):
@@ -81,7 +81,7 @@ def test_a_poll_that_fails_is_borne(airbyte, client, clock, connection_id, job_i
 
 @pytest.mark.parametrize("fault", FAULTS)
 def test_a_status_that_stays_unreadable_ends_the_wait(airbyte, client, clock, connection_id, job_id, fault):
-    """After `poll_error_timeout`, with the last answer in the error and the job left alone."""
+    """After `poll_error_timeout`, with the last response in the error and the job left alone."""
     airbyte.fail_next("getJobInfoLight", FAULTS[fault], times=7)
     started = clock.now
     with pytest.raises(
@@ -223,7 +223,7 @@ def test_the_time_of_the_last_reading_can_be_handed_on(airbyte, client, clock, c
 
 
 def test_a_job_that_airbyte_had_and_lists_no_more_has_vanished_at_once(airbyte, client, clock):
-    """An Airbyte that was set up again answers 500 for it, as for a moment of weakness; its list of jobs tells."""
+    """An Airbyte that was set up again returns 500 for it, as for a moment of weakness; its list of jobs tells."""
     connection_id = airbyte.add_connection()
     watch = JobWatch(client, 4711, clock=clock, connection_id=connection_id, seen=True)
     with pytest.raises(AirbyteJobNotFoundError, match="reset or restored") as caught:
@@ -239,9 +239,9 @@ def test_polls_that_fail_are_told_once_a_minute_with_their_end(airbyte, client, 
     for _ in range(13):
         assert watch.poll() is None
         clock.sleep(10)
-    told = [record.getMessage() for record in caplog.records if "could not be read since" in record.getMessage()]
-    assert len(told) == 3
-    assert "giving up at" in told[0]
+    shown = [record.getMessage() for record in caplog.records if "could not be read since" in record.getMessage()]
+    assert len(shown) == 3
+    assert "giving up at" in shown[0]
 
 
 def test_without_a_deadline_no_interval_is_a_time_out(airbyte, client, clock):

@@ -36,7 +36,7 @@ def test_a_refresh_is_found_where_the_release_is_unknown(start_fake, connect):
 
 
 def test_a_list_that_a_known_release_refuses_is_an_error(start_fake, connect):
-    """It is not asked for in another way."""
+    """It is not requested in another way."""
     airbyte = start_fake("0.50")
     with pytest.raises(AirbyteBadRequestError):
         list(jobs_of(connect(airbyte), airbyte.add_connection(), [SYNC, REFRESH]))
@@ -76,18 +76,18 @@ def test_a_job_that_the_server_does_not_have_is_none(start_fake, connect, era, r
 def test_a_404_of_a_proxy_does_not_say_that_a_job_is_gone(stub, connect_to, read):
     """The wait would end, and the job run on."""
     gone = {"message": "Could not find configuration for JOB: 99."}
-    stub.answer("/v1/instance_configuration", {"version": "2.0.0"})
+    stub.response("/v1/instance_configuration", {"version": "2.0.0"})
     for path in ("get", "get_light", "get_without_logs"):
-        stub.answer(f"/v1/jobs/{path}", gone, status=404)
+        stub.response(f"/v1/jobs/{path}", gone, status=404)
     with pytest.raises(AirbyteNotFoundError):
         getattr(JobReader(connect_to(stub.url, attempts=1), 99), read)()
 
 
 def test_a_404_of_a_proxy_says_nothing_on_a_server_without_light_reads(stub, connect_to):
     """The only operation left reads the job with its logs."""
-    stub.answer("/v1/instance_configuration", {"version": "0.36.0-alpha"})
-    stub.answer("/v1/jobs/get_light", {"message": "Object not found."}, status=404)
-    stub.answer("/v1/jobs/get", {"message": "Could not find configuration for JOB: 99."}, status=404)
+    stub.response("/v1/instance_configuration", {"version": "0.36.0-alpha"})
+    stub.response("/v1/jobs/get_light", {"message": "Object not found."}, status=404)
+    stub.response("/v1/jobs/get", {"message": "Could not find configuration for JOB: 99."}, status=404)
     with pytest.raises(AirbyteNotFoundError):
         JobReader(connect_to(stub.url, attempts=1), 99).read()
 

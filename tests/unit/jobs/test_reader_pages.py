@@ -59,7 +59,7 @@ class Lists:
     """Airbyte's two lists of jobs, cut and sorted as a release does."""
 
     def __init__(self, release: str, jobs: list[dict[str, Any]]) -> None:
-        self.told = Release(release)
+        self.shown = Release(release)
         _, self.cuts_jobs, self.cuts_workspaces = next(row for row in RELEASES if row[0] == release)
         self.jobs = jobs
         self.requests: list[str] = []
@@ -68,7 +68,7 @@ class Lists:
         return self
 
     def release(self) -> Release:
-        return self.told
+        return self.shown
 
     def list_jobs_for(self, *, page_size, row_offset, **_asked) -> JobReadList:
         self.requests.append(f"list {row_offset}")
@@ -76,7 +76,7 @@ class Lists:
 
     def list_jobs_for_workspaces(self, *, page_size, row_offset, order_by_field, **_asked) -> JobReadList:
         self.requests.append(f"list {row_offset}")
-        if self.told.is_at_least("0.57.3"):
+        if self.shown.is_at_least("0.57.3"):
             return self._page(self._sorted(order_by_field), page_size, row_offset, cut=self.cuts_workspaces)
         page = self._sorted("createdAt")[row_offset : row_offset + page_size]
         page.sort(key=lambda entry: entry["job"][order_by_field], reverse=True)
@@ -189,7 +189,7 @@ def test_a_list_that_does_not_end_is_an_error(release) -> None:
         list(jobs_of(lists, CONNECTION, ["sync"]))
 
 
-def told(recent: ChangeFeed) -> dict[int, str]:
+def shown(recent: ChangeFeed) -> dict[int, str]:
     return {each.id: each.status for page in recent.read(["w"]) for each in page}
 
 
@@ -202,10 +202,10 @@ def test_a_long_job_that_ends_is_told_behind_pages_of_newer_ones(release, clock)
     clock.now = float(T0 + 60 * count)
     recent = ChangeFeed(lists, clock=clock)
     assert recent.begin(1, int(clock.now) - 120)
-    told(recent)
+    shown(recent)
     lists.jobs[0] = job(1, "succeeded", updated=int(clock.now))
     clock.now += 1
-    assert told(recent).get(1) == "succeeded"
+    assert shown(recent).get(1) == "succeeded"
     assert recent.is_complete
 
 
@@ -214,7 +214,7 @@ def test_where_the_whole_list_is_sorted_a_quiet_one_costs_one_page(clock) -> Non
     clock.now = float(T0 + 60 * 3 * PAGE_SIZE)
     recent = ChangeFeed(lists, clock=clock)
     recent.begin(1, int(clock.now) - 120)
-    told(recent)
+    shown(recent)
     lists.requests.clear()
-    told(recent)
+    shown(recent)
     assert len(lists.requests) == 1

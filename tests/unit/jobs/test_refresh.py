@@ -14,14 +14,14 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.testing import Fault, Step
 
-# 1.0 answers only whether it will refresh; since 1.2 the answer names the job.
+# 1.0 responses only whether it will refresh; since 1.2 the response names the job.
 ERAS = ("1.0", "1.8.0", "2.0", "head")
 
 
 @pytest.mark.parametrize("mode", ["Merge", "Truncate"])
 @pytest.mark.parametrize("era", ERAS)
 def test_a_refresh_is_started(start_fake, connect, clock, era, mode):
-    """One request, one job of type refresh; also where the answer does not name it."""
+    """One request, one job of type refresh; also where the response does not name it."""
     airbyte = start_fake(era)
     connection_id = airbyte.add_connection()
     submission = submit_refresh(connect(airbyte), connection_id, mode=mode, clock=clock)
@@ -58,7 +58,7 @@ def test_a_lost_answer_leaves_one_refresh(start_fake, connect, clock, era, fault
 
 @pytest.mark.parametrize("era", ERAS)
 def test_a_destination_that_cannot_refresh_is_told(start_fake, connect, clock, era):
-    """Airbyte answers 200 and starts nothing; waiting for a job that never comes would be the worst answer."""
+    """Airbyte returns 200 and starts nothing; waiting for a job that never comes would be the worst response."""
     airbyte = start_fake(era)
     old = airbyte.add_destination("Old", supports_refreshes=False)
     connection_id = airbyte.add_connection(destination=old)
@@ -81,7 +81,7 @@ def test_a_refresh_is_not_started_beside_a_running_job(start_fake, connect, cloc
 
 
 def test_a_sync_that_starts_in_between_is_the_reason_that_is_told(start_fake, connect, clock):
-    """Airbyte's answer without a job may mean that, too."""
+    """Airbyte's response without a job may mean that, too."""
     airbyte = start_fake("2.0")
     connection_id = airbyte.add_connection()
     airbyte.script(connection_id, [Step("running", polls=1000)])
@@ -96,7 +96,7 @@ def test_a_sync_that_starts_in_between_is_the_reason_that_is_told(start_fake, co
 
 
 def test_a_deleted_connection_is_told(start_fake, connect, clock):
-    """In words, whatever the server answers."""
+    """In words, whatever the server responds."""
     airbyte = start_fake("2.0")
     connection_id = airbyte.add_connection(status="deprecated")
     with pytest.raises(AirbyteConnectionDeletedError, match="was deleted"):

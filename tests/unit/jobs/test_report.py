@@ -23,7 +23,7 @@ KEYS = {
     *("started_at", "ended_at", "attached", "streams"),
 }
 LAKE = Failure(
-    "destination", "transient_error", "The lake did not answer.", "java.net.X: timeout", "at io.airbyte.X(1)"
+    "destination", "transient_error", "The lake did not respond.", "java.net.X: timeout", "at io.airbyte.X(1)"
 )
 KEY = Failure("source", "config_error", "The key was rejected.\nat io.airbyte.Y", stacktrace="at io.airbyte.Z(2)")
 
@@ -51,15 +51,15 @@ def test_a_success_is_reported_in_full(start_fake, finished, connect, era, known
     connection_id, job_id = finished(airbyte, Step("running"), Step("succeeded", records=100, bytes=2048))
     client = connect(airbyte)
     report = read_report(client, job_id, connection_id=connection_id if known else None, attached=True)
-    told = report.as_dict()
-    assert json.loads(json.dumps(told)) == told
-    assert set(told) == KEYS
+    shown = report.as_dict()
+    assert json.loads(json.dumps(shown)) == shown
+    assert set(shown) == KEYS
     assert (report.job_id, report.connection_id, report.status) == (job_id, connection_id, "succeeded")
     assert (report.job_type, report.attempts, report.attached) == ("sync", 1, True)
     assert (report.records_synced, report.bytes_synced) == (100, 2048)
-    assert sorted(stream["name"] for stream in told["streams"]) == ["orders", "users"]
-    assert [stream["records"] for stream in told["streams"]] == [50, 50]
-    assert [stream["bytes"] for stream in told["streams"]] == [1024, 1024]
+    assert sorted(stream["name"] for stream in shown["streams"]) == ["orders", "users"]
+    assert [stream["records"] for stream in shown["streams"]] == [50, 50]
+    assert [stream["bytes"] for stream in shown["streams"]] == [1024, 1024]
     assert report.started_at < report.ended_at
     assert report.started_at.endswith("+00:00")
     assert report.error() is None
@@ -178,21 +178,21 @@ def test_streams_of_one_name_in_two_namespaces_are_two():
     attempt = AttemptRead.model_validate({**ATTEMPT, "streamStats": stats})
     modes = dict.fromkeys([(None, "a"), ("", "a"), ("x", "a")], "incremental")
     report = report_of(JobRead(id=1, status="succeeded"), [attempt, attempt], attached=False, modes=modes)
-    told = [(stream.namespace, stream.records, stream.bytes) for stream in report.streams]
-    assert told == [(None, 0, None), ("", 2, None), ("x", 4, None)]
+    shown = [(stream.namespace, stream.records, stream.bytes) for stream in report.streams]
+    assert shown == [(None, 0, None), ("", 2, None), ("x", 4, None)]
 
 
 def tried(number: int, status: str = "failed", **streams: int | None) -> AttemptRead:
     """An attempt that committed so many records of each stream, of ten bytes each; None where it says nothing."""
-    told = {name: {"recordsCommitted": count, "bytesEmitted": count * 10} for name, count in streams.items() if count}
-    total = sum(each["recordsCommitted"] for each in told.values())
+    shown = {name: {"recordsCommitted": count, "bytesEmitted": count * 10} for name, count in streams.items() if count}
+    total = sum(each["recordsCommitted"] for each in shown.values())
     return AttemptRead.model_validate(
         {
             **ATTEMPT,
             "id": number,
             "status": status,
-            "streamStats": [{"streamName": name, "stats": stats} for name, stats in told.items()],
-            "totalStats": {"recordsCommitted": total, "bytesEmitted": total * 10} if told else None,
+            "streamStats": [{"streamName": name, "stats": stats} for name, stats in shown.items()],
+            "totalStats": {"recordsCommitted": total, "bytesEmitted": total * 10} if shown else None,
         }
     )
 
@@ -246,9 +246,9 @@ def test_namespaces_are_read_from_the_list_where_names_repeat(stub, connect_to):
     job = {"id": 1, "configId": "c", "configType": "sync", "status": "succeeded"}
     listed = [{**stats_of("a", 1), "streamNamespace": "x"}, {**stats_of("a", 2), "streamNamespace": "y"}]
     bare = {**ATTEMPT, "streamStats": [stats_of("a", 1), stats_of("a", 2)]}
-    stub.answer("instance_configuration", {"edition": "community"})
-    stub.answer("jobs/get_without_logs", {"job": job, "attempts": [{"attempt": bare}]})
-    stub.answer("jobs/list", {"jobs": [{"job": job, "attempts": [{**ATTEMPT, "streamStats": listed}]}]})
+    stub.response("instance_configuration", {"edition": "community"})
+    stub.response("jobs/get_without_logs", {"job": job, "attempts": [{"attempt": bare}]})
+    stub.response("jobs/list", {"jobs": [{"job": job, "attempts": [{**ATTEMPT, "streamStats": listed}]}]})
     report = read_report(connect_to(stub.url), 1, attached=False)
     assert [(stream.namespace, stream.records) for stream in report.streams] == [("x", 1), ("y", 2)]
 
@@ -320,8 +320,8 @@ def test_recorded_statistics_are_summed(recorded):
     """A job as dagster's tests keep it: four streams, with statistics but no totals."""
     info = JobInfoRead.model_validate(recorded("jobs_get_stats.json")["json"])
     report = report_of(info.job, [entry.attempt for entry in info.attempts], attached=False)
-    told = {stream.name: stream.records for stream in report.streams}
-    assert told == {"dagster_teams": 3, "dagster_tags": 622, "dagster_releases": 119, "dagster_array_test": 119}
+    shown = {stream.name: stream.records for stream in report.streams}
+    assert shown == {"dagster_teams": 3, "dagster_tags": 622, "dagster_releases": 119, "dagster_array_test": 119}
     assert report.streams[0].bytes == 1493
     assert report.connection_id is None
 
@@ -342,9 +342,9 @@ def test_levels_are_told_in_both_formats(stub, connect_to):
     """Errors stand out in the task log."""
     events = [{"timestamp": 1, "message": "boom", "level": "error", "logSource": "source"}, {"message": "so"}]
     attempt = {"attempt": ATTEMPT, "logType": "structured", "logs": {"events": events, "version": "1"}}
-    stub.answer("/get_for_job", attempt)
+    stub.response("/get_for_job", attempt)
     lines = ["2024-01-01 10:00:00 ERROR i.a.X(run):1 - boom", "2024-01-01 10:00:00 source > so", "WARN"]
-    stub.answer("/get_for_job", {"attempt": ATTEMPT, "logs": {"logLines": lines}})
+    stub.response("/get_for_job", {"attempt": ATTEMPT, "logs": {"logLines": lines}})
     client = connect_to(stub.url)
     assert attempt_log_tail(client, 1, 0) == [("error", "boom"), ("info", "so")]
     assert [line.level for line in attempt_log_tail(client, 1, 0)][:2] == ["error", "info"]
@@ -353,5 +353,5 @@ def test_levels_are_told_in_both_formats(stub, connect_to):
 @pytest.mark.parametrize("logs", [None, {}, {"logLines": []}, {"events": None}])
 def test_an_attempt_without_log_has_no_lines(stub, connect_to, logs):
     """Logs may be left out, or gone."""
-    stub.answer("/get_for_job", {"attempt": ATTEMPT, "logs": logs})
+    stub.response("/get_for_job", {"attempt": ATTEMPT, "logs": logs})
     assert attempt_log_tail(connect_to(stub.url), 1, 0) == []

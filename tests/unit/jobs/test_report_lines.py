@@ -42,10 +42,10 @@ def test_the_page_is_the_one_that_the_release_has(start_fake, connect, era, tail
     assert page == f"{airbyte.url}/workspaces/{airbyte.workspace_id}/connections/{connection_id}{tail}"
 
 
-@pytest.mark.parametrize("told", ["javascript:alert(1)//", "data:text/html,x", "//evil.example.com", "file:///etc"])
-def test_what_becomes_a_link_is_an_address_of_the_web(stub, connect_to, told):
+@pytest.mark.parametrize("shown", ["javascript:alert(1)//", "data:text/html,x", "//evil.example.com", "file:///etc"])
+def test_what_becomes_a_link_is_an_address_of_the_web(stub, connect_to, shown):
     """A link of Airflow's UI must not run what a server says."""
-    stub.answer("/v1/instance_configuration", {"version": "2.0.0", "airbyteUrl": told})
+    stub.response("/v1/instance_configuration", {"version": "2.0.0", "airbyteUrl": shown})
     page = job_page(connect_to(stub.url), connection_id="c", job_id=7, workspace_id="w")
     assert page == f"{stub.url}/workspaces/w/connections/c/timeline?jobId=7&openLogs=true"
 

@@ -1,4 +1,4 @@
-"""Exactly one job: whatever happens to the answer of a sync, one job is in Airbyte, and it is the one reported."""
+"""Exactly one job: whatever happens to the response of a sync, one job is in Airbyte, and it is the one reported."""
 
 from __future__ import annotations
 
@@ -87,7 +87,7 @@ def test_one_job_after_several_faults_in_a_row(airbyte, client, clock, faults):
 
 @pytest.mark.parametrize("fault", ["dropped after", "504 after"])
 def test_one_job_where_looking_fails_too(airbyte, client, clock, fault):
-    """The list of jobs is out of reach for a while after the answer was lost."""
+    """The list of jobs is out of reach for a while after the response was lost."""
     connection_id = airbyte.add_connection()
     airbyte.fail_next("syncConnection", LOST[fault])
 
@@ -107,7 +107,7 @@ def test_a_sync_that_outlives_the_timeout_is_found(airbyte, connect, clock):
 
 
 def test_a_job_that_appears_late_is_waited_for(airbyte, client, clock):
-    """The request was accepted, its answer lost, and the job shows up in the list some seconds later."""
+    """The request was accepted, its response lost, and the job shows up in the list some seconds later."""
     connection_id = airbyte.add_connection()
     airbyte.fail_next("syncConnection", Fault.drop_before())
     appears_at = clock.now + 3
@@ -163,7 +163,7 @@ def test_a_running_sync_is_adopted(start_fake, connect, clock, era, status):
 
 @pytest.mark.parametrize("era", ERAS)
 def test_a_sync_that_starts_just_before_ours_is_adopted(start_fake, connect, clock, era):
-    """Between our look and our request a schedule started one: a 409, or (before 0.39) its job in the answer."""
+    """Between our look and our request a schedule started one: a 409, or (before 0.39) its job in the response."""
     airbyte = start_fake(era)
     connection_id = airbyte.add_connection()
     airbyte.script(connection_id, LONG)
@@ -171,7 +171,7 @@ def test_a_sync_that_starts_just_before_ours_is_adopted(start_fake, connect, clo
         connect(airbyte), connection_id, clock=clock, before_start=lambda _: airbyte.start_job(connection_id)
     )
     assert [job["id"] for job in airbyte.jobs(connection_id)] == [submission.job.id]
-    # The old scheduler answers 200 with the other's job, which looks like our own.
+    # The old scheduler returns 200 with the other's job, which looks like our own.
     assert submission.attached or era == "0.36"
 
 
@@ -247,7 +247,7 @@ def test_a_running_refresh_is_never_taken_for_our_sync(start_fake, connect, cloc
 
 
 def test_a_reset_that_follows_a_lost_sync_does_not_hide_it(airbyte, client, clock):
-    """Our sync started, its answer got lost, and somebody's reset took its place before we looked: it is still ours."""
+    """Our sync started, its response got lost, and somebody's reset took its place before the list was read."""
     connection_id = airbyte.add_connection()
     airbyte.fail_next("syncConnection", Fault.drop_before())
 
@@ -302,7 +302,7 @@ def test_the_newest_job_is_told_before_anything_is_sent(airbyte, client, clock):
 
 @pytest.mark.parametrize("status", [401, 403])
 def test_a_refusal_for_want_of_rights_is_told_as_it_is(airbyte, client, clock, status):
-    """It is not a lost answer: one request, and the status' own error."""
+    """It is not a lost response: one request, and the status' own error."""
     connection_id = airbyte.add_connection()
     airbyte.fail_next("syncConnection", Fault.status(status, ""))
     with pytest.raises(AirbyteApiError, match=str(status)):

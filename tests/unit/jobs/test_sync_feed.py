@@ -24,10 +24,10 @@ class Reader:
     def __init__(self, client, clock, connection_ids) -> None:
         self.endings = SyncFeed(client, clock=clock)
         self.cursors = dict.fromkeys(connection_ids)
-        self.told: list[int] = []
+        self.shown: list[int] = []
 
     def poll(self) -> list[int]:
-        told = []
+        shown = []
         for connection_id, reports in self.endings.poll(self.cursors).items():
             cursor = self.cursors[connection_id]
             if cursor is None:
@@ -35,9 +35,9 @@ class Reader:
                 continue
             for report in untold(reports, cursor):
                 self.cursors[connection_id] = cursor = cursor.after(report)
-                told.append(report.job_id)
-        self.told += told
-        return told
+                shown.append(report.job_id)
+        self.shown += shown
+        return shown
 
 
 @pytest.mark.parametrize("era", ["0.36", "0.40", "0.50", "1.0", "2.0", "head"])
@@ -117,7 +117,7 @@ def test_nothing_is_lost_in_an_outage(airbyte, client, clock, count, fault) -> N
     for _ in range(4):
         reader.poll()
         clock.now += 60
-    assert reader.told == job_ids
+    assert reader.shown == job_ids
 
 
 def test_while_airbyte_is_down_it_is_asked_once_a_poll(airbyte, client, clock) -> None:

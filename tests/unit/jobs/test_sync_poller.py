@@ -48,9 +48,9 @@ def ended(airbyte, clock, connection_id, status="succeeded", *, kind="sync", too
 
 
 def watch(connection_id, clock, *, since=0.0, warnings=None, said=None, **arguments) -> SyncPoller:
-    told = warnings.append if warnings is not None else (lambda _message: None)
+    shown = warnings.append if warnings is not None else (lambda _message: None)
     tell = said.append if said is not None else (lambda _message: None)
-    return SyncPoller(connection_id, since=since, clock=clock, warn=told, info=tell, **arguments)
+    return SyncPoller(connection_id, since=since, clock=clock, warn=shown, info=tell, **arguments)
 
 
 @pytest.mark.parametrize("era", ERAS)

@@ -100,7 +100,7 @@ def test_many_reads_that_fail_at_once_are_one_failure():
 
 
 def test_airbyte_says_how_long_to_be_quiet():
-    """Retry-After is honoured, also from a second answer, and bounded."""
+    """Retry-After is honoured, also from a second response, and bounded."""
     throttle = Throttle(0.0)
     throttle.failed(AirbyteRateLimitError("x", http_status=429, retry_after=20), 0.0)
     assert throttle.allowed(19.9) == 0
@@ -134,7 +134,7 @@ def test_a_clock_that_goes_back_takes_nothing_away():
 
 @pytest.mark.parametrize("poll_interval", [0.01, 1, 5, 60, 600])
 def test_looks_are_quick_at_first_then_slower_and_never_rarer_than_asked(poll_interval):
-    """A job of seconds is told in a second; a job of hours is looked at each `poll_interval`."""
+    """A job of seconds is told in a second; a job of hours is checked each `poll_interval`."""
     wait = JobWait(1, on_end=print, poll_interval=poll_interval)
     intervals = [wait.interval(age) for age in range(0, 20_000, 10)]
     assert intervals[0] == min(MIN_POLL_INTERVAL, poll_interval)

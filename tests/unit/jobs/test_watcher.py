@@ -36,22 +36,22 @@ class AtOnce(Executor):
 
 
 class ByHand(Executor):
-    """Does what was asked when the test says so: a read that hangs is one that is not done yet."""
+    """Does what was requested when the test says so: a read that hangs is one that is not done yet."""
 
     def __init__(self) -> None:
-        self.asked: list = []
+        self.requested: list = []
 
     def submit(self, fn, /, *args, **kwargs):
-        self.asked.append(lambda: fn(*args, **kwargs))
+        self.requested.append(lambda: fn(*args, **kwargs))
         return Future()
 
     def do(self, count: int = 1_000) -> None:
-        for _ in range(min(count, len(self.asked))):
-            self.asked.pop(0)()
+        for _ in range(min(count, len(self.requested))):
+            self.requested.pop(0)()
 
 
 class Wait(JobWait):
-    """A wait that remembers what it was told, and when."""
+    """A wait that remembers what it was configured, and when."""
 
     def __init__(self, clock, job_id: int, **values) -> None:
         self.outcomes: list = []
@@ -59,8 +59,8 @@ class Wait(JobWait):
         self.warnings: list[str] = []
         self.ended_at: float | None = None
         self._clock = clock
-        told = {"on_end": self._end, "on_change": lambda job: self.changes.append(job.status)}
-        super().__init__(job_id, **{**told, "warn": self.warnings.append, **values})
+        shown = {"on_end": self._end, "on_change": lambda job: self.changes.append(job.status)}
+        super().__init__(job_id, **{**shown, "warn": self.warnings.append, **values})
 
     def _end(self, outcome) -> None:
         self.outcomes.append(outcome)
@@ -209,14 +209,14 @@ def test_a_job_that_ended_before_the_wait_began_is_told_at_once(start_fake, watc
 
 
 def test_a_wait_added_during_a_walk_is_served(start_fake, watch, wait_for, go, clock):
-    """Its own short interval counts, however rarely the others are looked at."""
+    """Its own short interval counts, however rarely the others are checked."""
     airbyte = start_fake()
     threads = ByHand()
     watcher = watch(airbyte, threads)
     for job_id in start_jobs(airbyte, 5, Step("running")):
         watcher.add(wait_for(airbyte, job_id, poll_interval=60))
     go(watcher, seconds=700, threads=threads)
-    go(watcher, seconds=100, until=lambda: threads.asked)
+    go(watcher, seconds=100, until=lambda: threads.requested)
     new = wait_for(airbyte, start_jobs(airbyte, 1, Step("running", seconds=0.5), Step("succeeded"))[0])
     watcher.add(new)
     threads.do()
@@ -319,7 +319,7 @@ def test_a_job_id_that_is_anothers_now_is_told_as_vanished(start_fake, watch, wa
 
 
 def test_a_job_that_is_gone_is_told_as_vanished(start_fake, watch, wait_for, go, clock):
-    """Airbyte answers 500 for it, and its connection's list does not have it."""
+    """Airbyte returns 500 for it, and its connection's list does not have it."""
     airbyte = start_fake()
     connection_id = airbyte.add_connection()
     watcher, wait = watch(airbyte), Wait(clock, 4711, connection_id=connection_id)
@@ -352,11 +352,11 @@ def test_no_more_reads_are_on_their_way_than_threads(start_fake, watch, wait_for
     for job_id in start_jobs(airbyte, 60, Step("running")):
         watcher.add(wait_for(airbyte, job_id, workspace_id=None))
     go(watcher, seconds=20)
-    assert len(threads.asked) == READ_THREADS
+    assert len(threads.requested) == READ_THREADS
 
 
 def test_no_wait_starves_among_a_thousand_on_an_old_release(start_fake, watch, wait_for, go):
-    """At fifty reads a second each of a thousand is looked at every twenty seconds, and none more often."""
+    """At fifty reads a second each of a thousand is checked every twenty seconds, and none more often."""
     airbyte = start_fake("0.40")
     jobs = start_jobs(airbyte, 1000, Step("running", seconds=1e6))
     watcher = watch(airbyte)
@@ -427,7 +427,7 @@ def test_waits_that_end_by_an_outage_do_not_hurry_the_requests(start_fake, watch
 
 
 def test_blips_that_are_far_apart_never_add_up(start_fake, watch, wait_for, go):
-    """Airbyte answered in between, if not for this very job: one failed look ends no wait."""
+    """Airbyte responded in between, if not for this very job: one failed look ends no wait."""
     airbyte = start_fake("0.40")
     busy, rare = start_jobs(airbyte, 2, Step("running", seconds=7500), Step("succeeded"))
     watcher = watch(airbyte)
@@ -445,7 +445,7 @@ def test_blips_that_are_far_apart_never_add_up(start_fake, watch, wait_for, go):
 
 @pytest.mark.parametrize("code", [429, 503])
 def test_airbyte_is_left_alone_for_as_long_as_it_asks(start_fake, watch, wait_for, go, code):
-    """Retry-After quiets all waits, not only the one that was told."""
+    """Retry-After quiets all waits, not only the one that was configured."""
     airbyte = start_fake("0.40")
     watcher = watch(airbyte)
     for job_id in start_jobs(airbyte, 30, Step("running", seconds=9000)):
@@ -497,7 +497,7 @@ def test_a_deadline_ends_a_wait_whose_read_hangs(start_fake, watch, wait_for, go
 
 @pytest.mark.parametrize("era", ["0.40", "2.0"])
 def test_a_job_that_ended_right_before_its_deadline_is_told_as_ended(start_fake, watch, wait_for, go, clock, era):
-    """Each job is looked at once more, however many deadlines there are at once."""
+    """Each job is checked once more, however many deadlines there are at once."""
     airbyte = start_fake(era)
     jobs = start_jobs(airbyte, 200, Step("running", seconds=599.9), Step("succeeded"))
     watcher = watch(airbyte)
@@ -547,7 +547,7 @@ def test_a_wait_that_is_removed_hears_nothing_more(start_fake, watch, wait_for, 
     assert watcher.remove(waits[0]) is True
     assert watcher.remove(waits[0]) is False
     if count > 1:
-        go(watcher, seconds=5, until=lambda: threads.asked)
+        go(watcher, seconds=5, until=lambda: threads.requested)
         assert watcher.remove(waits[1]) is True
     go(watcher, seconds=5, threads=threads)
     assert [wait.outcomes for wait in waits[:2]] == [[]] * min(count, 2)
@@ -647,7 +647,7 @@ def test_a_wait_that_moves_to_another_watcher_begins_anew(start_fake, watch, wai
     for wait in waits:
         first.add(wait)
     go(first, seconds=20, threads=threads)
-    go(first, seconds=100, until=lambda: threads.asked)
+    go(first, seconds=100, until=lambda: threads.requested)
     clock.now += 5000
     go(first, seconds=1)
     for wait in waits:

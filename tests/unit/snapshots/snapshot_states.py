@@ -109,7 +109,7 @@ def nested(depth: int, inner: Any) -> Any:
     return value
 
 
-# Airbyte answers in UTF-8, which has no lone surrogates; they are in the tests of files alone.
+# Airbyte responds in UTF-8, which has no lone surrogates; they are in the tests of files alone.
 TEXTS = st.text(st.characters(exclude_categories=("Cs",)), max_size=8)
 ODD_TEXTS = st.one_of(TEXTS, st.sampled_from(["\ud800", "a\udfffb", "\u0000", "é", "e\u0301", "🦆", "(shared)", "__x"]))
 NUMBERS = st.one_of(

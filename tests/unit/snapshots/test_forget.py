@@ -47,7 +47,7 @@ class Scene:
 
 
 def test_what_no_rule_keeps_is_deleted(scene):
-    """All of it, unless it was asked for the decisions alone."""
+    """All of it, unless it was requested the decisions alone."""
     scene.back_up(scene.store(), 3)
     before = scene.left()
     decisions = forget(scene.store(), scene.connection_id, LAST, now=NOW, dry_run=True)

@@ -38,7 +38,7 @@ def server_with(state) -> StateRows:
 
 
 def apply_changes(server: StateRows, snapshot, **how):
-    """Plan from what the server answers, and send it all; the writes, as they are on the wire."""
+    """Plan from what the server responds, and send it all; the writes, as they are on the wire."""
     current = content_of(server.read())
     plan = plan_writes(CONNECTION, current, target_of(content_of(snapshot), current, **how))
     sent = [json.loads(json.dumps(write.state)) for write in plan.writes]

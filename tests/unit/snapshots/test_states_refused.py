@@ -141,15 +141,15 @@ ANSWERS = {
 @pytest.fixture
 def server(stub):
     """A server with one connection; what its state is, tests say."""
-    stub.answer("/connections/get", {"connectionId": CONNECTION, "name": "Orders", "syncCatalog": {"streams": []}})
-    stub.answer("/jobs/list", {"jobs": []})
-    stub.answer("/health", {"available": True})
+    stub.response("/connections/get", {"connectionId": CONNECTION, "name": "Orders", "syncCatalog": {"streams": []}})
+    stub.response("/jobs/list", {"jobs": []})
+    stub.response("/health", {"available": True})
     return stub
 
 
-@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
-def test_a_state_that_would_be_saved_as_another_is_not_saved(server, connect_to, tmp_path, answer):
-    server.answer("/state/get", answer.encode(), Content_Type="application/json")
+@pytest.mark.parametrize("response", ANSWERS.values(), ids=ANSWERS.keys())
+def test_a_state_that_would_be_saved_as_another_is_not_saved(server, connect_to, tmp_path, response):
+    server.response("/state/get", response.encode(), Content_Type="application/json")
     store = SnapshotStore(tmp_path / "store")
     with pytest.raises(
         (AirbyteSnapshotError, AirbyteResponseError), match=r"does not understand|double can hold|not JSON"
@@ -158,13 +158,13 @@ def test_a_state_that_would_be_saved_as_another_is_not_saved(server, connect_to,
     assert store.snapshots(CONNECTION) == []
 
 
-@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS.keys())
-def test_a_state_that_is_not_understood_after_a_write_names_the_way_back(server, connect_to, tmp_path, answer):
+@pytest.mark.parametrize("response", ANSWERS.values(), ids=ANSWERS.keys())
+def test_a_state_that_is_not_understood_after_a_write_names_the_way_back(server, connect_to, tmp_path, response):
     """Something was written, so that this is no refusal."""
     before = json.dumps(KNOWN["stream"]).encode()
-    for body in (before, before, answer.encode()):
-        server.answer("/state/get", body, Content_Type="application/json")
-    server.answer("/state/create_or_update_safe", stream_state(entry("a", {"c": 2})))
+    for body in (before, before, response.encode()):
+        server.response("/state/get", body, Content_Type="application/json")
+    server.response("/state/create_or_update_safe", stream_state(entry("a", {"c": 2})))
     store = SnapshotStore(tmp_path / "store")
     wanted = content_of(stream_state(entry("a", {"c": 2})))
     with pytest.raises(AirbyteRestoreUnverifiedError, match="could not be read back") as caught:
@@ -175,7 +175,7 @@ def test_a_state_that_is_not_understood_after_a_write_names_the_way_back(server,
 def test_one_odd_number_elsewhere_stops_nothing(server, connect_to):
     """Only a state must come back to the digit."""
     body = b'{"connectionId": "%s", "name": "Orders", "odd": 0.12345678901234567890}' % CONNECTION.encode()
-    server.answer("/connections/list", b'{"connections": [%s]}' % body, Content_Type="application/json")
+    server.response("/connections/list", b'{"connections": [%s]}' % body, Content_Type="application/json")
     found = connect_to(server.url).list_connections_for_workspace(workspace_id=CONNECTION)
     assert [connection.name for connection in found.connections] == ["Orders"]
 
@@ -185,8 +185,8 @@ def test_deep_states_are_saved_and_restored(server, connect_to, tmp_path, depth)
     """Airbyte takes JSON of 1000 levels."""
     deep, flat = stream_state(entry("a", nested(depth, 1))), stream_state(entry("a", {}))
     for state in (deep, flat, flat, deep):
-        server.answer("/state/get", state)
-    server.answer("/state/create_or_update_safe", deep)
+        server.response("/state/get", state)
+    server.response("/state/create_or_update_safe", deep)
     client, store = connect_to(server.url), SnapshotStore(tmp_path / "store")
     snapshot = store.read(store.write(take_snapshot(client, CONNECTION)))
     Restorer(client, store, CONNECTION).restore(lambda _: snapshot.content)

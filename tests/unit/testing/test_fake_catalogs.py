@@ -14,9 +14,9 @@ ORDERS = Stream("orders v-2", columns=COLUMNS)
 
 
 def ask(airbyte, path, expected=200, /, **body):
-    answer = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
-    assert answer.status_code == expected, answer.text[:300]
-    return answer.json() if answer.content else None
+    response = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
+    assert response.status_code == expected, response.text[:300]
+    return response.json() if response.content else None
 
 
 class Scene:
@@ -48,8 +48,8 @@ class Scene:
         return ask(self.airbyte, "web_backend/connections/get", **body)
 
     def transforms(self):
-        told = self.discover()["catalogDiff"]["transforms"]
-        return sorted((each["transformType"], each["streamDescriptor"]["name"]) for each in told)
+        shown = self.discover()["catalogDiff"]["transforms"]
+        return sorted((each["transformType"], each["streamDescriptor"]["name"]) for each in shown)
 
 
 @pytest.fixture(params=["0.50", "1.0", "1.8.0", "2.0", "head"])
@@ -201,8 +201,8 @@ def test_since_1_7_a_discovery_concerns_the_named_connection_alone(era, others):
         one, two = (airbyte.add_connection(name, source="Shop") for name in ("one", "two"))
         airbyte.set_discovered_catalog(one, [Stream("orders", columns={"name": "string"})])
         ask(airbyte, "web_backend/connections/get", connectionId=one, withRefreshedCatalog=True)
-        told = {each: ask(airbyte, "connections/get", connectionId=each)["status"] for each in (one, two)}
-        assert told == {one: "inactive", two: others}
+        shown = {each: ask(airbyte, "connections/get", connectionId=each)["status"] for each in (one, two)}
+        assert shown == {one: "inactive", two: others}
 
 
 @pytest.mark.parametrize(
@@ -321,14 +321,14 @@ def test_the_schedule_s_runs_are_not_told_as_started():
         connection_id = airbyte.add_connection()
         body = {"connectionId": connection_id}
 
-        def told():
+        def shown():
             return [each["eventType"] for each in ask(airbyte, "connections/events/list", **body)["events"]][::-1]
 
         airbyte.advance(airbyte.start_job(connection_id), "succeeded")
-        assert told() == ["SYNC_SUCCEEDED"]
+        assert shown() == ["SYNC_SUCCEEDED"]
         ask(airbyte, "connections/sync", **body)
-        assert sorted(told()) == ["SYNC_STARTED", "SYNC_SUCCEEDED"]
+        assert sorted(shown()) == ["SYNC_STARTED", "SYNC_SUCCEEDED"]
         # The sync makes way for the reset; nobody has cancelled it.
         reset = ask(airbyte, "connections/reset", **body)["job"]["id"]
         ask(airbyte, "jobs/cancel", id=reset)
-        assert sorted(told()) == ["CLEAR_CANCELLED", "CLEAR_STARTED", "SYNC_STARTED", "SYNC_SUCCEEDED"]
+        assert sorted(shown()) == ["CLEAR_CANCELLED", "CLEAR_STARTED", "SYNC_STARTED", "SYNC_SUCCEEDED"]

@@ -15,9 +15,9 @@ REPLACING = ["0.36", "0.39.0", "0.40.7"]
 
 
 def ask(airbyte, path, expected=200, /, **body):
-    answer = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
-    assert answer.status_code == expected, answer.text[:300]
-    return answer.json() if answer.content else None
+    response = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
+    assert response.status_code == expected, response.text[:300]
+    return response.json() if response.content else None
 
 
 def read(airbyte, connection_id):
@@ -68,8 +68,8 @@ def test_since_0_40_8_an_update_changes_only_what_it_names(era):
     with FakeAirbyte(era) as airbyte:
         connection_id = airbyte.add_connection(streams=["a", "b"], schedule=(6, "hours"), settings={"prefix": "x_"})
         before = read(airbyte, connection_id)
-        answer = ask(airbyte, "connections/update", connectionId=connection_id, name="New")
-        assert answer == before | {"name": "New"}
+        response = ask(airbyte, "connections/update", connectionId=connection_id, name="New")
+        assert response == before | {"name": "New"}
         cron = {"cron": {"cronExpression": "0 0 4 * * ?", "cronTimeZone": "UTC"}}
         ask(airbyte, "connections/update", connectionId=connection_id, scheduleType="cron", scheduleData=cron)
         after = read(airbyte, connection_id)
@@ -130,9 +130,9 @@ def test_before_0_40_8_an_update_replaces_everything(era, path):
             ask(airbyte, path, 400, connectionId=connection_id, **lacking)
         assert read(airbyte, connection_id) == before
         whole = {"syncCatalog": before["syncCatalog"], "status": "inactive"}
-        answer = ask(airbyte, path, connectionId=connection_id, **whole)
-        assert (answer["status"], answer.get("prefix"), answer.get("schedule")) == ("inactive", None, None)
-        assert answer["name"] == before["name"]
+        response = ask(airbyte, path, connectionId=connection_id, **whole)
+        assert (response["status"], response.get("prefix"), response.get("schedule")) == ("inactive", None, None)
+        assert response["name"] == before["name"]
 
 
 @pytest.mark.parametrize("era", PATCHING)
@@ -158,8 +158,8 @@ def test_tags_come_from_1_6_and_are_named_by_their_ids():
         finance = airbyte.add_tag("finance")
         (daily,) = read(airbyte, connection_id)["tags"]
         assert daily["name"] == "daily"
-        answer = ask(airbyte, "connections/update", connectionId=connection_id, tags=[finance, daily | {"name": "x"}])
-        assert answer["tags"] == [finance, daily]
+        response = ask(airbyte, "connections/update", connectionId=connection_id, tags=[finance, daily | {"name": "x"}])
+        assert response["tags"] == [finance, daily]
         ask(airbyte, "connections/update", 409, connectionId=connection_id, tags=[finance | {"tagId": UNKNOWN}])
         assert ask(airbyte, "connections/update", connectionId=connection_id, tags=[])["tags"] == []
     with FakeAirbyte("1.5.0") as airbyte:
@@ -172,8 +172,8 @@ def test_geography_came_and_went(era, there):
     with FakeAirbyte(era) as airbyte:
         connection_id = airbyte.add_connection()
         status = 422 if era == "0.40.14" else 200
-        answer = ask(airbyte, "connections/update", status, connectionId=connection_id, geography="eu")
-        assert answer.get("geography") == ("eu" if there else None)
+        response = ask(airbyte, "connections/update", status, connectionId=connection_id, geography="eu")
+        assert response.get("geography") == ("eu" if there else None)
         url = f"{airbyte.base_url}/v1/web_backend/geographies/list"
         assert requests.post(url, json={}, timeout=10).status_code == (200 if there else 404)
 
@@ -286,11 +286,11 @@ def test_operations_are_made_changed_and_dropped_with_the_connection():
         connection_id = airbyte.add_connection(settings={"operationIds": [first]})
         base = {"workspaceId": airbyte.workspace_id, "operatorConfiguration": hook}
         operations = [{**base, "name": "second"}, {**base, "operationId": first, "name": "renamed"}]
-        answer = ask(airbyte, "web_backend/connections/update", connectionId=connection_id, operations=operations)
-        assert [each["name"] for each in answer["operations"]] == ["second", "renamed"]
-        answer = ask(airbyte, "web_backend/connections/update", connectionId=connection_id, operations=operations[:1])
-        assert [each["name"] for each in answer["operations"]] == ["second"]
-        assert ask(airbyte, "operations/list", connectionId=connection_id)["operations"] == answer["operations"]
+        response = ask(airbyte, "web_backend/connections/update", connectionId=connection_id, operations=operations)
+        assert [each["name"] for each in response["operations"]] == ["second", "renamed"]
+        response = ask(airbyte, "web_backend/connections/update", connectionId=connection_id, operations=operations[:1])
+        assert [each["name"] for each in response["operations"]] == ["second"]
+        assert ask(airbyte, "operations/list", connectionId=connection_id)["operations"] == response["operations"]
         ask(airbyte, "operations/get", 404, operationId=UNKNOWN)
 
 
@@ -321,14 +321,14 @@ def test_a_refresh_is_a_job_since_1_2_0_and_a_word_before():
             airbyte.default_script = [Step("running")]
             connection_id = airbyte.add_connection(streams=["a", ("public", "b")])
             body = {"connectionId": connection_id, "refreshMode": "Truncate"}
-            answer = ask(airbyte, "connections/refresh", **body, streams=streams)
+            response = ask(airbyte, "connections/refresh", **body, streams=streams)
             assert [(job["kind"], job["streams"]) for job in airbyte.jobs()] == [("refresh", [("public", "b")])]
             if era in ("0.57.2", "1.1.0"):
-                assert answer == {"value": True}
+                assert response == {"value": True}
                 continue
-            assert answer["job"]["configType"] == "refresh"
+            assert response["job"]["configType"] == "refresh"
             refreshed = {"streamsToRefresh": [{"name": "b", "namespace": "public"}]}
-            assert answer["job"]["refreshConfig"] == refreshed
+            assert response["job"]["refreshConfig"] == refreshed
 
 
 def test_a_refresh_that_the_destination_does_not_support_is_no_error():
@@ -350,8 +350,8 @@ def test_the_refresh_mode_is_required_since_0_59():
         _refuses_a_refresh_without_a_mode(era)
     with FakeAirbyte("0.57.1") as airbyte:
         url = f"{airbyte.base_url}/v1/connections/refresh"
-        answer = requests.post(url, json={"connectionId": airbyte.add_connection()}, timeout=10)
-        assert answer.status_code == 404
+        response = requests.post(url, json={"connectionId": airbyte.add_connection()}, timeout=10)
+        assert response.status_code == 404
 
 
 def _refuses_a_refresh_without_a_mode(era):

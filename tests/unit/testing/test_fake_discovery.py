@@ -11,9 +11,9 @@ UNKNOWN = "00000000-0000-4000-8000-00000000dead"
 
 
 def ask(airbyte, path, expected=200, /, **body):
-    answer = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
-    assert answer.status_code == expected, answer.text[:300]
-    return answer.json() if answer.content else None
+    response = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
+    assert response.status_code == expected, response.text[:300]
+    return response.json() if response.content else None
 
 
 class Scene:
@@ -51,9 +51,9 @@ def scene():
 
 
 def test_nothing_has_changed(scene):
-    answer = scene.discover()
-    assert (answer["catalogDiff"], answer["breakingChange"]) == ({"transforms": []}, False)
-    assert [each["stream"]["name"] for each in answer["catalog"]["streams"]] == ["orders", "users"]
+    response = scene.discover()
+    assert (response["catalogDiff"], response["breakingChange"]) == ({"transforms": []}, False)
+    assert [each["stream"]["name"] for each in response["catalog"]["streams"]] == ["orders", "users"]
     assert scene.status() == "active"
 
 
@@ -70,34 +70,38 @@ def test_nothing_has_changed(scene):
 def test_a_changed_column(scene, columns, kind, breaking):
     """Only the loss of the cursor or of the key breaks a connection, and switches it off."""
     scene.change(**columns)
-    answer = scene.discover()
-    (transform,) = answer["catalogDiff"]["transforms"]
+    response = scene.discover()
+    (transform,) = response["catalogDiff"]["transforms"]
     (field,) = transform["updateStream"]["fieldTransforms"]
     assert (transform["transformType"], field["transformType"], field["breaking"]) == ("update_stream", kind, breaking)
     assert field["fieldName"] == list(columns)
-    assert answer["breakingChange"] == breaking
-    assert scene.status() == ("inactive" if breaking else "active") == answer["connectionStatus"]
+    assert response["breakingChange"] == breaking
+    assert scene.status() == ("inactive" if breaking else "active") == response["connectionStatus"]
     shown = ask(scene.airbyte, "web_backend/connections/get", connectionId=scene.id)
     assert shown["schemaChange"] == ("breaking" if breaking else "non_breaking")
 
 
 def test_streams_come_and_go(scene):
     scene.airbyte.set_discovered_catalog(scene.id, [scene.airbyte.discovered_catalog(scene.id)[0], ("public", "new")])
-    answer = scene.discover()
-    assert {each["transformType"]: each["streamDescriptor"] for each in answer["catalogDiff"]["transforms"]} == {
+    response = scene.discover()
+    assert {each["transformType"]: each["streamDescriptor"] for each in response["catalogDiff"]["transforms"]} == {
         "add_stream": {"name": "new", "namespace": "public"},
         "remove_stream": {"name": "users"},
     }
-    assert answer["breakingChange"] is False
+    assert response["breakingChange"] is False
 
 
 def test_another_key_breaks_a_deduplicated_stream(scene):
     orders, users = scene.airbyte.discovered_catalog(scene.id)
     orders["sourceDefinedPrimaryKey"] = [["note"]]
     scene.airbyte.set_discovered_catalog(scene.source, [orders, users])
-    answer = scene.discover()
-    (change,) = answer["catalogDiff"]["transforms"][0]["updateStream"]["streamAttributeTransforms"]
-    assert (change["transformType"], change["breaking"], answer["breakingChange"]) == ("update_primary_key", True, True)
+    response = scene.discover()
+    (change,) = response["catalogDiff"]["transforms"][0]["updateStream"]["streamAttributeTransforms"]
+    assert (change["transformType"], change["breaking"], response["breakingChange"]) == (
+        "update_primary_key",
+        True,
+        True,
+    )
 
 
 def test_a_catalog_has_an_id_of_its_own(scene):
@@ -125,10 +129,10 @@ def test_without_disable_cache_the_answer_is_what_was_found_last(scene):
 
 def test_a_source_that_cannot_be_asked_answers_200_without_a_catalog(scene):
     scene.airbyte.fail_discovery(scene.id, Failure("source", "config_error", "Wrong password."))
-    answer = scene.discover()
-    assert answer["jobInfo"]["succeeded"] is False
-    assert answer["jobInfo"]["failureReason"]["externalMessage"] == "Wrong password."
-    assert set(answer) == {"jobInfo"}
+    response = scene.discover()
+    assert response["jobInfo"]["succeeded"] is False
+    assert response["jobInfo"]["failureReason"]["externalMessage"] == "Wrong password."
+    assert set(response) == {"jobInfo"}
     ask(scene.airbyte, "web_backend/connections/get", 500, connectionId=scene.id, withRefreshedCatalog=True)
     ask(scene.airbyte, "web_backend/connections/get", connectionId=scene.id)
     scene.airbyte.fail_discovery(scene.id, None)
@@ -137,12 +141,12 @@ def test_a_source_that_cannot_be_asked_answers_200_without_a_catalog(scene):
 
 def test_discovery_without_a_connection_touches_none(scene):
     scene.change(id=None)
-    answer = ask(scene.airbyte, "sources/discover_schema", sourceId=scene.source)
-    assert "catalogDiff" not in answer
+    response = ask(scene.airbyte, "sources/discover_schema", sourceId=scene.source)
+    assert "catalogDiff" not in response
     assert scene.status() == "active"
     ask(scene.airbyte, "sources/discover_schema", 404, sourceId=UNKNOWN)
-    asked = {"sourceId": scene.source, "disable_cache": True}
-    ask(scene.airbyte, "sources/discover_schema", 404, **asked, connectionId=UNKNOWN)
+    requested = {"sourceId": scene.source, "disable_cache": True}
+    ask(scene.airbyte, "sources/discover_schema", 404, **requested, connectionId=UNKNOWN)
     ask(scene.airbyte, "sources/discover_schema", 400, sourceId="abc")
     ask(scene.airbyte, "sources/discover_schema", 500)
 
@@ -163,13 +167,13 @@ def test_a_refreshed_catalog_shows_what_there_is_with_the_settings_of_the_connec
     plain = ask(scene.airbyte, "web_backend/connections/get", connectionId=scene.id)
     assert len(plain["syncCatalog"]["streams"]) == 2
     assert "catalogDiff" not in plain
-    answer = ask(scene.airbyte, "web_backend/connections/get", connectionId=scene.id, withRefreshedCatalog=True)
-    orders, users, new = answer["syncCatalog"]["streams"]
+    response = ask(scene.airbyte, "web_backend/connections/get", connectionId=scene.id, withRefreshedCatalog=True)
+    orders, users, new = response["syncCatalog"]["streams"]
     assert "note" not in orders["stream"]["jsonSchema"]["properties"]
     assert orders["config"] == plain["syncCatalog"]["streams"][0]["config"]
     assert (users["config"]["selected"], new["config"]["selected"]) == (True, False)
-    assert len(answer["catalogDiff"]["transforms"]) == 2
-    assert answer["catalogId"] != plain["catalogId"]
+    assert len(response["catalogDiff"]["transforms"]) == 2
+    assert response["catalogId"] != plain["catalogId"]
 
 
 def test_old_servers_tell_field_changes_in_a_list():
@@ -237,8 +241,8 @@ def test_no_server_could_be_strict_before_2_2():
 def test_up_to_0_40_27_an_undeclared_field_is_422(era, path, body):
     """At any depth and whatever its value, before anything is looked for."""
     with FakeAirbyte(era) as airbyte:
-        answer = ask(airbyte, path, 422, **body)
-        assert answer["message"].startswith("Invalid json input. Unrecognized field ")
+        response = ask(airbyte, path, 422, **body)
+        assert response["message"].startswith("Invalid json input. Unrecognized field ")
         assert not any(request.effect for request in airbyte.journal)
 
 

@@ -14,17 +14,17 @@ PAGED = ["1.8.0", "2.0", "head"]
 
 
 def ask(airbyte, path, expected=200, /, **body):
-    answer = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
-    assert answer.status_code == expected, answer.text[:300]
-    return answer.json() if answer.content else None
+    response = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
+    assert response.status_code == expected, response.text[:300]
+    return response.json() if response.content else None
 
 
 def web_list(airbyte, **body):
     return ask(airbyte, "web_backend/connections/list", workspaceId=airbyte.workspace_id, **body)
 
 
-def names(answer, kind="connections"):
-    return [each["name"] for each in answer[kind]]
+def names(response, kind="connections"):
+    return [each["name"] for each in response[kind]]
 
 
 @pytest.mark.parametrize("era", PAGED)
@@ -67,9 +67,9 @@ def test_a_page_has_20_rows_since_1_8(era, shown):
     with FakeAirbyte(era) as airbyte:
         for number in range(25):
             airbyte.add_connection(f"C{number:02}")
-        answer = web_list(airbyte)
-        assert len(answer["connections"]) == shown
-        assert ("page_size" in answer) == (shown == 20)
+        response = web_list(airbyte)
+        assert len(response["connections"]) == shown
+        assert ("page_size" in response) == (shown == 20)
         assert len(web_list(airbyte, pageSize=3)["connections"]) == (3 if shown == 20 else 25)
         for kind in ("sources", "destinations"):
             found = ask(airbyte, f"{kind}/list", workspaceId=airbyte.workspace_id)[kind]

@@ -79,8 +79,8 @@ def test_unknown_malformed_and_missing_ids(era):
                 if expected is None:
                     continue
                 body = {name: value, **rest} if value is not None else rest
-                answer = session.post(airbyte.base_url + operation.path, json=body)
-                assert answer.status_code == expected, (operation.operation_id, value, answer.text[:200])
+                response = session.post(airbyte.base_url + operation.path, json=body)
+                assert response.status_code == expected, (operation.operation_id, value, response.text[:200])
         assert airbyte.jobs() == []
         assert not any(request.effect for request in airbyte.journal)
 
@@ -96,9 +96,9 @@ def test_an_unknown_id_that_was_a_failure_once(path, name, last, first):
     """500 that names Airbyte's exception, until the server turned it into a 404."""
     for release, status in ((last, 500), (first, 404)):
         with FakeAirbyte(release) as airbyte:
-            answer = requests.post(f"{airbyte.base_url}/v1/{path}", json={name: UNKNOWN}, timeout=10)
-        assert answer.status_code == status
-        failed = answer.json()["message"].startswith(
+            response = requests.post(f"{airbyte.base_url}/v1/{path}", json={name: UNKNOWN}, timeout=10)
+        assert response.status_code == status
+        failed = response.json()["message"].startswith(
             "Internal Server Error: io.airbyte.config.persistence.ConfigNotFoundException"
         )
         assert failed == (status == 500)
@@ -124,13 +124,13 @@ def test_what_knows_no_unknown_connection():
             ("connections/sync_progress", {"connectionId": UNKNOWN}, {"connectionId": UNKNOWN, "streams": []}),
             ("state/get", {"connectionId": UNKNOWN}, {"stateType": "not_set", "connectionId": UNKNOWN}),
         ):
-            answer = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
-            assert (answer.status_code, answer.json()) == (200, expected)
+            response = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
+            assert (response.status_code, response.json()) == (200, expected)
 
 
-def _is_missing(answer):
-    return answer.content == b"Object not found." or (
-        answer.status_code == 404 and "Object not found. HTTP 404 Not Found" in answer.text
+def _is_missing(response):
+    return response.content == b"Object not found." or (
+        response.status_code == 404 and "Object not found. HTTP 404 Not Found" in response.text
     )
 
 
@@ -138,9 +138,9 @@ def _is_missing(answer):
 def test_what_is_gone_or_not_there_yet_is_a_missing_path(era):
     with FakeAirbyte(era) as airbyte, requests.Session() as session:
         for operation in OPERATIONS:
-            answer = session.request(operation.method, airbyte.base_url + operation.path, json={})
+            response = session.request(operation.method, airbyte.base_url + operation.path, json={})
             is_served = operation.served_by(era_named(era)) and operation.operation_id not in TOKEN_OPERATIONS
-            assert _is_missing(answer) is not is_served, operation.operation_id
+            assert _is_missing(response) is not is_served, operation.operation_id
 
 
 LIVED = {

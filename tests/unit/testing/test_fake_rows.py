@@ -48,17 +48,17 @@ class Airbyte:
 
     def send(self, path, method="POST", timeout=20.0, **more):
         try:
-            answer = self.session.request(method, self.fake.url + path, timeout=timeout, **more)
+            response = self.session.request(method, self.fake.url + path, timeout=timeout, **more)
         except requests.Timeout:
-            self.scene.told.append((path, "hangs"))
+            self.scene.shown.append((path, "hangs"))
             return {}
         found: dict[str, str] = {}
-        text = answer.text.replace(self.fake.url, "URL")
+        text = response.text.replace(self.fake.url, "URL")
         text = UUID.sub(lambda match: found.setdefault(match.group(), f"<{len(found)}>"), text)
-        headers = [answer.headers.get(name) for name in ("Content-Type", "Allow", "WWW-Authenticate")]
-        self.scene.told.append((path, answer.status_code, headers, text))
+        headers = [response.headers.get(name) for name in ("Content-Type", "Allow", "WWW-Authenticate")]
+        self.scene.shown.append((path, response.status_code, headers, text))
         try:
-            return answer.json()
+            return response.json()
         except ValueError:
             return {}
 
@@ -69,14 +69,14 @@ class Scene:
     def __init__(self, era: Era) -> None:
         self.era = era
         self.time = 1_700_000_000.0
-        self.told: list[object] = []
+        self.shown: list[object] = []
 
     @contextmanager
     def airbyte(self, **options):
         try:
             fake = FakeAirbyte(self.era, now=lambda: self.time, **options)
         except ValueError as error:
-            self.told.append(str(error))
+            self.shown.append(str(error))
             return
         with fake:
             yield Airbyte(fake, self)
@@ -157,10 +157,10 @@ def callers(scene: Scene) -> None:
         right = {"client_id": airbyte.fake.client_id, "client_secret": airbyte.fake.client_secret}
         for path in ("/api/v1/applications/token", "/api/public/v1/applications/token"):
             airbyte.send(path, json=wrong)
-            answer = airbyte.send(path, json=right)
-            scene.told.pop()
-            scene.told.append((path, sorted(answer), answer.get("expires_in")))
-            airbyte.session.headers["Authorization"] = f"Bearer {answer.get('access_token')}"
+            response = airbyte.send(path, json=right)
+            scene.shown.pop()
+            scene.shown.append((path, sorted(response), response.get("expires_in")))
+            airbyte.session.headers["Authorization"] = f"Bearer {response.get('access_token')}"
             for minutes in (4, 16, 60):
                 scene.time += 60 * minutes
                 airbyte.ask("workspaces/get", workspaceId=airbyte.fake.workspace_id)
@@ -178,8 +178,8 @@ def slow_tokens(scene: Scene) -> None:
             "publicCreateAccessToken": "/api/public/v1/applications/token",
         }.items():
             airbyte.fake.fail_next(operation, Fault.delay(1.2))
-            answer = requests.post(airbyte.fake.url + path, json=right, timeout=5)
-            scene.told.append((operation, answer.status_code))
+            response = requests.post(airbyte.fake.url + path, json=right, timeout=5)
+            scene.shown.append((operation, response.status_code))
 
 
 def jobs(scene: Scene) -> None:
@@ -188,7 +188,7 @@ def jobs(scene: Scene) -> None:
         with scene.airbyte() as airbyte:
             act(airbyte)
             for job in airbyte.fake.jobs():
-                scene.told.append((job["kind"], job["status"], sorted(map(str, job["streams"]))))
+                scene.shown.append((job["kind"], job["status"], sorted(map(str, job["streams"]))))
 
 
 def _syncs(airbyte: Airbyte) -> None:
@@ -349,10 +349,10 @@ SCENES = {
 OF_THEIR_OWN = {"token_endpoint_times_out": slow_tokens, "public_token_endpoint_times_out": slow_tokens}
 
 
-def told(play, era: Era) -> list[object]:
+def shown(play, era: Era) -> list[object]:
     scene = Scene(era)
     play(scene)
-    return scene.told
+    return scene.shown
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -361,8 +361,8 @@ def test_a_row_can_be_noticed(name):
     section, row = ROWS[name]
     play = OF_THEIR_OWN.get(name, SCENES[section])
     assert any(
-        told(play, Forced(release, release, row=name, holds=True))
-        != told(play, Forced(release, release, row=name, holds=False))
+        shown(play, Forced(release, release, row=name, holds=True))
+        != shown(play, Forced(release, release, row=name, holds=False))
         for release in (row.since, row.until)
         if release
     )
@@ -372,4 +372,4 @@ def test_a_row_can_be_noticed(name):
 def test_a_scene_is_the_same_twice(section):
     """So that a difference is that of the row."""
     for release in ("0.40.27", "0.63.9", "2.1.0"):
-        assert told(SCENES[section], Era(release, release)) == told(SCENES[section], Era(release, release))
+        assert shown(SCENES[section], Era(release, release)) == shown(SCENES[section], Era(release, release))

@@ -13,9 +13,9 @@ STORING = ["0.40", "0.50", "1.0", "2.0", "head"]
 
 
 def ask(airbyte, path, expected=200, /, **body):
-    answer = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
-    assert answer.status_code == expected, answer.text[:300]
-    return answer.json() if answer.content else None
+    response = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
+    assert response.status_code == expected, response.text[:300]
+    return response.json() if response.content else None
 
 
 def jobs(here) -> list[tuple[str, str]]:
@@ -199,7 +199,7 @@ def test_a_refresh_of_a_connection_that_is_not_active_loses_its_state(status):
 
 
 def test_a_connection_that_is_switched_off_while_it_runs_runs_on():
-    """The status is looked at when an attempt begins."""
+    """The status is checked when an attempt begins."""
     here = Setting("2.0")
     job = here.world.sync(here.id)
     here.world.set_status(here.id, "inactive")
@@ -229,8 +229,8 @@ def test_a_refresh_while_a_job_runs_is_stored_whatever_the_response(era):
         connection_id = airbyte.add_connection(streams=["a", ("public", "b")])
         running = airbyte.start_job(connection_id)
         streams = [{"streamName": "b", "streamNamespace": "public"}]
-        answer = ask(airbyte, "connections/refresh", status, connectionId=connection_id, streams=streams, **BODY)
-        assert body is None or answer == body
+        response = ask(airbyte, "connections/refresh", status, connectionId=connection_id, streams=streams, **BODY)
+        assert body is None or response == body
         assert airbyte.next_run(connection_id) == {"refresh": [("public", "b")]}
         airbyte.advance(running, "succeeded")
         job = ask(airbyte, "connections/sync", connectionId=connection_id)["job"]
@@ -260,8 +260,8 @@ def test_a_stored_reset_comes_before_a_stored_refresh():
 def test_before_0_62_2_refreshes_need_a_flag(era, needs):
     with FakeAirbyte(era) as airbyte:
         connection_id = airbyte.add_connection()
-        answer = ask(airbyte, "connections/refresh", connectionId=connection_id, **BODY)
-        assert answer == {"value": not needs}
+        response = ask(airbyte, "connections/refresh", connectionId=connection_id, **BODY)
+        assert response == {"value": not needs}
         assert len(airbyte.jobs()) == (0 if needs else 1)
         if needs:
             airbyte.refreshes_activated = True

@@ -171,7 +171,7 @@ def test_a_sync_of_a_global_state_moves_its_shared_part():
 
 
 def test_what_was_read_is_a_copy():
-    """Nobody changes the rows by changing an answer."""
+    """Nobody changes the rows by changing a response."""
     rows = rows_with(stream_state(entry("a", {"x": []})))
     rows.read()["streamState"][0]["streamState"]["x"].append(1)
     assert values(rows) == {("a", None): {"x": []}}

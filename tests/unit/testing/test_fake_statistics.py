@@ -13,9 +13,9 @@ FAILED = Failure("source", "system_error", "no")
 
 
 def ask(airbyte, path, expected=200, /, **body):
-    answer = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
-    assert answer.status_code == expected, answer.text[:300]
-    return answer.json() if answer.content else None
+    response = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10)
+    assert response.status_code == expected, response.text[:300]
+    return response.json() if response.content else None
 
 
 def history(airbyte, streams, *steps):
@@ -125,9 +125,9 @@ def test_progress_is_made_since_0_61(era, status):
     with FakeAirbyte(era) as airbyte:
         connection_id = airbyte.add_connection()
         url = f"{airbyte.base_url}/v1/connections/sync_progress"
-        answer = requests.post(url, json={"connectionId": connection_id}, timeout=10)
-        assert answer.status_code == status
-        assert status == 200 or answer.text == "Object not found."
+        response = requests.post(url, json={"connectionId": connection_id}, timeout=10)
+        assert response.status_code == status
+        assert status == 200 or response.text == "Object not found."
 
 
 @pytest.mark.parametrize(("era", "shown"), [("0.63.1", False), ("0.63.2", True)])

@@ -27,7 +27,7 @@ def name_of(row) -> str:
     return getattr(row, "name", None) or row.operation_id
 
 
-def asked(method: str) -> set[str]:
+def requested(method: str) -> set[str]:
     """The names that the code asks the tables for."""
     calls = [
         (name, node)
@@ -37,7 +37,7 @@ def asked(method: str) -> set[str]:
     ]
     assert calls
     for name, node in calls:
-        assert isinstance(node.args[0], ast.Constant), f"{name}:{node.lineno} asks for a name that nobody can grep"
+        assert isinstance(node.args[0], ast.Constant), f"{name}:{node.lineno} requests a name that nobody can grep"
     return {node.args[0].value for _, node in calls}
 
 
@@ -56,12 +56,12 @@ def test_only_the_tables_compare_releases():
 
 
 def test_every_behaviour_is_used_and_every_name_is_a_row():
-    assert asked("has") == BEHAVIOUR_BY_NAME.keys()
+    assert requested("has") == BEHAVIOUR_BY_NAME.keys()
 
 
 def test_every_field_is_used_and_every_name_is_a_row():
     """What requests declare is used by the check of undeclared fields."""
-    names = asked("declares")
+    names = requested("declares")
     assert FIELD_BY_NAME.keys() <= names
     assert names <= FIELD_BY_NAME.keys() | PROPERTY_BY_NAME.keys()
     assert not FIELD_BY_NAME.keys() & PROPERTY_BY_NAME.keys()

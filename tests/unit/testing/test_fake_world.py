@@ -20,7 +20,7 @@ def any_era(request):
 
 @pytest.mark.parametrize("era", NEW_SCHEDULER)
 def test_a_sync_while_one_runs_is_a_conflict(era):
-    """Since 0.39.38 the answer is 409."""
+    """Since 0.39.38 the response is 409."""
     here = Setting(era)
     here.world.sync(here.id)
     assert here.refusal(here.world.sync, here.id)[0] == 409
@@ -152,13 +152,13 @@ def test_before_0_62_0_the_rows_stay_until_the_reset_has_succeeded():
 
 @pytest.mark.parametrize("era", NEW_SCHEDULER)
 def test_a_cancel_hits_whatever_runs_on_the_connection(era):
-    """The job that is named only says which connection; it is answered unchanged."""
+    """The job that is named only says which connection; it is returned unchanged."""
     here = Setting(era)
     old = here.world.sync(here.id)
     old.force(Step("succeeded"))
     new = here.world.sync(here.id)
-    answered = here.world.cancel(old.id)
-    assert (answered.id, answered.status, new.status) == (old.id, "succeeded", "cancelled")
+    responded = here.world.cancel(old.id)
+    assert (responded.id, responded.status, new.status) == (old.id, "succeeded", "cancelled")
     assert (old.cancel_requested, new.cancel_requested) == (False, True)
 
 
@@ -220,7 +220,7 @@ def test_a_json_null_breaks_the_next_sync():
 
 
 def test_a_safe_write_is_refused_while_a_sync_has_not_ended_but_not_during_a_reset():
-    """423 while pending, running or incomplete; resets are not looked at."""
+    """423 while pending, running or incomplete; resets are not checked."""
     here = Setting("2.0")
     state = {"stateType": "stream", "streamState": []}
     job = here.world.sync(here.id)

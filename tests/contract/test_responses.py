@@ -1,4 +1,4 @@
-"""Our models against all that Airbyte's documents allow a server to answer."""
+"""Our models against all that Airbyte's documents allow a server to respond."""
 
 from __future__ import annotations
 
@@ -78,33 +78,33 @@ NOT_MODELLED = {
 }
 
 
-def answer_of(release: str, operation_id: str) -> tuple[Schemas, dict[str, Any] | None]:
+def response_of(release: str, operation_id: str) -> tuple[Schemas, dict[str, Any] | None]:
     schemas = schemas_of(release)
-    return schemas, schemas.answer_schema(operation_id)
+    return schemas, schemas.response_schema(operation_id)
 
 
-def read(operation_id: str, answer: Any) -> Any:
-    return TypeAdapter(OPERATIONS[operation_id].response).validate_python(answer)
+def read(operation_id: str, response: Any) -> Any:
+    return TypeAdapter(OPERATIONS[operation_id].response).validate_python(response)
 
 
 @pytest.mark.parametrize("choice", PLAIN)
 @pytest.mark.parametrize(("release", "operation_id"), documented())
 def test_every_documented_answer_can_be_read(release, operation_id, choice):
     """Required properties only, all of them, nulls as old servers write them, and what later releases may add."""
-    schemas, schema = answer_of(release, operation_id)
+    schemas, schema = response_of(release, operation_id)
     if schema is None:
         assert read(operation_id, None) is None
         return
-    answer = schemas.make(schema, PLAIN[choice])
-    assert read(operation_id, answer) is not None
-    read(operation_id, emptied(answer))
+    response = schemas.make(schema, PLAIN[choice])
+    assert read(operation_id, response) is not None
+    read(operation_id, emptied(response))
 
 
-def emptied(answer: Any) -> Any:
-    """The answer with `{}` for each empty list, as some servers write it."""
-    if isinstance(answer, dict):
-        return {name: {} if item == [] else emptied(item) for name, item in answer.items()}
-    return [emptied(item) for item in answer] if isinstance(answer, list) else answer
+def emptied(response: Any) -> Any:
+    """The response with `{}` for each empty list, as some servers write it."""
+    if isinstance(response, dict):
+        return {name: {} if item == [] else emptied(item) for name, item in response.items()}
+    return [emptied(item) for item in response] if isinstance(response, list) else response
 
 
 @pytest.mark.parametrize("operation_id", [name for name in OPERATIONS if name not in NOT_IN_THE_DOCUMENTS])
@@ -113,9 +113,9 @@ def emptied(answer: Any) -> Any:
 def test_any_mixture_of_what_is_documented_can_be_read(operation_id, data):
     """Any release, any choice of optional properties, nulls, words and unknown fields."""
     releases = [release for release in RELEASES if schemas_of(release).has(operation_id)]
-    schemas, schema = answer_of(data.draw(st.sampled_from(releases)), operation_id)
-    answer = schemas.make(schema, Drawn(data)) if schema else None
-    found = read(operation_id, answer)
+    schemas, schema = response_of(data.draw(st.sampled_from(releases)), operation_id)
+    response = schemas.make(schema, Drawn(data)) if schema else None
+    found = read(operation_id, response)
     if job := getattr(found, "job", None):
         JobStatus.of(job.status)
 
@@ -124,7 +124,7 @@ def test_any_mixture_of_what_is_documented_can_be_read(operation_id, data):
 @pytest.mark.parametrize("choice", ["required only", "nulls spelt out", "of tomorrow, required only"])
 def test_a_report_can_be_made_of_any_job(release, choice):
     """No optional property is taken for granted."""
-    schemas, schema = answer_of(release, "getJobInfo")
+    schemas, schema = response_of(release, "getJobInfo")
     info = read("getJobInfo", schemas.make(schema, PLAIN[choice]))
     info.job.created_at = info.job.updated_at = info.job.started_at = 1_700_000_000
     report_of(info.job, [entry.attempt for entry in info.attempts], attached=False).as_dict()
@@ -136,9 +136,9 @@ def test_every_field_that_is_read_is_documented():
     everything: dict[tuple[type[BaseModel], str], Found] = {}
     for operation in OPERATIONS.values():
         releases = [release for release in RELEASES if schemas_of(release).has(operation.operation_id)]
-        answers = [answer_of(release, operation.operation_id) for release in releases]
+        responses = [response_of(release, operation.operation_id) for release in releases]
         for model in models_in(operation.response):
-            for each, schemas in reached(model, [(all_, schema) for all_, schema in answers if schema]).items():
+            for each, schemas in reached(model, [(all_, schema) for all_, schema in responses if schema]).items():
                 everything.setdefault(each, []).extend(schemas)
     judged = {key: schemas for key, schemas in everything.items() if schemas}
     assert {model.__name__ for model, _ in everything} - {model.__name__ for model, _ in judged} == UNJUDGED

@@ -1,4 +1,4 @@
-"""What the stub server answers: prepared bytes, as Airbyte would write them."""
+"""What the stub server responds: prepared bytes, as Airbyte would write them."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ GET_CONNECTION = "/api/v1/connections/get"
 LIST_CONNECTIONS = "/api/v1/web_backend/connections/list"
 LIST_JOBS = "/api/v1/jobs/list"
 GET_WORKSPACE = "/api/v1/workspaces/get_by_connection_id"
-# What a backup asks for each connection.
+# What a backup requests each connection.
 FOR_EACH = (GET_CONNECTION, LIST_JOBS, GET_STATE, GET_WORKSPACE)
 
 
@@ -26,16 +26,16 @@ def connection_id(number: int) -> str:
 
 
 def prepared(*, connections: int, streams: int, catalog_streams: int) -> dict[str, bytes]:
-    """Return the answer for each path; ANY_ID stands for the connection of the request."""
+    """Return the response for each path; ANY_ID stands for the connection of the request."""
     connection = _connection(ANY_ID, catalog_streams)
-    answers = {
+    responses = {
         "/api/v1/instance_configuration": {"edition": "community", "version": "1.8.5", "auth": {"mode": "none"}},
         GET_WORKSPACE: {"workspaceId": WORKSPACE_ID, "name": "Default", "slug": "default"},
         LIST_JOBS: {"jobs": [{"job": _job(), "attempts": [_attempt()]}], "totalJobCount": 120},
         GET_CONNECTION: connection,
         GET_STATE: _state(streams),
     }
-    whole = {path: _json(answer) for path, answer in answers.items()}
+    whole = {path: _json(response) for path, response in responses.items()}
     one = _json(_listed(ANY_ID))
     listed = b",".join(one.replace(ANY_ID.encode(), connection_id(number).encode()) for number in range(connections))
     return {**whole, LIST_CONNECTIONS: b'{"connections":[' + listed + b"]}"}

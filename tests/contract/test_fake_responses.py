@@ -1,4 +1,4 @@
-"""The fake's answers, held against Airbyte's own documents and against answers that real servers gave."""
+"""The fake's responses, held against Airbyte's own documents and against responses that real servers gave."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from airflow_airbyte_ext.testing.fields import FIELDS, SCHEMAS, release_key, wit
 from airflow_airbyte_ext.testing.operations import OPERATIONS, TOKEN_OPERATIONS
 
 # No document of 0.36 is at hand: of what the fake serves, 0.39.0 differs only in ConnectionRead.sourceCatalogId, which
-# is optional. Null properties, spelt out before 0.39.9, are left out before an answer is judged.
+# is optional. Null properties, spelt out before 0.39.9, are left out before a response is judged.
 DOCUMENT_OF = {
     "0.36": "0.39.0",
     "0.40": "0.40.32",
@@ -66,7 +66,7 @@ def with_unfilled(operation_id: str, body):
 
 
 class Driver:
-    """Calls a fake by the document's paths, and lets the document judge every answer."""
+    """Calls a fake by the document's paths, and lets the document judge every response."""
 
     def __init__(self, era: str) -> None:
         self.era = era_named(era)
@@ -109,26 +109,26 @@ class Driver:
         return self.session.post(url, json=body)
 
     def call(self, operation_id: str, **body: object):
-        answer = self.send(operation_id, **body)
-        assert answer.status_code == (204 if operation_id == "deleteConnection" else 200), (
-            f"{operation_id}: {answer.status_code} {answer.text[:300]}"
+        response = self.send(operation_id, **body)
+        assert response.status_code == (204 if operation_id == "deleteConnection" else 200), (
+            f"{operation_id}: {response.status_code} {response.text[:300]}"
         )
-        return self.judge(operation_id, answer)
+        return self.judge(operation_id, response)
 
     def items(self, path: str, name: str, schema: str, least: int, **body: object) -> None:
         """A list of which the document has only the items."""
         if any(row.path == f"/v1/{path}" and row.served_by(self.era) for row in OPERATIONS):
-            answer = self.session.post(f"{self.airbyte.base_url}/v1/{path}", json=body)
-            assert answer.status_code == 200, answer.text
-            assert len(answer.json()[name]) >= least
-            for item in answer.json()[name]:
+            response = self.session.post(f"{self.airbyte.base_url}/v1/{path}", json=body)
+            assert response.status_code == 200, response.text
+            assert len(response.json()[name]) >= least
+            for item in response.json()[name]:
                 self.document.validate(schema, without_nulls(item) if self.era.has("explicit_nulls") else item)
 
-    def judge(self, operation_id: str, answer: requests.Response):
-        body = answer.json() if answer.content else None
+    def judge(self, operation_id: str, response: requests.Response):
+        body = response.json() if response.content else None
         judged = without_nulls(body) if self.era.has("explicit_nulls") else body
         judged = with_unfilled(operation_id, judged)
-        self.document.validate_answer(operation_id, answer.status_code, judged)
+        self.document.validate_response(operation_id, response.status_code, judged)
         self.judged.add(operation_id)
         return body
 
@@ -242,8 +242,8 @@ def _scenario_things(driver: Driver, connection_id: str) -> None:
     ids = [driver.airbyte.add_operation(each["operatorType"], each) for each in configurations]
     other = driver.airbyte.add_connection("Other", settings={"operationIds": ids})
     driver.items("operations/list", "operations", "OperationRead", len(ids), connectionId=other)
-    answer = driver.session.post(f"{driver.airbyte.base_url}/v1/operations/get", json={"operationId": ids[0]})
-    driver.document.validate("OperationRead", answer.json())
+    response = driver.session.post(f"{driver.airbyte.base_url}/v1/operations/get", json={"operationId": ids[0]})
+    driver.document.validate("OperationRead", response.json())
     driver.call("webBackendGetConnection", connectionId=other)
 
 
@@ -299,15 +299,15 @@ def _scenario_discovery(driver: Driver, connection_id: str) -> None:
     driver.call("discoverSchemaForSource", sourceId=source_id, disable_cache=True)
     if driver.is_at_least("0.40.17"):
         connection = {"connectionId": connection_id}
-        answer = driver.call("discoverSchemaForSource", sourceId=source_id, disable_cache=True, **connection)
-        kinds = {each["transformType"] for each in answer["catalogDiff"]["transforms"]}
+        response = driver.call("discoverSchemaForSource", sourceId=source_id, disable_cache=True, **connection)
+        kinds = {each["transformType"] for each in response["catalogDiff"]["transforms"]}
         assert kinds == {"add_stream", "remove_stream", "update_stream"}
     for refreshed in (False, True):
         driver.call("webBackendGetConnection", connectionId=connection_id, withRefreshedCatalog=refreshed)
     driver.airbyte.fail_discovery(source_id)
-    answer = driver.call("discoverSchemaForSource", sourceId=source_id, disable_cache=True)
-    assert answer["jobInfo"]["succeeded"] is False
-    assert "catalog" not in answer
+    response = driver.call("discoverSchemaForSource", sourceId=source_id, disable_cache=True)
+    assert response["jobInfo"]["succeeded"] is False
+    assert "catalog" not in response
     driver.airbyte.fail_discovery(source_id, None)
     driver.airbyte.set_connection_status(connection_id, "active")
 
@@ -462,7 +462,7 @@ def test_a_property_that_the_document_does_not_declare_is_noticed():
             document.validate("JobRead", wrong)
 
 
-# What real servers answered.
+# What real servers returned.
 
 
 def _properties(value, path="") -> set[str]:
@@ -486,12 +486,12 @@ def test_a_connection_has_the_properties_of_a_recorded_one(era, file, path):
     """Nulls included, which only the oldest server spells out."""
     recorded = SPEC_DIR.parent / "recorded" / f"{file}.json"
     if not recorded.is_file():
-        pytest.skip("the recorded answers are not here")
+        pytest.skip("the recorded responses are not here")
     whole = json.loads(recorded.read_text())
     real = whole["json"] if "json" in whole else whole["response"]["json"]
     with FakeAirbyte(era) as airbyte:
         schedule = "manual" if era == "0.36" else "basic"
         connection_id = airbyte.add_connection(streams=[("public", "orders")], schedule_type=schedule)
         body = {"connectionId": connection_id} if era == "0.36" else {"workspaceId": airbyte.workspace_id}
-        answer = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10).json()
-    assert _properties(answer) == _properties(real)
+        response = requests.post(f"{airbyte.base_url}/v1/{path}", json=body, timeout=10).json()
+    assert _properties(response) == _properties(real)
