@@ -1,5 +1,5 @@
 """
-The whole story: sync, back up, reset, restore, and a sync that goes on from the restored cursors.
+The whole sequence: sync, back up, reset, restore, and a sync that goes on from the restored cursors.
 
 After the restore Airbyte has the very state of the backup, so the last sync reads only what is new since then.
 

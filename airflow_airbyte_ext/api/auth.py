@@ -32,7 +32,7 @@ UNKNOWN_LIFETIME = 120.0
 
 
 class NoAuth(AuthBase):
-    """No credentials. (With no auth object at all, `requests` would look into ~/.netrc.)"""
+    """No credentials. (With no auth object at all, `requests` would read ~/.netrc.)"""
 
     def __call__(self, request: PreparedRequest) -> PreparedRequest:
         """Leave the request as it is."""
@@ -160,7 +160,7 @@ class Access:
             self._read_again_at = self._clock.monotonic() + RENEWAL_INTERVAL
             try:
                 settings = self.renew()
-            except Exception as error:  # whatever it is, what was refused is what is to be told
+            except Exception as error:  # whatever it is, what was refused is what matters
                 log.warning("The credentials were refused, and could not be read again (%s).", type(error).__name__)
                 return False
             if settings == self.settings or settings.base_url != self.settings.base_url:

@@ -3,7 +3,7 @@ What one response may take, and whether its request has left.
 
 `requests` bounds the time between two bytes, and nothing else. Here the whole response is bounded, in time and in
 bytes as they come from the socket, whatever part of it they are: status lines, headers, chunks or trailers. And since
-the error of a broken response may look like the error of a request that was never sent, nobody concludes from errors
+the error of a broken response may resemble the error of a request that was never sent, nobody concludes from errors
 whether it was: the connection notes when it begins to send.
 """
 
@@ -34,7 +34,7 @@ MAX_ENCODINGS = 3
 # JSON may have this many values, or more where it may be larger: one for each of this many bytes of the limit.
 MIN_VALUES = 1_000_000
 BYTES_PER_VALUE = 32
-# gzip's own header tells it from zlib's.
+# gzip's own header distinguishes it from zlib's.
 _GZIP_OR_ZLIB = 32 + zlib.MAX_WBITS
 _CHUNK = 1 << 16
 # What status line and headers may take beside the body.

@@ -6,7 +6,7 @@ import re
 from decimal import Decimal
 from typing import Any, NoReturn
 
-# Each double is told from its neighbours by 17 digits: no more are written of one.
+# 17 digits distinguish each double from its neighbours: no more are written of one.
 MAX_DIGITS = 17
 
 

@@ -94,7 +94,7 @@ def _json_object(value: dict[str, Any]) -> dict[str, Any]:
     try:
         json.dumps(value, allow_nan=False)
     except (TypeError, ValueError, RecursionError):
-        # Nothing of the value is told: it is a state, or a configuration with secrets.
+        # Nothing of the value is shown: it is a state, or a configuration with secrets.
         raise ValueError("holds something that JSON cannot say") from None
     return value
 

@@ -312,7 +312,7 @@ def _server_words(response: HttpResponse, body: Any) -> str:
 
 
 def _retry_after(response: HttpResponse) -> float | None:
-    """Return for how many seconds the server asks to be left alone; None where it does not say, or nothing sensible."""
+    """Return for how many seconds the server wants no request; None where it does not say, or nothing sensible."""
     text = response.headers.get("Retry-After", "").strip()
     if re.fullmatch(r"[0-9]{1,9}", text):
         seconds = float(text)

@@ -107,7 +107,7 @@ class Transport:
     Sends operations to one Airbyte.
 
     :param settings: Which Airbyte, and how.
-    :param clock: Waits between tries, and tells when a token ends.
+    :param clock: Waits between tries, and says when a token ends.
     :param attempts: How often one operation is tried at most.
     :param renew: Reads the settings again after credentials were refused.
     """

@@ -1,4 +1,4 @@
-"""Changing state from a shell: plan, show what differs, ask, write, and say how to go back."""
+"""Changing state from a shell: plan, show what differs, confirm, write, and say how to go back."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ class Change:
 
 def check_confirmable(context: Context) -> None:
     """
-    Check that somebody can be asked, before any work.
+    Check that somebody can confirm, before any work.
 
     :raises AirbyteConfigurationError: Nobody can.
     """
@@ -74,7 +74,7 @@ def check_confirmable(context: Context) -> None:
 
 
 def apply_changes(context: Context, changes: list[Change]) -> Exit:
-    """Plan, show, ask and write every change; one that fails does not stop the others."""
+    """Plan, show, confirm and write every change; one that fails does not stop the others."""
     for change in changes:
         _plan(context, change)
     pending = [change for change in changes if change.is_pending]

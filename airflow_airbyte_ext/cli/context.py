@@ -1,4 +1,4 @@
-"""What one run works with: its options, its store, its Airbyte, and whom it tells."""
+"""What one run works with: its options, its store, its Airbyte, and its output."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ class Context:
         return AirbyteClient(client_settings(self.options, os.environ), clock=self.clock)
 
     def check_settings(self, *, airbyte: bool = True) -> None:
-        """Make what the options name, before any work and before any thread: wrong ones are told once."""
+        """Make what the options name, before any work and before any thread: wrong ones are reported once."""
         _ = (self.store, self.client) if airbyte else self.store
 
     def close(self) -> None:

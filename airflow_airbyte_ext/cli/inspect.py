@@ -60,11 +60,11 @@ def list_snapshots(context: Context) -> Exit:
     else:
         rows = [_overview(context, one, origins[one], refs) for one, refs in found.items()]
         context.output.table(("CONNECTION", "NAME", "SNAPSHOTS", "LATEST (UTC)", ""), rows)
-    _tell_failures(context, failures)
+    _report_failures(context, failures)
     return code
 
 
-def _tell_failures(context: Context, failures: dict[str, Exception]) -> None:
+def _report_failures(context: Context, failures: dict[str, Exception]) -> None:
     for one, error in failures.items():
         context.output.note(f"failed: {one}: {explain(error)}")
 
@@ -89,7 +89,7 @@ def _list_missing(context: Context) -> Exit:
         context.output.table(("CONNECTION", "NAME"), [(one, name or "") for one, name in missing.items()])
     has = "has" if len(missing) == 1 else "have"
     context.output.note(f"{counted(len(missing), 'connection')} of the workspace {has} no snapshot in {store.name}")
-    _tell_failures(context, failures)
+    _report_failures(context, failures)
     return code
 
 

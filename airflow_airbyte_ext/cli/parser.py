@@ -88,7 +88,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
-    _add_looking(commands)
+    _add_inspecting(commands)
     _add_backup(commands)
     _add_restore(commands)
     _add_rewind(commands)
@@ -156,7 +156,7 @@ def _add_parallel(command: argparse.ArgumentParser) -> None:
     )
 
 
-def _add_looking(commands: Any) -> None:
+def _add_inspecting(commands: Any) -> None:
     listing = _command(commands, "list", "Show which snapshots there are", module="inspect", function="list_snapshots")
     _add_choice(listing)
     listing.add_argument(

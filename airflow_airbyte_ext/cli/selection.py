@@ -29,7 +29,7 @@ def in_airbyte(context: Context) -> dict[str, str | None]:
     Return ids, with names where they are known, of the connections that Airbyte has.
 
     :raises AirbyteConfigurationError: A name is unknown or ambiguous. Or the workspace has no connections: a backup of
-        nothing must not look like a success.
+        nothing must not pass for a success.
     """
     options = context.options
     if options.connection:
@@ -44,7 +44,7 @@ def in_store(context: Context) -> dict[str, Origin | None]:
     """
     Return ids of connections that have snapshots, with the origin that the newest readable snapshot names.
 
-    Airbyte is not asked, so that connections that were deleted there are found too. Where no snapshot can be read the
+    No request is sent, so that connections that were deleted there are found too. Where no snapshot can be read the
     origin is None, and the connection is taken to be in any workspace.
 
     :raises AirbyteSnapshotNotFoundError: There is no such store.
@@ -71,7 +71,7 @@ def connection_named(context: Context, text: str, *, airbyte: bool = True) -> st
 
     A name is resolved in Airbyte where a workspace is given, and else in the store, by what its snapshots say.
 
-    :param airbyte: Whether Airbyte may be asked.
+    :param airbyte: Whether requests may be sent.
     :raises AirbyteConfigurationError: There is none of this name, or there are several; says which there are.
     """
     try:

@@ -105,7 +105,7 @@ def _against(
         return Checked(checked, error=error)
     try:
         now = take_snapshot(context.client, connection_id, clock=context.clock)
-    except Exception as error:  # what was found about the snapshots is still to be told
+    except Exception as error:  # what was found about the snapshots is still reported
         return Checked(checked, error=error)
     return Checked(checked, diff(latest.content, now.content))
 

@@ -30,7 +30,7 @@ Row = TypeVar("Row")
 TAGS_SINCE = "1.6.0"
 PAGES_SINCE = "1.8.0"
 PAGE_SIZE = 100
-# Servers may make the pages smaller than they are asked to.
+# Servers may make the pages smaller than requested.
 MAX_PAGES = 2000
 MAX_NAMES = 10
 # Of an installation that is not Airbyte's Cloud.
@@ -64,7 +64,7 @@ def find_connections(
             f"tags came with Airbyte {TAGS_SINCE}, and this Airbyte is {client.release().words}. Find by name instead."
         )
     rows = _all_connections(client, workspace_id)
-    # A name that itself looks like a pattern, such as "Orders [EU]", means that very connection.
+    # A name that is itself a pattern, such as "Orders [EU]", means that very connection.
     is_name = any(row.name == name for row in rows)
     found = [
         row

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     Settings = dict[str, Any]
 
-# How Airbyte hashes a field of which it is only told that it is to be hashed.
+# How Airbyte hashes a field of which it only knows that it is to be hashed.
 _HASHED = {"method": "SHA-256", "fieldNameSuffix": "_hashed"}
 _SHORTEST_MASK = 6
 

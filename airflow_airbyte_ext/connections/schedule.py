@@ -24,7 +24,7 @@ def schedule_fields(
     """
     Return the settings that make a connection sync by a schedule.
 
-    :param connection: Whose schedule; how it tells the old one says which form this Airbyte has.
+    :param connection: Whose schedule; the form of the old one says which form this Airbyte has.
     :param schedule: "manual", a Quartz cron expression, or {"units": 6, "timeUnit": "hours"}.
     :param time_zone: What a cron expression is read in.
     :raises AirbyteConfigurationError: It is none of these, or this release does not have it; or the time zone is none.

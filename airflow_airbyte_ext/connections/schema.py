@@ -28,7 +28,7 @@ _STRUCTURE = ("type", "format", "airbyte_type", "properties", "items", "oneOf", 
 _WITH_ZONE = ("date-time", "timestamp_with_timezone")
 _DEEPEST = 100
 
-# From 0.40.17 to 1.3 a sync does not ask its source for changes when somebody has within a day.
+# From 0.40.17 to 1.3 a sync does not check its source for changes when somebody has within a day.
 _POSTPONES = ("0.40.17", "1.4.0")
 
 
@@ -93,7 +93,7 @@ def discover_changes(client: AirbyteClient, connection_id: str) -> list[SchemaCh
 def _catalog_of_source(client: AirbyteClient, connection_id: str) -> AirbyteCatalog | None:
     """Return what the source had when the connection was set up: `getConnection` has only what the connection moves."""
     try:
-        # Without asking the source, which might switch the connection off.
+        # Without reading the source, which might switch the connection off.
         return client.web_backend_get_connection(connection_id=connection_id).sync_catalog
     except AirbyteApiError as error:
         log.warning("What is not selected of the source cannot be read, and is taken for new. %s", error)
@@ -219,7 +219,7 @@ def _text(key: list[Path]) -> str:
 
 
 def _field_changes(old: Any, new: Any, above: Path) -> Iterator[tuple[Path, str | None, str | None]]:
-    """Yield the fields that differ, with their types; what lies in one that differs is not told."""
+    """Yield the fields that differ, with their types; what lies in one that differs is left out."""
     before, after = _properties(old), _properties(new)
     for name in sorted({**before, **after}):
         types = (
@@ -244,7 +244,7 @@ def _normal(schema: Any, depth: int = 0) -> Any:
     """
     Return a JSON Schema so that two that mean the same are equal.
 
-    What describes a field is left out, and so is that it may be null: most sources do not tell. The defaults are those
+    What describes a field is left out, and so is that it may be null: most sources do not say. The defaults are those
     of Airbyte's protocol: a date-time has its time zone, and a number of the type integer is an integer.
     """
     if not isinstance(schema, dict) or depth > _DEEPEST:

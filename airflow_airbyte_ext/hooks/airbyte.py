@@ -46,7 +46,7 @@ class AirbyteConfigHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """Return how the form's standard fields look, for Airflow 2, which does not read it from the provider info."""
+        """Return how the form shows its standard fields, for Airflow 2, which does not read the provider info."""
         keys = {"hidden-fields": "hidden_fields", "relabeling": "relabeling", "placeholders": "placeholders"}
         return {keys[key]: value for key, value in FORM_BEHAVIOUR.items()}
 

@@ -39,7 +39,7 @@ def resolve_connection(
     """
     Return the id of the connection that is named by its id, or by its name in a workspace.
 
-    Nothing is asked where the id is given: it may be of no connection.
+    No request is sent where the id is given: it may be of no connection.
 
     :raises AirbyteConfigurationError: An argument is wrong, or rendered to nothing; or the workspace has no connection
         of this name, or several.

@@ -77,7 +77,7 @@ def _cancel_and_read(client: AirbyteClient, reader: JobReader) -> JobRead | None
     except AirbyteApiError as error:
         if not (error.retryable or error.outcome_unknown):
             raise
-        # Lost, or refused because the job has just ended: only reading tells.
+        # Lost, or refused because the job has just ended: only reading says which.
         log.warning("It is unclear whether job %s was cancelled; reading it. %s", reader.job_id, error)
         return reader.read()
     return job if JobStatus.of(job.status).is_terminal else reader.read()

@@ -66,10 +66,10 @@ class ChangeFeed:
         self._thorough_at = -math.inf
         # What a thorough walk has to reach: the mark of the last one, with the overlap.
         self._thorough_since: int | None = None
-        # Every change since then is known, or will be told by the walk that goes on.
-        self._told_since = math.inf
+        # Every change since then is known, or will come with the walk that goes on.
+        self._covered_since = math.inf
         self.is_complete = True
-        """Whether the last read told every change since the one before, but for workspaces that are refused."""
+        """Whether the last read returned every change since the one before, but for workspaces that are refused."""
         self._is_split = False
         self._refused_until: dict[str, float] = {}
         self._failures = 0
@@ -81,13 +81,13 @@ class ChangeFeed:
 
     def begin(self, job_id: int, updated_at: int) -> bool:
         """
-        See to it that every change of a job since then is told; False where that is too long ago to look for.
+        Begin to return every change of a job since then; False where that is too long ago.
 
         :param updated_at: When the job had last changed when it was seen: the server's epoch seconds.
         """
         with self._lock:
             seen_at, status = self._known.get(job_id, (updated_at, None))
-            if updated_at >= self._told_since and not JobStatus.of(status or "running").is_terminal:
+            if updated_at >= self._covered_since and not JobStatus.of(status or "running").is_terminal:
                 return True
             updated_at = max(seen_at, updated_at)
             if updated_at < (self._mark or self._clock.time()) - WORTH_WALKING:
@@ -97,7 +97,7 @@ class ChangeFeed:
 
     @property
     def has_begun(self) -> bool:
-        """Whether every change from now on will be told: so it is enough to have read a job once since."""
+        """Whether every change from now on will be returned: so it is enough to have read a job once since."""
         return self._mark is not None
 
     @property
@@ -148,25 +148,25 @@ class ChangeFeed:
             )
             limit = min([*limits, *([] if requested is None else [requested - SLACK])], default=None)
             if limit is not None:
-                self._told_since = limit
+                self._covered_since = limit
         try:
             newest = yield from self._walk_all(workspace_ids, limit, sure)
         except BaseException:
             with self._lock:
-                self._thorough_at, self._told_since = -math.inf, math.inf
+                self._thorough_at, self._covered_since = -math.inf, math.inf
                 if requested is not None:
                     self._since = requested if self._since is None else min(self._since, requested)
             raise
         with self._lock:
             self._mark = mark = max(newest or 0, self._mark or 0, requested or 0)
             if not self.is_complete:
-                self._told_since = math.inf
+                self._covered_since = math.inf
         if thorough:
             self._thorough_at, self._thorough_since, self._workspaces = now, mark, set(workspace_ids)
         oldest = min(mark, self._thorough_since or mark) - 2 * OVERLAP
         self._known = {id: seen for id, seen in self._known.items() if seen[0] >= oldest}
         if len(self._known) > MAX_KNOWN:
-            self._known = {}  # what is new is told once more
+            self._known = {}  # what is new is returned once more
 
     def _walk_all(
         self, workspace_ids: Sequence[str], limit: int | None, sure: float

@@ -59,7 +59,7 @@ def _own_sum(job: JobRead) -> JobAggregatedStats | None:
 
 def _streams(job: JobRead, attempts: Sequence[AttemptRead], modes: SyncModes | None) -> list[tuple[StreamKey, Figures]]:
     if any(_repeated(attempt) for attempt in attempts):
-        # Streams whose namespaces nobody tells have rows of their own, which cannot be matched with other attempts'.
+        # Streams without namespaces have rows of their own, which cannot be matched with other attempts'.
         rows = zip(_keys(job, attempts[-1]), attempts[-1].stream_stats, strict=True)
         return [(key, _committed(each.stats) if len(attempts) == 1 else UNKNOWN) for key, each in rows]
     found: dict[StreamKey, list[Figures]] = defaultdict(list)

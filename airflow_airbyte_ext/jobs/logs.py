@@ -38,12 +38,12 @@ def attempt_log_tail(client: AirbyteClient, job_id: int, attempt_number: int, *,
 
 class LogFollower:
     """
-    Reads a job's log again and again, and tells only what is new: all attempts, in their order.
+    Reads a job's log again and again, and returns only what is new: all attempts, in their order.
 
     :param client: Reads.
     :param job_id: The job.
     :param connection_id: Its connection.
-    :param most_lines: Lines told of one attempt at most: the newest ones of each reading, until they are used up.
+    :param most_lines: Lines returned of one attempt at most: the newest ones of each reading, until they are used up.
     """
 
     def __init__(
@@ -60,7 +60,7 @@ class LogFollower:
         """
         Return the lines since the last reading, and a line that counts those that are left out.
 
-        :raises AirbyteApiError: A request failed; the next reading tells what this one did not.
+        :raises AirbyteApiError: A request failed; the next reading returns what this one did not.
         """
         found = self._reader.read_with_attempts()
         attempts = len(found[1]) if found else 0

@@ -236,7 +236,7 @@ def _iso(epoch_seconds: int | None) -> str | None:
 
 def job_page(client: AirbyteClient, *, connection_id: str, job_id: int, workspace_id: str | None = None) -> str | None:
     """
-    Return the address of the job's page, which shows it while it runs; None where Airbyte does not tell enough.
+    Return the address of the job's page, which shows it while it runs; None where Airbyte does not say enough.
 
     :param workspace_id: The connection's workspace; requested when not given.
 

@@ -276,7 +276,7 @@ class JobSubmitter(ABC):
                 self._explain()
             if not _is_unclear(error):
                 raise
-            log.info("It is unclear whether a job was started; looking for it. %s", error)
+            log.info("It is unclear whether a job was started; searching for it. %s", error)
             return _NoJob(error)
 
     def _after_unclear(self, error: AirbyteError | None, noted: int, sent: Sent) -> Steps[Submission | int]:
@@ -285,7 +285,7 @@ class JobSubmitter(ABC):
         if not self._may_have_started:
             self._first_sent = sent
         self._may_have_started = True
-        if found := self._look_for_lost(noted):
+        if found := self._search_for_lost(noted):
             return found
         if isinstance(error, AirbyteApiError) and _is_of_a_proxy(error):
             self._may_have_started = self._is_stored
@@ -422,7 +422,7 @@ class JobSubmitter(ABC):
         error.args = (f"{error} {REFRESH_IS_STORED}",)
         return error
 
-    def _look_for_lost(self, noted: int) -> Submission | None:
+    def _search_for_lost(self, noted: int) -> Submission | None:
         """Look several times for the job that an unclear response may have started."""
         for number, pause in enumerate(PAUSES_AFTER_LOST_RESPONSE):
             if found := self._found_after(noted):
@@ -436,7 +436,7 @@ class JobSubmitter(ABC):
         """
         Return our job where it is in the list.
 
-        Nobody can tell who started a refresh that stands for a sync; one that is older than the request is not ours.
+        Nobody knows who started a refresh that stands for a sync; one that is older than the request is not ours.
         """
         job = first_job_after(self._client, self._connection_id, job_id, kind=self.kind)
         if job is None:

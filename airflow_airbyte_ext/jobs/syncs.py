@@ -33,11 +33,11 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 PAGE_SIZE = 10
-# This many jobs back a success is looked for: behind more failures in a row than that it is no news.
+# This many jobs back a success is searched: behind more failures in a row than that it is no news.
 MAX_JOBS = 200
-# A connection carries its catalog, so whether it still can sync is asked less often than what its jobs do.
+# A connection carries its catalog, so whether it still can sync is checked less often than what its jobs do.
 CHECK_INTERVAL = 300.0
-# Where nothing changes, so often it is told what is waited for.
+# Where nothing changes, so often the log says what is waited for.
 LOG_INTERVAL = 600.0
 NO_SUCCESS = "none has succeeded lately"
 # Up to this many connections it is cheaper to read each one's jobs than a list of all.
@@ -112,8 +112,8 @@ class SyncPoller:
         known = known or {}
         # The newest job that had ended at the first poll; None before it.
         self._after_job = known.get("after_job")
-        # The newest job whose failure has been told.
-        self._told_job = known.get("told_job") or 0
+        # The newest job whose failure has been logged.
+        self._reported_job = known.get("reported_job") or 0
         self._checked_at = known.get("checked_at") or -math.inf
         self._outage = Outage(
             f"The jobs of connection {connection_id}",
@@ -130,7 +130,7 @@ class SyncPoller:
         self._running = known.get("running")
         self._running_now: int | None = None
         self._problem = known.get("problem")
-        self._told_at = known.get("told_at")
+        self._logged_at = known.get("logged_at")
         self.trouble: AirbyteApiError | None = None
         """Why the last poll failed."""
 
@@ -139,14 +139,14 @@ class SyncPoller:
         """What a watch in another process must know to go on with this one; JSON-safe."""
         return {
             "after_job": self._after_job,
-            "told_job": self._told_job,
+            "reported_job": self._reported_job,
             "checked_at": None if math.isinf(self._checked_at) else self._checked_at,
             "failing_since": self._outage.since,
             "name": self._name,
             "newest": self._newest,
             "running": self._running,
             "problem": self._problem,
-            "told_at": self._told_at,
+            "logged_at": self._logged_at,
         }
 
     @property
@@ -177,7 +177,7 @@ class SyncPoller:
         # Once there was a response each poll tries once, since the next poll is the second try.
         reader = client.without_retries() if self._after_job is not None else client
         try:
-            ended = self._ended_as_asked(reader)
+            ended = self._ended_as_requested(reader)
         except AirbyteApiError as error:
             self.record(error)
             return None
@@ -187,23 +187,23 @@ class SyncPoller:
             if JobStatus.of(report.status) is JobStatus.SUCCEEDED:
                 self._info(f"Job {report.job_id} of {self._label} succeeded; it ended at {_utc(ended_at(report))}.")
                 return report.job_id
-        self._tell_of(ended)
+        self._report_failures_of(ended)
         self._check_connection(reader)
-        self._tell_what_is_waited_for()
+        self._log_what_is_waited_for()
         return None
 
-    def _tell_what_is_waited_for(self) -> None:
+    def _log_what_is_waited_for(self) -> None:
         """Tell it at first; then what changes, and now and then that nothing does."""
         now, running = self._clock.time(), self._running_now
-        is_due = self._told_at is None or now - self._told_at >= LOG_INTERVAL
-        if self._told_at is None or (is_due and not self._problem):
+        is_due = self._logged_at is None or now - self._logged_at >= LOG_INTERVAL
+        if self._logged_at is None or (is_due and not self._problem):
             self._info(f"Waiting for {self._wanted}; {self._newest or NO_SUCCESS}.")
-        if running is not None and (self._told_at is None or running != self._running):
+        if running is not None and (self._logged_at is None or running != self._running):
             self._info(f"Job {running} runs.")
         if is_due or running != self._running:
-            self._told_at, self._running = now, running
+            self._logged_at, self._running = now, running
 
-    def _ended_as_asked(self, client: AirbyteClient) -> list[JobReport]:
+    def _ended_as_requested(self, client: AirbyteClient) -> list[JobReport]:
         """Return the syncs that ended in the time that is requested, newest first, down to the first success."""
         found: list[JobReport] = []
         self._running_now = self._newest = None
@@ -220,7 +220,7 @@ class SyncPoller:
             elif is_success:
                 self._newest = f"the newest one that succeeded: job {report.job_id}, ended {_utc(ended_at(report))}"
                 self._newest += "" if self._since is None else ", too early"
-            # A success that is too old is worth telling of, and not worth another request.
+            # A success that is too old is worth a line in the log, and not worth another request.
             if is_success or (is_too_old and number >= PAGE_SIZE):
                 break
         self._after_job = self._after_job or 0
@@ -231,13 +231,13 @@ class SyncPoller:
             return report.job_id <= (self._after_job or 0)
         return ended_at(report) < self._since
 
-    def _tell_of(self, failed: list[JobReport]) -> None:
+    def _report_failures_of(self, failed: list[JobReport]) -> None:
         """Tell of each failure once; with "fail" the newest one ends the watch."""
         if self._on_failure == "fail" and failed and (error := failed[0].error()):
             raise error
         for report in reversed(failed):
-            if report.job_id > self._told_job:
-                self._told_job = report.job_id
+            if report.job_id > self._reported_job:
+                self._reported_job = report.job_id
                 self._warn(f"{report.error()} Waiting for a sync that succeeds.")
 
     def _check_connection(self, client: AirbyteClient) -> None:
@@ -260,7 +260,7 @@ class SyncPoller:
             text = f"{_sentence(self._label)} is inactive, so nothing will sync it; waiting until somebody enables it"
         elif problem:
             text = f"{problem} Nothing will sync it before; waiting until somebody unlocks it"
-        if text and (text != self._problem or self._checked_at - (self._told_at or 0.0) >= LOG_INTERVAL):
+        if text and (text != self._problem or self._checked_at - (self._logged_at or 0.0) >= LOG_INTERVAL):
             self._warn(f'{text} (on_failure="wait").')
         elif self._problem and is_active:
             self._info(f"{_sentence(self._label)} can be synced again.")
@@ -305,21 +305,21 @@ def _sentence(text: str) -> str:
 
 
 class Cursor(NamedTuple):
-    """The newest sync of a connection whose end has been told; the end is in the server's epoch seconds."""
+    """The newest sync of a connection whose end has been reported; the end is in the server's epoch seconds."""
 
     job_id: int = 0
     ended_at: float = 0.0
 
     def after(self, report: JobReport) -> Cursor:
-        """Return the cursor when the end of this sync has been told."""
+        """Return the cursor when the end of this sync has been reported."""
         return Cursor(report.job_id, ended_at(report))
 
 
-def untold(ended: Sequence[JobReport], cursor: Cursor) -> list[JobReport]:
+def ends_after(ended: Sequence[JobReport], cursor: Cursor) -> list[JobReport]:
     """
     Return the syncs that ended after the cursor, oldest first.
 
-    Ids of jobs grow, but for an Airbyte that was set up again or restored: then the time of the end tells.
+    Ids of jobs grow, but for an Airbyte that was set up again or restored: then the time of the end decides.
 
     :param ended: Newest first.
     """
@@ -353,7 +353,7 @@ class SyncFeed:
         self._workspaces: dict[str, str] = {}
         self._read_at: dict[str, float] = {}
         self._is_due: set[str] = set()
-        # Of each connection the job that a list of all told of last.
+        # Of each connection the job that a list of all showed last.
         self._newest: dict[str, int] = {}
         self._warned_at: dict[str, float] = {}
         self.trouble: AirbyteApiError | None = None
@@ -414,7 +414,7 @@ class SyncFeed:
         return ended
 
     def _note_changes(self, connection_ids: Collection[str]) -> None:
-        """Find out which connections are due: all, or those that a list of all jobs tells of."""
+        """Find out which connections are due: all, or those that a list of all jobs shows."""
         if len(connection_ids) <= MAX_READ_ONE_BY_ONE or not self._changes.is_open(self._clock.time()):
             self._is_due.update(connection_ids)
             return
@@ -443,7 +443,7 @@ class SyncFeed:
         self._newest |= newest
 
     def _workspace(self, connection_id: str) -> str:
-        """Return a connection's workspace; nothing where Airbyte does not tell it."""
+        """Return a connection's workspace; nothing where Airbyte does not say."""
         if connection_id not in self._workspaces:
             try:
                 self._workspaces[connection_id] = workspace_of(self._without_retries, connection_id) or ""

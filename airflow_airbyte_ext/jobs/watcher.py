@@ -33,7 +33,7 @@ MAX_READ_ONE_BY_ONE = 3
 SWEEP_INTERVAL = 1.0
 STALE_AFTER = 60.0
 MIN_PAUSE = 0.05
-# This many waits are told of a failure at once, lest their logs keep the event loop from all else.
+# This many waits learn of a failure at once, lest their logs keep the event loop from all else.
 MAX_LOGGED_AT_ONCE = 100
 
 
@@ -52,7 +52,7 @@ class Reader(Protocol):
 
 class JobWatcher:
     """
-    Reads the jobs of many waits with few requests, and tells each wait how its job ended.
+    Reads the jobs of many waits with few requests, and reports to each wait how its job ended.
 
     Waits whose workspace is known share one request for all that changed; the others are read one by one. How many
     requests go to one Airbyte is bounded, and fewer go while it does not respond; see `Throttle`.
@@ -106,7 +106,7 @@ class JobWatcher:
         now = wait.started_at = wait.read_at = wait.due_at = self._clock.time()
         wait.requested_at, wait.is_listed = 0.0, False
         with self._lock:
-            # First it is there for a page that is just being read, and then that page is requested what it told.
+            # It is there first for a page that is just being read; then the list is checked for that page.
             self._waits.add(wait)
             self._of_job[wait.job_id].add(wait)
             if wait.workspace_id is not None:
@@ -294,7 +294,7 @@ class JobWatcher:
     def _take_listed_job(self, wait: JobWait, job: JobRead) -> None:
         if wait.connection_id is None or job.config_id in (None, wait.connection_id):
             self._take(wait, job)
-        else:  # reading it by itself will tell what became of it
+        else:  # reading it by itself says what became of it
             wait.is_listed, wait.due_at = False, self._clock.time()
 
     def _read_one(self, wait: JobWait) -> None:

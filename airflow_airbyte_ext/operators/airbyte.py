@@ -40,8 +40,8 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
     :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
     :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
     :param if_running: What to do about a sync that runs already: "attach" to it, "wait" for its end and then run our
-        own, "skip" this task, or "fail". A reset or refresh that runs is waited for, unless "skip" or "fail" is asked
-        for. (templated)
+        own, "skip" this task, or "fail". A reset or refresh that runs is waited for, unless "skip" or "fail" is given.
+        (templated)
     :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.
     :param cancel_on_timeout: Cancel the job when `wait_timeout` or Airflow's `execution_timeout` has passed.
     :param log_attempts: Put Airbyte's log of the job's attempts into the task log: "never", "on_failure" (the last

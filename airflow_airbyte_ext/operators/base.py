@@ -164,7 +164,7 @@ class AirbyteJobOperator(ConnectionTask):
         """
         Tell the waiting loop that the task is being killed.
 
-        Airflow calls this in a signal handler, where asking it for anything can deadlock, so the loop does the work.
+        Airflow calls this in a signal handler, where any request to it can deadlock, so the loop does the work.
         """
         if clock := getattr(self, "_clock", None):
             clock.kill()

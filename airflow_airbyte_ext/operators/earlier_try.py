@@ -85,7 +85,7 @@ def job_of_earlier_try(client: AirbyteClient, connection_id: str, record: TaskRe
         log.warning("%s", error)
         return None
     except AirbyteServerError:
-        # As for a job that an Airbyte had before it was set up again; its list of jobs tells, or fails likewise.
+        # As for a job that an Airbyte had before it was set up again; its list of jobs decides, or fails likewise.
         listed = reader.listed()
         job = listed[0] if listed else None
     if job is None or JobStatus.of(job.status) in (JobStatus.FAILED, JobStatus.CANCELLED):

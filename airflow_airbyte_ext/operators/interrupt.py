@@ -35,7 +35,7 @@ def user_requested_stop(context: Context) -> bool:
     Whether somebody wanted the task to end, and so its job with it.
 
     A worker that shuts down, one that Airflow had lost sight of, and an API server that is away look just the same
-    from inside. But then Airflow still wants the task, or cannot be asked; and a retry will look for the job.
+    from inside. But then Airflow still wants the task, or does not respond; and a retry will search for the job.
     """
     try:
         return task_state(context["ti"]) not in WANTED_STATES
@@ -50,7 +50,7 @@ class JobEnding:
     """
     Ends the job of a task that ends before it; a job that somebody else started is never touched.
 
-    Nothing here raises: what ended the task stays the error that is told.
+    Nothing here raises: what ended the task stays the error that is raised.
 
     :param connect: Returns a client; the task's own may be in the middle of a request.
     :param connection_id: The job's connection.

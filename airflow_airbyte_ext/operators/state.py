@@ -411,7 +411,7 @@ class AirbyteForgetSnapshotsOperator(CheckedArguments, BaseOperator):
 def forget_and_log(
     log: Any, store: SnapshotStore, connection_id: str, retention: Any, *, dry_run: bool = False
 ) -> dict[str, Any]:
-    """Delete what a retention does not keep, and tell each decision with its reasons."""
+    """Delete what a retention does not keep, and log each decision with its reasons."""
     from airflow_airbyte_ext.snapshots.retention import forget
 
     decisions = forget(store, connection_id, retention, now=datetime.now(UTC), dry_run=dry_run)

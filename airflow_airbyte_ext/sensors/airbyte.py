@@ -101,7 +101,7 @@ class AirbyteJobSensor(AirbyteSensor):
             self._remember(context, failing_since=watch.failing_since if job is None else None, seen=job is not None)
         if job is None:
             return False
-        self._tell(job, context)
+        self._report(job, context)
         if not JobStatus.of(job.status).is_terminal:
             return False
         return PokeReturnValue(is_done=True, xcom_value=self._finish(self._job_id(), context))
@@ -133,9 +133,9 @@ class AirbyteJobSensor(AirbyteSensor):
         }:
             record.save(**new)
 
-    def _tell(self, job: JobRead, context: Context) -> None:
-        if job.status != getattr(self, "_told_status", None):
-            self._told_status = job.status
+    def _report(self, job: JobRead, context: Context) -> None:
+        if job.status != getattr(self, "_logged_status", None):
+            self._logged_status = job.status
             self.log.info("Job %s: %s", job.id, job.status)
             self._show(job.id, job.config_id, context)
 

@@ -1,4 +1,4 @@
-"""What the sensors share: how a job is shown while it is waited for, and how it is told of when it has ended."""
+"""What the sensors share: how a job is shown while it runs, and reported when it has ended."""
 
 from __future__ import annotations
 

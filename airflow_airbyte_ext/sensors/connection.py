@@ -91,9 +91,9 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
                 if hasattr(self, "_sync_watch"):
                     self.log.warning("%s", self._sync_watch.summary())
                 raise
-        return self._softly(self._look_and_defer, context)
+        return self._softly(self._poll_and_defer, context)
 
-    def _look_and_defer(self, context: Context) -> Any:
+    def _poll_and_defer(self, context: Context) -> Any:
         from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
         from airflow_airbyte_ext.triggers.resume import earliest_resume
@@ -183,7 +183,7 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
     def _known_of(self, record: dict[str, Any]) -> dict[str, Any]:
         """Return what an earlier poll knew; the log of a retry begins again."""
         known = dict(record.get("known") or {})
-        return known if self._is_rescheduled() else {**known, "told_at": None, "running": None}
+        return known if self._is_rescheduled() else {**known, "logged_at": None, "running": None}
 
     def _must_remember(self) -> bool:
         """Whether another process has to go on: the next poll when rescheduled, and a retry with "the next sync"."""

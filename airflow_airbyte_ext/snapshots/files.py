@@ -70,7 +70,7 @@ def read_regular(path: Path, *, limit: int, where: str) -> bytes:
             )
         check_size(facts.st_size, limit, where)
         with os.fdopen(handle, "rb", closefd=False) as file:
-            # It may grow meanwhile, or not tell its size. Some of the kernel's files have nothing now: None.
+            # It may grow meanwhile, or not say its size. Some of the kernel's files have nothing now: None.
             data = file.read(limit + 1) or b""
     finally:
         os.close(handle)

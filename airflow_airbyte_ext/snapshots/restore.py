@@ -187,7 +187,7 @@ class Restorer:
             raise self._failed(f"Job {job.id} ({job.config_type}) started while the state was written", undo)
 
     def _write(self, write: Write, before: StateContent, undo: _Undo) -> None:
-        """Write once, and read back; after an unclear response only reading tells whether to write again."""
+        """Write once, and read back; after an unclear response only reading says whether to write again."""
         problem: AirbyteApiError | None = None
         for _ in range(TRIES):
             try:

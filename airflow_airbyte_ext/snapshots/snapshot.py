@@ -37,7 +37,7 @@ _ID_DIGITS = 12
 
 @dataclass(frozen=True)
 class Origin:
-    """Where a state was taken from; None where that Airbyte does not tell."""
+    """Where a state was taken from; None where that Airbyte does not say."""
 
     base_url: str
     connection_id: str

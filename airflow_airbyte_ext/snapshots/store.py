@@ -314,7 +314,7 @@ class SnapshotStore:
         folder = self._folder(connection_id, safety)
         self._check_folders(folder)
         with self._explained("read", shown_address(folder)):
-            # Another process may have written since fsspec last looked.
+            # Another process may have written since fsspec last listed the folder.
             self._forget_listings()
             paths = list(folder.iterdir()) if folder.exists() else []
         for path in paths:

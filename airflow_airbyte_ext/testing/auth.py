@@ -147,8 +147,8 @@ class Guard:
         if self.kind == "basic":
             realm = "Welcome to Airbyte" if self.era.has("basic_proxy") else "Restricted"
             return {"WWW-Authenticate": f'Basic realm="{realm}"'}
-        asks_basic = self.issuer != "keycloak" and self.era.has("challenges_with_basic")
-        return {"WWW-Authenticate": 'Basic realm="Micronaut Application"'} if asks_basic else {}
+        wants_basic = self.issuer != "keycloak" and self.era.has("challenges_with_basic")
+        return {"WWW-Authenticate": 'Basic realm="Micronaut Application"'} if wants_basic else {}
 
 
 def _signed(claims: dict[str, object], secret: str) -> str:

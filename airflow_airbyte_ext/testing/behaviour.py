@@ -479,7 +479,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
         Behaviour(
             "refreshes_need_a_flag",
             "`connections/refresh` does nothing without the flag `platform.activate-refreshes`, which is off, and "
-            "looks at nothing else; later it needs a destination that supports refreshes.",
+            "checks nothing else; later it needs a destination that supports refreshes.",
             until="0.62.2",
             evidence="[CODE FlagDefinitions.kt:191 v0.57.4; 84a6845a65]",
         ),
@@ -502,7 +502,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "`connections/refresh` returns `{job}`; before, `{value}`.",
             since="1.2.0",
             evidence="[SPEC connections/refresh]",
-            client="Takes a missing job for no response: looks for the refresh in the list of jobs.",
+            client="Takes a missing job for no response: searches the list of jobs for the refresh of jobs.",
         ),
     ),
     "State": (

@@ -33,7 +33,7 @@ def entry_of(era: Era, stream: Stream) -> Json:
 
 
 def discovered_stream(stream: Stream) -> Json:
-    """The AirbyteStream of a stream that a test named: the part that the source tells."""
+    """The AirbyteStream of a stream that a test named: the part that the source has."""
     columns = DEFAULT_COLUMNS if stream.columns is None else stream.columns
     return {
         "name": stream.name,
@@ -253,7 +253,7 @@ def _selected(entries: list[Json]) -> dict[StreamKey, Any]:
 def difference(era: Era, raw: list[Json], entries: list[Json], discovered: list[Json]) -> list[Json]:
     """The StreamTransforms that lead from the catalog that a connection was made from to what its source has now.
 
-    Of streams that the connection does not read, changes inside are not told.
+    Of streams that the connection does not read, changes inside are left out.
     """
     old = {key_of(stream): stream for stream in raw}
     new = {key_of(stream): stream for stream in discovered}

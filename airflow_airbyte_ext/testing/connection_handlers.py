@@ -185,7 +185,7 @@ def _job_events(job: Job) -> list[Event]:
     word = _WORDS.get(job.kind)
     if word is None:
         return []
-    # A run of the schedule is not told as started, nor as cancelled what was ended for something else.
+    # A run of the schedule is not shown as started, nor as cancelled what was ended for something else.
     events = [_event(job, f"{word}_STARTED", {"jobId": job.id}, job.created_at)] if job.is_manual else []
     if job.status in _ENDS and not job.superseded:
         loaded = [moved(job, stream, job.attempts) for stream in job.streams]
@@ -223,7 +223,7 @@ def discover_schema(call: Call) -> Any:
     world = call.world
     source = world.actor("source", call.id("sourceId"))
     try:
-        catalog_id, found, is_asked = world.discover(source.id, cached=not call.flag("disable_cache"))
+        catalog_id, found, is_requested = world.discover(source.id, cached=not call.flag("disable_cache"))
     except Refusal as refusal:
         if refusal.kind != "discovery":
             raise
@@ -234,7 +234,7 @@ def discover_schema(call: Call) -> Any:
     if world.era.declares("SourceDiscoverSchemaRead.catalogId"):
         response["catalogId"] = catalog_id
     # Old news has no differences, and no consequences.
-    return response | (_for_connection(call, source, found) if is_asked else {})
+    return response | (_for_connection(call, source, found) if is_requested else {})
 
 
 def _for_connection(call: Call, source: Actor, found: list[Json]) -> Json:

@@ -282,7 +282,7 @@ class FakeAirbyte(Planting):
             return {kind: streams for kind, streams in shown.items() if streams} or {"sync": []}
 
     def jobs(self, connection_id: str | None = None) -> list[dict[str, Any]]:
-        """All jobs, or those of one connection, newest last; looking here does not count as a poll."""
+        """All jobs, or those of one connection, newest last; reading here does not count as a poll."""
         with self._by_hand():
             return [_job_facts(job) for job in self._world.jobs(connection_id)]
 

@@ -190,7 +190,7 @@ class Truncated(Response):
 
 
 class ThreadedServer(uvicorn.Server):
-    """A uvicorn server for a thread: says when it listens, and stops at once when told."""
+    """A uvicorn server for a thread: says when it listens, and stops at once when asked."""
 
     def __init__(self, config: uvicorn.Config, transports: Transports) -> None:
         super().__init__(config)
@@ -220,7 +220,7 @@ class ThreadedServer(uvicorn.Server):
         self._listens.set()
 
     async def main_loop(self) -> None:
-        """Wait to be stopped, instead of asking ten times a second."""
+        """Wait to be stopped, instead of checking ten times a second."""
         if self._stopping:
             await self._stopping.wait()
 

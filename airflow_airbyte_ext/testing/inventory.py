@@ -247,13 +247,13 @@ class Inventory:
         With `cached` it is the one that was found last, if there is one. A Refusal of the kind "discovery" when the
         source has to be read and cannot be.
         """
-        is_asked = not cached or source_id not in self.cached_catalogs
-        if is_asked:
+        is_requested = not cached or source_id not in self.cached_catalogs
+        if is_requested:
             if source_id in self.failing_discoveries:
                 raise Refusal("discovery", self.failing_discoveries[source_id].message, source_id)
             self.cached_catalogs[source_id] = (self.catalog_id(source_id), deepcopy(self.discovered(source_id)))
         catalog_id, streams = self.cached_catalogs[source_id]
-        return catalog_id, deepcopy(streams), is_asked
+        return catalog_id, deepcopy(streams), is_requested
 
 
 def _named(body: Json, *names: str) -> list[str]:

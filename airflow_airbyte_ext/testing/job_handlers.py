@@ -58,7 +58,7 @@ def _response(call: Call, page: _Page, total: int, light: bool = False) -> Any:
 
 
 def _candidates(call: Call, connection_id: str | None) -> list[Job]:
-    """The jobs of the asked kinds, newest first."""
+    """The jobs of the requested kinds, newest first."""
     kinds = call.required_items("configTypes")
     if not kinds:
         raise Refusal("illegal", "Must include at least one configType in request")
@@ -160,7 +160,7 @@ def _page(call: Call, jobs: list[Job], by_attempts: bool) -> _Page:
 
 
 def _until(call: Call, jobs: list[Job]) -> list[Job]:
-    """The first pages up to the one with the asked job, whatever the other filters say; none without it."""
+    """The first pages up to the one with the requested job, whatever the other filters say; none without it."""
     wanted = whole_number(call.body["includingJobId"])
     size, _ = _pagination(call)
     places = [place for place, job in enumerate(jobs) if job.id == wanted]

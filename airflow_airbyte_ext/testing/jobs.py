@@ -1,7 +1,7 @@
 """Jobs and their attempts, and the scripts that move them.
 
 A script is a row of steps. A step lasts a number of reads of the job's status, or seconds of the fake's clock; the
-last one lasts for ever. What was last shown stays true until somebody looks again.
+last one lasts for ever. What was last shown stays true until somebody polls again.
 """
 
 from __future__ import annotations
@@ -111,8 +111,8 @@ class Attempt:
 class Job:
     """One run of Airbyte, with the script that it plays.
 
-    `kind` is Airbyte's configType (sync, reset_connection, refresh). `on_status` is told of every new status before it
-    is shown and may respond with the step to play instead; `begins` then says whether an attempt begins with it.
+    `kind` is Airbyte's configType (sync, reset_connection, refresh). `on_status` is called with every new status before
+    it is shown, and may return the step to play instead; `begins` then says whether an attempt begins with it.
     `then_sync` says that a sync follows when it succeeds, `is_manual` that a request started it, and `superseded` that
     nobody requested its end: it was ended for a reset, or its connection is not active.
     """
@@ -153,7 +153,7 @@ class Job:
         return last if last and last.status == "running" else None
 
     def read(self) -> None:
-        """Somebody looks at the status: move on if the step has had its reads, and count this one."""
+        """Somebody polls the status: move on if the step has had its reads, and count this one."""
         self.turn()
         self._reads += 1
 

@@ -58,8 +58,8 @@ class Responses:
 
     def status_reason(self, connection: Connection) -> Json:
         """Why a connection is locked."""
-        is_told = connection.status == "locked" and self._era.declares("ConnectionRead.statusReason")
-        return {"statusReason": LOCKED} if is_told else {}
+        is_shown = connection.status == "locked" and self._era.declares("ConnectionRead.statusReason")
+        return {"statusReason": LOCKED} if is_shown else {}
 
     def catalog(self, entries: list[Json]) -> Json:
         """AirbyteCatalog."""
@@ -368,7 +368,7 @@ class JobResponses:
         return {"failures": [reason], "partialSuccess": attempt.failure.partial_success}
 
     def stats(self, records: int, size: int) -> Json:
-        """AttemptStats of attempt/get_combined_stats, which alone tells the bytes that arrived."""
+        """AttemptStats of attempt/get_combined_stats, which alone has the bytes that arrived."""
         fields = self._moved(records, size) | {"stateMessagesEmitted": 1 if records else 0}
         return fields | ({"bytesCommitted": size} if self._era.declares("AttemptStats.bytesCommitted") else {})
 

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 class Runs(Inventory):
     """All jobs that ever ran, by the rules of Airbyte's workflow of a connection.
 
-    `now` gives epoch seconds; everything that takes time asks it. For `busy_after_end` seconds after the end of a job
+    `now` gives epoch seconds; everything that takes time reads it. For `busy_after_end` seconds after the end of a job
     its connection still counts as running. The pod of a cancelled job writes its state once more `late_state_after`
     seconds after the end, if that is given.
     """

@@ -1,4 +1,4 @@
-"""The handlers of web_backend: what the web app asks, and the most complete way to read and change a connection."""
+"""The handlers of web_backend: what the web app requests, and the most complete way to read and change a connection."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _responses(call: Call) -> WebResponses:
 
 
 def get_connection(call: Call) -> Any:
-    """web_backend/connections/get, which asks the source first when `withRefreshedCatalog` says so."""
+    """web_backend/connections/get, which reads the source first when `withRefreshedCatalog` says so."""
     connection = call.world.connection(call.id("connectionId"))
     if not call.flag("withRefreshedCatalog"):
         return _responses(call).connection(connection)
@@ -278,7 +278,7 @@ class WebResponses:
         return jobs[-1] if jobs else None
 
     def latest_listed(self, connection: Connection) -> Job | None:
-        """The job that a list of connections tells of."""
+        """The job that a list of connections shows."""
         kinds = ("sync",) if self._era.has("listed_jobs_are_syncs") else ("sync", "refresh")
         return self.latest_sync(connection, kinds)
 

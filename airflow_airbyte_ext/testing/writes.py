@@ -81,11 +81,11 @@ def update(call: Call, body: Json, reason: str | None = None) -> Connection:
         _replace(call, connection)
     else:
         _patch(call, connection)
-    _tell(call, connection, before, reason)
+    _report(call, connection, before, reason)
     return connection
 
 
-def _tell(call: Call, connection: Connection, before: str, reason: str | None) -> None:
+def _report(call: Call, connection: Connection, before: str, reason: str | None) -> None:
     """Write the update into the connection's history."""
     switched = {"active": "CONNECTION_ENABLED", "inactive": "CONNECTION_DISABLED"}
     kind = switched.get(connection.status) if connection.status != before else None

@@ -154,7 +154,7 @@ class AirbyteJobTrigger(BaseTrigger):
             ended.cancel()
 
     def _job_wait(self, ended: asyncio.Future[JobRead]) -> JobWait:
-        """Return the wait, whose news come from other threads and are told in this trigger's own log."""
+        """Return the wait, whose news come from other threads and go to this trigger's own log."""
         from airflow_airbyte_ext.jobs.throttle import JobWait
 
         here = _LoopBridge(ended, self.log)
@@ -209,7 +209,7 @@ class AirbyteJobTrigger(BaseTrigger):
 
 class _LoopBridge:
     """
-    Brings what a watcher's threads tell to the event loop of a trigger, and into the context of its log.
+    Brings news from a watcher's threads to the event loop of a trigger, and into the context of its log.
 
     :param ended: Resolved when the wait is over.
     :param log: The trigger's.
@@ -249,7 +249,7 @@ class _LoopBridge:
 
 def raise_for_event(event: dict[str, Any] | None) -> None:
     """
-    Raise the error that a trigger's event tells of; return where the job has ended.
+    Raise the error that a trigger's event names; return where the job has ended.
 
     :raises AirbyteError: The leaf that the trigger met.
     """

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.jobs.syncs import SyncPoller
 
-# After the deadline there is one more look, which may take so long.
+# After the deadline there is one more poll, which may take so long.
 FINAL_POLL_TIMEOUT = 5.0
 
 
@@ -110,7 +110,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
             try:
                 job_id = await self._poll(watch)
             finally:
-                # What is logged here, and not in the thread that looks, stands in the task's own log.
+                # What is logged here, and not in the thread that polls, stands in the task's own log.
                 for log, message in shown:
                     log("%s", message)
                 shown.clear()
@@ -119,7 +119,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
             await asyncio.sleep(watch.pause(self.poll_interval, self.deadline))
 
     async def _poll(self, watch: SyncPoller) -> int | None:
-        """Poll once, in a thread; a moment in which Airflow cannot give the Connection is a look that failed."""
+        """Poll once, in a thread; a moment in which Airflow cannot give the Connection is a poll that failed."""
         try:
             watcher = await watcher_of(self.airbyte_conn_id)
         except AirbyteError:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ENDS = ("succeeded", "failed", "cancelled")
-# What Airflow has been given stands in its database after that time; only then is it noted as told.
+# What Airflow has been given stands in its database after that time; only then is it noted as reported.
 UNTIL_KEPT = 3.0
 TRY_STORE_AGAIN_AFTER = 10.0
 
@@ -39,7 +39,7 @@ _EventTrigger: Any = getattr(base, "BaseEventTrigger", base.BaseTrigger)
 
 
 class _Subscription:
-    """One trigger's connection, and how far its ends have been told."""
+    """One trigger's connection, and how far its ends have been reported."""
 
     def __init__(self, connection_id: str, cursor: Cursor | None) -> None:
         self.connection_id = connection_id
@@ -52,7 +52,7 @@ class _Group:
 
     def __init__(self) -> None:
         self.watched: set[_Subscription] = set()
-        # How many have ever come: whether somebody is new is asked each second.
+        # How many have ever come: whether somebody is new is checked each second.
         self.came = 0
         self.users = 0
 
@@ -142,7 +142,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
 
     async def _events(self, stream: AsyncIterator[Found], group: _Group) -> AsyncIterator[TriggerEvent]:
         await imported("airflow_airbyte_ext.jobs.syncs")
-        from airflow_airbyte_ext.jobs.syncs import Cursor, untold
+        from airflow_airbyte_ext.jobs.syncs import Cursor, ends_after
 
         watched = _Subscription(self.connection_id, await self._kept_cursor())
         group.add(watched)
@@ -155,7 +155,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
                     watched.cursor = Cursor().after(ended[0]) if ended else Cursor()
                     await self._keep(watched.cursor)
                     continue
-                news = untold(ended, watched.cursor)
+                news = ends_after(ended, watched.cursor)
                 for report in news:
                     watched.cursor = watched.cursor.after(report)
                     if report.status in self.statuses:
@@ -167,7 +167,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
             group.watched.discard(watched)
 
     async def _kept_cursor(self) -> Cursor | None:
-        """Return how far an earlier triggerer has told; nothing where Airflow keeps nothing."""
+        """Return how far an earlier triggerer has come; nothing where Airflow keeps nothing."""
         from airflow_airbyte_ext.jobs.syncs import Cursor
 
         store = getattr(self, "asset_state_store", None)
@@ -190,7 +190,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
             return
         try:
             await store.aset(self._store_key(), {"job_id": cursor.job_id, "ended_at": cursor.ended_at})
-        except Exception as error:  # the next end is kept again; until then a restart would tell of this one twice
+        except Exception as error:  # the next end is kept again; until then a restart would report this one twice
             self.log.warning("Airflow does not keep which syncs made an event. %s", _of(error))
 
     def _store_key(self) -> str:

@@ -89,7 +89,7 @@ def test_jobs_of_a_connection_end(endless, kind, read):
 
 @pytest.mark.parametrize("kind", ["falling", "growing", "the same"])
 def test_looking_for_a_success_ends(endless, clock, kind):
-    """A watch looks back so many jobs, and no more; what cannot be read is a look that failed."""
+    """A watch looks back so many jobs, and no more; what cannot be read is a poll that failed."""
     client, connection_id, _ = endless(kind)
     assert SyncPoller(connection_id, since=0.0, clock=clock).poll(client) is None
     try:

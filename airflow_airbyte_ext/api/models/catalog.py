@@ -131,7 +131,7 @@ class StreamUpdate(AirbyteModel):
 
 
 def _wrapped(update: Any) -> Any:
-    # A bare list of fields until attributes were told beside them.
+    # A bare list of fields until attributes came beside them.
     return {"fieldTransforms": update} if isinstance(update, list) else update
 
 

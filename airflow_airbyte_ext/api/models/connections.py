@@ -201,7 +201,7 @@ class RefreshRead(AirbyteModel):
     job runs, and the refresh is stored for the run after it.
     """
 
-    is_strict: ClassVar[bool] = True  # a job that is left out would look as if none was started
+    is_strict: ClassVar[bool] = True  # a job that is left out would seem not to have been started
 
     job: JobRead | None = None
     value: bool | None = None

@@ -110,7 +110,7 @@ class SourceDiscoverSchemaRead(AirbyteModel):
     `catalog_diff`, `breaking_change` and `connection_status` where a connection was named (since 0.40.17 or so).
     """
 
-    is_strict: ClassVar[bool] = True  # what is left out would look as if the source did not have it any more
+    is_strict: ClassVar[bool] = True  # what is left out would seem to be gone from the source
 
     catalog: AirbyteCatalog | None = None
     catalog_id: str | None = None

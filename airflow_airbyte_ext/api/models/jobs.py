@@ -22,7 +22,7 @@ Long = Annotated[int, Field(ge=-(2**63), lt=2**63)]
 _END_OF_CALENDAR = 253402300799
 
 MAX_REASON = 500
-# What Airbyte and its connectors tell users of a failure that they do not know; the internal message knows it.
+# What Airbyte and its connectors say to users of a failure that they do not know; the internal message knows it.
 GENERIC_REASON = "Something went wrong"
 
 
@@ -189,7 +189,7 @@ class JobInfoLightRead(AirbyteModel):
 class JobOptionalRead(AirbyteModel):
     """A job, where there is one."""
 
-    is_strict: ClassVar[bool] = True  # a job that is left out would look as if there was none
+    is_strict: ClassVar[bool] = True  # a job that is left out would seem not to exist
 
     job: JobRead | None = None
 

@@ -11,7 +11,7 @@ from airflow_airbyte_ext.api.models.jobs import StreamDescriptor
 
 
 class StreamState(AirbyteModel):
-    """One stream's state. Absent and null differ for Airbyte: ask `model_fields_set` which it was."""
+    """One stream's state. Absent and null differ for Airbyte: `model_fields_set` says which it was."""
 
     stream_descriptor: StreamDescriptor
     stream_state: Any = None

@@ -27,7 +27,7 @@ class WebBackendConnectionRead(ConnectionRead):
     `catalog_diff` is there where a refreshed catalog was requested (since 0.40.17 or so), and `schema_change`
     (`no_change`, `non_breaking` or `breaking`) since then. `created_at` is camelCase here, and `source_catalog_id` is
     `catalogId`, which names the refreshed catalog where one was requested. `breaking_change` and `workspace_id` stay
-    None: `schema_change` and `source.workspace_id` tell them. `is_syncing`: a sync or refresh is not terminal.
+    None: `schema_change` and `source.workspace_id` have them. `is_syncing`: a sync or refresh is not terminal.
     """
 
     source: SourceRead | None = None
@@ -69,7 +69,7 @@ class WebBackendConnectionListItem(AirbyteModel):
     A connection in a list, without its catalog.
 
     Before 0.40.10 Airbyte returns whole connections here; of those, too, only this is kept.
-    `latest_sync_job_created_at` is epoch seconds; it and the status look at syncs alone, not at refreshes. `is_syncing`
+    `latest_sync_job_created_at` is epoch seconds; it and the status count syncs alone, not refreshes. `is_syncing`
     is whether a sync or refresh is not terminal; since 1.8.0 whether the latest sync has the status `running`, so it is
     False for a refresh, while a sync is queued and between two attempts.
     """

@@ -1,4 +1,4 @@
-"""The list of what changed: whatever the order, the clocks and the failures, no change stays untold."""
+"""The list of what changed: whatever the order, the clocks and the failures, no change stays ends_after."""
 
 from __future__ import annotations
 
@@ -255,8 +255,8 @@ def test_the_filter_may_be_read_in_any_time_zone(clock, zone):
 
 
 @pytest.mark.parametrize("failing", [0, 1, 2, 3])
-@pytest.mark.parametrize(("is_first", "is_asked"), [(True, True), (False, True), (False, False)])
-def test_a_page_that_fails_loses_nothing(server, clock, failing, is_first, is_asked):
+@pytest.mark.parametrize(("is_first", "is_requested"), [(True, True), (False, True), (False, False)])
+def test_a_page_that_fails_loses_nothing(server, clock, failing, is_first, is_requested):
     """The next read tells what the failed one did not, also behind pages that are known by then."""
     recent = ChangeFeed(server, clock=clock)
     if not is_first:
@@ -265,7 +265,7 @@ def test_a_page_that_fails_loses_nothing(server, clock, failing, is_first, is_as
         shown(recent)
     for number in range(400):
         server.set(number, "succeeded", at=T0 + 2)
-    if is_asked:
+    if is_requested:
         recent.begin(1, T0)
     server.on_page = [lambda: None] * failing + [_unavailable]
     server.pages.clear()
@@ -274,7 +274,7 @@ def test_a_page_that_fails_loses_nothing(server, clock, failing, is_first, is_as
         for page in recent.read(["w"]):
             seen |= {job.id: job.status for job in page}
     assert len(server.pages) == failing + 1
-    if is_asked:
+    if is_requested:
         assert recent.begin(3, T0)
     assert set(seen | shown(recent)) == set(range(400))
     server.on_page = []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from airflow_airbyte_ext.jobs.syncs import MAX_READ_ONE_BY_ONE, SWEEP_INTERVAL, Cursor, SyncFeed, untold
+from airflow_airbyte_ext.jobs.syncs import MAX_READ_ONE_BY_ONE, SWEEP_INTERVAL, Cursor, SyncFeed, ends_after
 from airflow_airbyte_ext.testing import Fault, Step
 
 MANY = MAX_READ_ONE_BY_ONE + 7
@@ -33,7 +33,7 @@ class Reader:
             if cursor is None:
                 self.cursors[connection_id] = Cursor().after(reports[0]) if reports else Cursor()
                 continue
-            for report in untold(reports, cursor):
+            for report in ends_after(reports, cursor):
                 self.cursors[connection_id] = cursor = cursor.after(report)
                 shown.append(report.job_id)
         self.shown += shown
