@@ -1,5 +1,5 @@
 """
-Ask a connection's source what it has now, and sync only where nothing is gone that the connection needs.
+Discover what a connection's source has now, and sync only where nothing is gone that the connection needs.
 
 A cursor that was renamed in the source then fails a task that says so, instead of a sync that stumbles over it, or of a
 connection that Airbyte switches off in the night.

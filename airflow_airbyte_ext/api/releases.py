@@ -8,7 +8,7 @@ from typing import ClassVar
 
 OLDEST_RELEASE = "0.36.0"
 # The first release that reports itself (facts, section 4).
-FIRST_TO_TELL = "0.57.4"
+SAYS_RELEASE_SINCE = "0.57.4"
 # The first release on Micronaut: before it a request with a field that the server does not declare gets 422.
 IGNORES_UNKNOWN_FIELDS_SINCE = "0.40.28"
 
@@ -78,7 +78,7 @@ class Release:
 Release.UP_TO_0_40_27 = Release(None, before="0.40.28")
 Release.FROM_0_40_28 = Release(None, not_before="0.40.28", before="0.50.9")
 Release.FROM_0_50_0 = Release(None, not_before="0.50.0", before="0.50.9")
-Release.FROM_0_50_9 = Release(None, not_before="0.50.9", before=FIRST_TO_TELL)
+Release.FROM_0_50_9 = Release(None, not_before="0.50.9", before=SAYS_RELEASE_SINCE)
 Release.UNREADABLE = Release(None)
 
 

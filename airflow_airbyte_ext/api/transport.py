@@ -215,9 +215,9 @@ class Transport:
             is_token_fresh = True
         try:
             if response.status < 400:
-                answer = parse_response(operation, response)
-                check_is_about(operation, body or {}, answer)
-                return answer
+                model = parse_response(operation, response)
+                check_is_about(operation, body or {}, model)
+                return model
             error = refusal(operation, response, self.settings, self._release_if_known, is_token_fresh=is_token_fresh)
         except _UNFORESEEN as unforeseen:
             raise AirbyteResponseError(

@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None, *, clock: Clock | None = None) 
     """
     Run one command, and return the exit code.
 
-    :param clock: Tells the time, and waits.
+    :param clock: Says the time, and waits.
     """
     options = parse(arguments)
     for stream in (sys.stdout, sys.stderr):

@@ -64,7 +64,7 @@ class Output:
         self._err.print(printable(text), soft_wrap=True)
 
     def confirm(self, question: str) -> bool:
-        """Ask a person on the terminal."""
+        """Let a person confirm on the terminal."""
         self._err.print(printable(f"{question} [y/N] "), end="", soft_wrap=True)
         return sys.stdin.readline().strip().lower() in ("y", "yes")
 

@@ -112,7 +112,7 @@ def names_in_store(context: Context) -> dict[str, str | None]:
 
 
 def _origins(context: Context, ids: Sequence[str]) -> dict[str, Origin | None]:
-    with context.output.progress("Looking", len(ids)) as one_done:
+    with context.output.progress("Searching", len(ids)) as one_done:
         found = run_all(ids, lambda one: _origin(context, one), parallel=context.options.parallel, one_done=one_done)
     broken = [origin for origin in found if isinstance(origin, AirbyteSnapshotStoreError)]
     if broken and len(broken) == len(found):

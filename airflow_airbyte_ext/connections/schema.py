@@ -62,7 +62,7 @@ class SchemaChange:
 
 def discover_changes(client: AirbyteClient, connection_id: str) -> list[SchemaChange]:
     """
-    Ask a connection's source what it has now, and return what differs; the connection is left as it is.
+    Discover what a connection's source has now, and return what differs; the connection is left as it is.
 
     :raises AirbyteConnectionUnusableError: The connection is unknown, or deleted.
     :raises AirbyteDiscoveryError: The source could not be read; says why.

@@ -142,7 +142,7 @@ def _mask(settings: ClientSettings) -> None:
 
 
 def _greeting(client: AirbyteClient) -> str:
-    """Ask what needs credentials in every release and changes nothing: the jobs of no connection."""
+    """Request what needs credentials in every release and changes nothing: the jobs of no connection."""
     release = client.release()
     client.get_health_check()
     signed_in = f"signed in with authentication {client.settings.auth_kind!r}"

@@ -34,7 +34,7 @@ OVERLAP = 60
 # The times of one job's changes may come from clocks of several servers.
 SLACK = 5
 THOROUGH_INTERVAL = 60.0
-# Looking for an older change costs more than reading the job itself.
+# Searching an older change costs more than reading the job itself.
 WORTH_WALKING = 900
 # A list that was refused may be allowed later.
 RETRY_AFTER_REFUSAL = 300.0

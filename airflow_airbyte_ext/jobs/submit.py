@@ -423,7 +423,7 @@ class JobSubmitter(ABC):
         return error
 
     def _search_for_lost(self, noted: int) -> Submission | None:
-        """Look several times for the job that an unclear response may have started."""
+        """Search several times for the job that an unclear response may have started."""
         for number, pause in enumerate(PAUSES_AFTER_LOST_RESPONSE):
             if found := self._found_after(noted):
                 return found

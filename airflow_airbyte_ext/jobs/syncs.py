@@ -193,7 +193,7 @@ class SyncPoller:
         return None
 
     def _log_what_is_waited_for(self) -> None:
-        """Tell it at first; then what changes, and now and then that nothing does."""
+        """Log it at first; then what changes, and now and then that nothing does."""
         now, running = self._clock.time(), self._running_now
         is_due = self._logged_at is None or now - self._logged_at >= LOG_INTERVAL
         if self._logged_at is None or (is_due and not self._problem):
@@ -232,7 +232,7 @@ class SyncPoller:
         return ended_at(report) < self._since
 
     def _report_failures_of(self, failed: list[JobReport]) -> None:
-        """Tell of each failure once; with "fail" the newest one ends the watch."""
+        """Report each failure once; with "fail" the newest one ends the watch."""
         if self._on_failure == "fail" and failed and (error := failed[0].error()):
             raise error
         for report in reversed(failed):

@@ -58,7 +58,7 @@ class JobWait:
     :param deadline: Epoch seconds at which to stop waiting.
     :param poll_error_timeout: Seconds for which polls may fail.
     :param on_change: Called, in some thread, when its status has changed.
-    :param warn: Told, now and then, that the job cannot be read.
+    :param warn: Called, now and then, with the news that the job cannot be read.
     """
 
     job_id: int
@@ -84,7 +84,7 @@ class JobWait:
     lock: threading.Lock = field(init=False, default_factory=threading.Lock)
 
     def warn_safely(self, message: str) -> None:
-        """Tell that the job cannot be read."""
+        """Report that the job cannot be read."""
         call_safely(self.warn, message)
 
     def interval(self, now: float) -> float:

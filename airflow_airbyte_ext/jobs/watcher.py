@@ -60,7 +60,7 @@ class JobWatcher:
     :param client: Reads; from several threads.
     :param clock: Time for polls, deadlines and back-off.
     :param threads: Where requests are sent; threads of its own when not given.
-    :param measure: Told what is going on, as name and value; see docs/operators.md.
+    :param measure: Called with what is going on, as name and value; see docs/operators.md.
     """
 
     def __init__(

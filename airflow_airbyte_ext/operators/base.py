@@ -162,7 +162,7 @@ class AirbyteJobOperator(ConnectionTask):
 
     def on_kill(self) -> None:
         """
-        Tell the waiting loop that the task is being killed.
+        Let the waiting loop know that the task is being killed.
 
         Airflow calls this in a signal handler, where any request to it can deadlock, so the loop does the work.
         """

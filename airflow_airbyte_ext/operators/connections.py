@@ -30,7 +30,7 @@ __all__ = ["AirbyteCheckSchemaOperator", "AirbyteListConnectionsOperator", "Airb
 
 COLOUR = "#e4fff1"
 MAX_NAMED = 10
-_NOTHING_ASKED = "Give what is to be changed: status, schedule or changes."
+_NOTHING_TO_CHANGE = "Give what is to be changed: status, schedule or changes."
 STATUS = one_of("active", "inactive")
 
 
@@ -97,7 +97,7 @@ class AirbyteListConnectionsOperator(CheckedArguments, BaseOperator):
         self.check_parsed()
 
     def execute(self, context: Context) -> list[dict[str, Any]]:  # noqa: ARG002
-        """Ask Airbyte for all connections of the workspace, and choose."""
+        """Read all connections of the workspace, and choose."""
         from airflow_airbyte_ext.connections.find import find_connections
 
         with no_retry_for_permanent_errors():
@@ -174,7 +174,7 @@ class AirbyteUpdateConnectionOperator(ConnectionTask):
     ) -> None:
         super().__init__(**kwargs)
         if status is None and schedule is None and changes is None:
-            raise AirbyteConfigurationError(_NOTHING_ASKED)
+            raise AirbyteConfigurationError(_NOTHING_TO_CHANGE)
         self.status = status
         self.schedule = schedule
         self.schedule_time_zone = schedule_time_zone
@@ -215,7 +215,7 @@ class AirbyteUpdateConnectionOperator(ConnectionTask):
         if self.status is not None:
             changes["status"] = STATUS("status", self.status)
         if not changes and self.schedule is None:
-            raise AirbyteConfigurationError(_NOTHING_ASKED)
+            raise AirbyteConfigurationError(_NOTHING_TO_CHANGE)
         return changes
 
     def _show(self, result: ConnectionUpdateResult, *, is_dry: bool) -> None:
@@ -257,7 +257,7 @@ def _listed(row: WebBackendConnectionListItem) -> dict[str, Any]:
 
 class AirbyteCheckSchemaOperator(ConnectionTask):
     """
-    Ask a connection's source what it has now, before a sync stumbles over it; the connection is left as it is.
+    Discover what a connection's source has now, before a sync stumbles over it; the connection is left as it is.
 
     Returns `connection_id`, `breaking` and `changes` (`stream`, `kind`, `field`, `before`, `after` and `is_breaking` of
     each). Discovering a schema takes Airbyte from seconds to minutes.

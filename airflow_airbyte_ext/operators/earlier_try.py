@@ -58,7 +58,7 @@ class SubmissionRecord:
                 self._record.values["sent"] = [listed_at, sent_at]
             case Refused():
                 # Or the next try would take a job of somebody else for its own; that of an earlier try is still
-                # looked for.
+                # searched for.
                 self._record.save(after=self.after)
             case Stored():
                 # Or the next try would store it once more, perhaps after a run has taken it.

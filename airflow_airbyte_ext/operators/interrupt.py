@@ -34,7 +34,7 @@ def user_requested_stop(context: Context) -> bool:
     """
     Whether somebody wanted the task to end, and so its job with it.
 
-    A worker that shuts down, one that Airflow had lost sight of, and an API server that is away look just the same
+    A worker that shuts down, one that Airflow had lost sight of, and an API server that is away are all the same
     from inside. But then Airflow still wants the task, or does not respond; and a retry will search for the job.
     """
     try:

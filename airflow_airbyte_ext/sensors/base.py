@@ -63,7 +63,7 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
             context["ti"].xcom_push(key=JOB_LINK_XCOM, value=page)
 
     def _finish(self, job_id: int, context: Context) -> dict[str, Any]:
-        """Tell of a job that has ended, and return the XCom; fail where it did not end well."""
+        """Report a job that has ended, and return the XCom; fail where it did not end well."""
         from airflow_airbyte_ext.jobs.report import read_report, summary_lines, why_nothing_moved
 
         report = read_report(self._client(), job_id, attached=True, poll_error_timeout=self._poll_error_timeout())

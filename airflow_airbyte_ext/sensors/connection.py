@@ -82,7 +82,7 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
         self.check_parsed()
 
     def execute(self, context: Context) -> Any:
-        """Look once; then wait in the worker or, when deferrable, in the triggerer."""
+        """Poll once; then wait in the worker or, when deferrable, in the triggerer."""
         self.job_page = ""
         if not self.deferrable:
             try:

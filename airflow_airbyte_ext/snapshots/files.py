@@ -99,7 +99,7 @@ def check_size(size: int, limit: int, where: str) -> None:
 
 def check_folder(folder: Path, root: Path) -> None:
     """
-    Look at who else can change what a folder holds; says each thing once in the life of a process.
+    Check who else can change what a folder holds; says each thing once in the life of a process.
 
     :param root: The store that it is in, or is.
     :raises AirbyteSnapshotStoreError: It is a link in the store, which could lead anywhere.

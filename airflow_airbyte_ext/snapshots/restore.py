@@ -130,7 +130,7 @@ class Restorer:
         return RestoreResult(plan, ref, dry_run)
 
     def _check_unmoved(self, newest: int, content: StateContent, ref: SnapshotRef) -> None:
-        """Look once more: keeping the state took time, in which a job may have moved it on."""
+        """Check once more: keeping the state took time, in which a job may have moved it on."""
         job = newest_job(self._client, self._connection_id)
         now = read_content(self._client, self._connection_id)
         if (job.id if job else 0) == newest and now.digest() == content.digest():

@@ -323,7 +323,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="1.6.0",
             evidence="[CODE api-problems.yaml]",
             setup="token check",
-            client="Asks again.",
+            client="Requests it again.",
         ),
         Behaviour(
             "public_token_endpoint_times_out",
@@ -361,7 +361,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="2.4.0",
             evidence="[DOC 2.4; UNPROVEN for whom and for which ids]",
             setup="token check",
-            client="Asks for each workspace by itself.",
+            client="Requests each workspace by itself.",
         ),
     ),
     "Starting and cancelling jobs": (
@@ -370,7 +370,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "A sync or reset of a busy connection returns the job that runs already.",
             until="0.39.0",
             evidence="[CODE DefaultSchedulerJobClient.createOrGetActiveSyncJob 0.35.0]",
-            client="Looks at the type and the age of the job that it gets.",
+            client="Checks the type and the age of the job that it gets.",
         ),
         Behaviour(
             "running_is_a_failure",
@@ -378,7 +378,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             since="0.39.0",
             until="0.39.38",
             evidence="[CODE SchedulerHandler.java 0.39.0; PUBLIC #10215]",
-            client="Looks for the job that runs, and attaches to it or says so.",
+            client="Searches for the job that runs, and attaches to it or says so.",
         ),
         Behaviour(
             "sync_of_unknown_hangs",
@@ -615,7 +615,7 @@ BEHAVIOURS: dict[str, tuple[Behaviour, ...]] = {
             "`rowOffset` of job lists is rounded down to a whole page.",
             since="0.64.2",
             evidence="[CODE 805247b37a]",
-            client="Asks for whole pages.",
+            client="Requests whole pages.",
         ),
         Behaviour(
             "workspace_lists_are_light",

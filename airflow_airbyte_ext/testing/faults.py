@@ -190,7 +190,7 @@ class Truncated(Response):
 
 
 class ThreadedServer(uvicorn.Server):
-    """A uvicorn server for a thread: says when it listens, and stops at once when asked."""
+    """A uvicorn server for a thread: says when it listens, and stops at once on request."""
 
     def __init__(self, config: uvicorn.Config, transports: Transports) -> None:
         super().__init__(config)

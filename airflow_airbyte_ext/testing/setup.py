@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 StreamName = str | tuple[str | None, str] | Stream
 Schedule = str | tuple[int, str] | tuple[str, str]
-_CANNOT_ASK = Failure("source", "config_error", "The source could not be reached.")
+_UNREACHABLE = Failure("source", "config_error", "The source could not be reached.")
 
 
 class Planting(ABC):
@@ -138,7 +138,7 @@ class Planting(ABC):
         with self._by_hand():
             self._world.set_discovered(self._source(source_or_connection_id), shown)
 
-    def fail_discovery(self, source_or_connection_id: str, failure: Failure | None = _CANNOT_ASK) -> None:
+    def fail_discovery(self, source_or_connection_id: str, failure: Failure | None = _UNREACHABLE) -> None:
         """Let every discovery of this source fail for this reason, until it is called with None."""
         with self._by_hand():
             source_id = self._source(source_or_connection_id)

@@ -227,11 +227,11 @@ class _LoopBridge:
         self._call(self._resolve, outcome)
 
     def change(self, job: JobRead) -> None:
-        """Tell a status."""
+        """Report a status."""
         self._call(self._log.info, "Job %s: %s", job.id, job.status)
 
     def warn(self, message: str) -> None:
-        """Tell that the job cannot be read."""
+        """Report that the job cannot be read."""
         self._call(self._log.warning, "%s", message)
 
     def _call(self, call: Callable[..., None], *arguments: Any) -> None:

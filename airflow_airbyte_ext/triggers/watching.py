@@ -103,7 +103,7 @@ def _start(settings: ClientSettings, *, renew: Callable[[], ClientSettings]) -> 
 
 
 def _measure(name: str, value: float) -> None:
-    """Tell Airflow's metrics: `waits` and `lag` as they are, `polls` and `failures` counted."""
+    """Send Airflow's metrics: `waits` and `lag` as they are, `polls` and `failures` counted."""
     from airflow.providers.common.compat.sdk import Stats
 
     if name in ("waits", "lag"):

@@ -227,9 +227,7 @@ def test_a_job_from_before_the_request_is_not_what_it_started(
     assert not submission.attached
 
 
-def test_nothing_is_started_where_the_list_shows_jobs_of_another_connection(
-    proxy, client, connection_id, airbyte, clock
-):
+def test_nothing_is_started_where_the_list_is_of_another_connection(proxy, client, connection_id, airbyte, clock):
     """Whether a job of ours runs is not known then."""
     body = json.dumps({"jobs": [_OTHERS_JOB], "totalJobCount": 1}).encode()
     proxy.spoil_next("jobs/list", lambda _it: [response(body)], times=1000)

@@ -68,7 +68,7 @@ def every_request() -> list[tuple[str, Schemas, dict[str, Any]]]:
 
 
 @pytest.mark.parametrize("operation_id", OPERATIONS)
-def test_an_operation_is_in_the_documents_exactly_in_the_releases_of_the_table(operation_id):
+def test_each_operation_is_in_the_documents_of_its_releases(operation_id):
     """`since`, `removed_in`, path and method agree with every document at hand, but for what was trimmed away."""
     operation = OPERATIONS[operation_id]
     for release in RELEASES:
@@ -109,13 +109,13 @@ def all_gaps(kind: str) -> dict[str, set[str]]:
     return found
 
 
-def test_every_field_of_every_request_is_documented_in_the_releases_that_we_send_it_to():
+def test_every_field_is_documented_where_it_is_sent():
     """A mark that is off by a release, or a misspelt field, would be refused by strict servers."""
     load(RELEASES[0])
     assert all_gaps("not documented") == {}
 
 
-def test_every_documented_field_of_every_request_can_be_given_or_is_left_out_on_purpose():
+def test_every_documented_field_can_be_given():
     """Nothing is missing by accident, and no excuse is a leftover."""
     load(RELEASES[0])
     assert set(all_gaps("not ours")) == set(LEFT_OUT)

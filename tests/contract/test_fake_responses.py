@@ -365,7 +365,8 @@ def test_every_answer_is_what_the_document_of_the_era_says(driver):
 
 
 @pytest.mark.parametrize("release", RELEASES)
-def test_the_table_serves_an_operation_in_the_releases_whose_document_has_it(release):
+def test_an_operation_is_served_where_the_document_has_it(release):
+    """The table serves an operation in the releases whose document has it."""
     document = load(release)
     era = Era(release, release)
     for operation in OPERATIONS:

@@ -166,7 +166,8 @@ def test_an_empty_list_may_be_an_empty_object_or_null(empty):
     assert read("getJobInfo", {"job": {"id": 1}, "attempts": empty}).attempts == []
 
 
-def test_a_namespace_that_is_missing_is_null_and_another_than_the_empty_one():
+def test_a_missing_namespace_is_null_and_not_empty():
+    """A namespace that is missing is null and another than the empty one."""
     streams = [
         {"stream": {"name": "a"}},
         {"stream": {"name": "a", "namespace": None}},
@@ -228,7 +229,8 @@ def test_selected_fields_are_paths():
     assert [each.field_path for each in entry.config.selected_fields] == [["address", "city"]]
 
 
-def test_a_connections_birth_is_snake_case_in_one_api_and_camel_case_in_the_other():
+def test_the_creation_time_is_named_in_two_ways():
+    """A connections birth is snake case in one api and camel case in the other."""
     assert read("getConnection", {"connectionId": ID, "created_at": 1}).created_at == 1
     assert read("webBackendGetConnection", {"connectionId": ID, "createdAt": 1}).created_at == 1
 

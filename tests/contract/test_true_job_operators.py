@@ -195,7 +195,7 @@ def test_a_stored_reset_comes_before_the_sync(start, release, deferrable, has_st
 @stored_or_not
 @deferred_or_not
 @pytest.mark.parametrize("release", ["0.40.32", "1.2.0", "2.0.0"])
-def test_a_stored_reset_that_fails_again_is_the_tasks_error_and_started_once(start, release, deferrable, has_store):
+def test_a_stored_reset_that_fails_again_is_the_tasks_error(start, release, deferrable, has_store):
     """A retry may try once more: that is one job for each try."""
     task = start(release, resets=1, ends=["failed"], has_store=has_store)
     for tries in (1, 2):
@@ -228,7 +228,8 @@ def test_a_refresh_that_is_stored_beside_a_job_is_started_after_it(start, releas
 
 
 @pytest.mark.parametrize("release", ["0.63.0", "1.3.0", "2.0.0"])
-def test_a_refresh_that_is_stored_and_skipped_says_what_becomes_of_it_and_a_retry_takes_it(start, release):
+def test_a_stored_refresh_that_is_skipped_is_taken_by_a_retry(start, release):
+    """A refresh that is stored and skipped says what becomes of it and a retry takes it."""
     task = start(release)
     scheduled_in_between(task)
     with pytest.raises(AirflowSkipException, match="has stored the refresh"):

@@ -332,7 +332,8 @@ def test_a_stored_reset_that_fails_again_is_said_and_not_started_once_more(start
     assert [job.kind for job in world.airbyte.oldest_first] == ["reset_connection"]
 
 
-def test_a_reset_that_comes_again_though_it_succeeded_is_not_followed_twice(start):
+def test_a_repeated_reset_is_not_followed_twice(start):
+    """A reset that comes again though it succeeded is not followed twice."""
     world = start("2.0.0", resets=1)
     world.airbyte.on_request["connections/sync"] = lambda: setattr(world.airbyte, "resets", 1)
 
@@ -347,7 +348,8 @@ def test_a_reset_that_comes_again_though_it_succeeded_is_not_followed_twice(star
 
 
 @pytest.mark.parametrize("release", ["1.2.0", "2.0.0"])
-def test_a_followed_reset_that_airbyte_does_not_have_any_more_is_no_reason_to_fail(start, release):
+def test_a_followed_reset_that_is_gone_is_no_failure(start, release):
+    """A followed reset that Airbyte does not have any more is no reason to fail."""
     world = start(release)
     assert world.submit(followed=4711).job.config_type == "sync"
 
@@ -361,7 +363,8 @@ def test_a_followed_reset_that_has_failed_ends_the_task_that_goes_on(start, rele
     assert len(world.airbyte.jobs) == 1
 
 
-def test_a_refresh_that_is_stored_on_a_connection_that_is_paused_then_says_both(start):
+def test_a_stored_refresh_of_a_paused_connection_says_both(start):
+    """A refresh that is stored on a connection that is paused then says both."""
     world = start("2.0.0", refreshes=1, status="inactive")
     with pytest.raises(AirbyteConnectionInactiveError, match="is inactive") as caught:
         world.submit("refresh", after=0, is_stored=True)

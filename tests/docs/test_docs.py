@@ -230,7 +230,8 @@ def test_each_page_has_connections_for_three_kinds_of_authentication(monkeypatch
     assert kinds == (three if page == "README.md" else [*three, *three, "bearer"])
 
 
-def test_every_field_of_the_connection_is_documented_with_its_label_and_default() -> None:
+def test_every_connection_field_is_documented() -> None:
+    """Every field of the connection is documented with its label and default."""
     documented = {row[0]: row for row in rows(section("docs/connection.md", "Every field"))}
     extras = {f"extra `{name}`" for name in CONNECTION_FIELDS}
     assert set(documented) == {"host", "login", "password", "port", "schema"} | extras
@@ -414,7 +415,8 @@ def test_the_error_tree_is_drawn_as_it_is_in_the_code() -> None:
     assert set(ERRORS) == set(re.findall(r"\w+Error\b", tree))
 
 
-def test_each_error_says_when_it_comes_what_to_do_and_whether_airflow_tries_again() -> None:
+def test_each_error_is_documented() -> None:
+    """Each error says when it comes what to do and whether Airflow tries again."""
     documented = {row[0].strip("`"): row for row in rows(text_of("docs/errors.md"))}
     above = {base for error in ERRORS.values() for base in error.__bases__}
     for name, error in ERRORS.items():
@@ -450,7 +452,7 @@ def test_every_name_in_the_changelog_and_every_module_in_the_design_exists() -> 
         except ModuleNotFoundError:
             module, _, attribute = name.rpartition(".")
             assert hasattr(import_module(module), attribute), name
-    for row in rows(section("docs/design.md", "Where to look")):
+    for row in rows(section("docs/design.md", "Where to find what")):
         for path in re.findall(r"`([^`]+)`", row[1]):
             assert (ROOT / "airflow_airbyte_ext" / path).exists(), path
 

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import ast
 import re
 
 import pytest
 from pages import ROOT
 
+MAX_NAME = 70
 # The word, and what the field says.
 BANNED = {
     r"adopt(s|ed|ing)?": "attach",
     r"anew": "again",
+    r"answer(s|ed|ing)?": "response, respond, return",
+    r"ask(s|ed|ing)?": "request, read, want",
     r"bears?|borne": "tolerate, record",
     r"dear": "costly",
     r"floors?": "layer",
     r"(make|makes|making|made) way": "resolve a running job",
     r"so many": "this many, N",
+    r"look(s|ed|ing)? (at|for|into|up)": "poll, check, search, resolve",
     r"spare": "except",
+    r"stor(y|ies)": "report, sequence",
+    r"tell(s|ing)?|told": "report, log, say",
     r"whoever": "no matter who, anyone who",
 }
 FILES = sorted(
@@ -38,3 +45,14 @@ def test_a_banned_word_is_nowhere(word):
         if pattern.search(line)
     ]
     assert not found, f"say {BANNED[word]!r}:\n" + "\n".join(found)
+
+
+def test_names_of_tests_are_short():
+    """The name is for a list of failures; what it means stands in the docstring."""
+    names = [
+        node.name
+        for path in (ROOT / "tests").rglob("test_*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ]
+    assert [name for name in names if len(name) > MAX_NAME] == []

@@ -503,7 +503,8 @@ def run_as_on_a_terminal(script: str, environment: dict[str, str]) -> list[tuple
     return done
 
 
-def test_the_runbook_without_airflow_runs_from_its_first_command_to_its_last(shell, tmp_path: Path) -> None:
+def test_the_runbook_without_airflow_runs(shell, tmp_path: Path) -> None:
+    """The runbook without Airflow runs from its first command to its last."""
     script = "\n".join(cli_blocks(BACKUP_PAGE))
     given = dict(re.findall(r"export (AIRBYTE_\w+)=(.*)", script))
     credentials = {"client_id": given["AIRBYTE_CLIENT_ID"], "client_secret": given["AIRBYTE_CLIENT_SECRET"]}
@@ -534,7 +535,8 @@ def test_the_pages_commands_run(shell, demo: FakeAirbyte, tmp_path: Path) -> Non
     assert len(SnapshotStore(tmp_path / "airbyte").connections()) == 5
 
 
-def test_the_commands_the_variables_and_the_exit_codes_are_those_of_the_code() -> None:
+def test_commands_variables_and_exit_codes_are_documented() -> None:
+    """The commands the variables and the exit codes are those of the code."""
     page = text_of("docs/cli.md")
     (choices,) = (
         action.choices for action in parser._parser()._actions if isinstance(action, argparse._SubParsersAction)

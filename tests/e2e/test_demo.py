@@ -169,7 +169,7 @@ def test_demo_runs_every_example_dag_and_ends_with_a_table(start: Callable[..., 
     assert demo.left_behind() == {"logs"}
 
 
-def test_the_fast_demo_tells_the_whole_story_in_80_columns_and_leaves_nothing(start: Callable[..., DemoRun]) -> None:
+def test_the_fast_demo_runs_in_80_columns_and_leaves_nothing(start: Callable[..., DemoRun]) -> None:
     """Addresses and paths alone are longer, so that they stay in one piece."""
     demo = start("--fast")
     assert demo.end() == 0, demo.output

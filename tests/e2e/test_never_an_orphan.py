@@ -214,7 +214,7 @@ def test_no_job_runs_on_after_all_this(played, airbyte) -> None:
     assert airbyte.fake.running() == []
 
 
-def test_a_task_that_is_marked_before_a_triggerer_has_taken_it_up_leaves_its_job(played, airflow, airbyte) -> None:
+def test_a_task_marked_before_a_triggerer_has_it_leaves_its_job(played, airflow, airbyte) -> None:
     """Airflow 3.3 tells nobody of that, and docs/operators.md says so; when this fails, Airflow does, and it can go."""
     for triggerer in airflow.triggerers():
         airflow.send(triggerer, signal.SIGSTOP)

@@ -62,7 +62,8 @@ def killed_early(airflow: HarshAirflow, airbyte: OwnAirbyte) -> Iterator[Callabl
 
 
 @pytest.mark.parametrize("scene", KILLED_EARLY)
-def test_kill_9_between_submit_and_persist_leaves_one_job_that_the_retry_finds(killed_early, scene) -> None:
+def test_kill_9_between_submit_and_persist_leaves_one_job(killed_early, scene) -> None:
+    """Kill -9 between submit and persist leaves one job that the retry finds."""
     killed_early(scene)
 
 

@@ -69,7 +69,7 @@ def test_a_sync_returns_the_same_report_in_the_worker_and_in_the_triggerer(airfl
     assert report["job_id"] == run.xcom("job_id") == airbyte.jobs(connection_id)[0]["id"]
 
 
-def test_no_task_fails_whose_job_ends_just_before_or_just_after_its_deferral(airflow, airbyte) -> None:
+def test_no_task_fails_whose_job_ends_around_its_deferral(airflow, airbyte) -> None:
     """Airflow fails at times what is resumed while the worker that deferred it is still taken for running."""
     runs = []
     for number, seconds in enumerate([1, 3, 4, 5, 4, 3]):

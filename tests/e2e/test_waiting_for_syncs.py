@@ -57,7 +57,7 @@ def test_the_sensor_sees_a_sync_that_airbyte_itself_has_started(airflow, airbyte
     assert run.links()["Airbyte job"].endswith(f"jobId={job_id}&openLogs=true")
 
 
-def test_without_a_time_the_end_of_the_runs_interval_counts_or_the_time_of_a_manual_run(airflow, airbyte) -> None:
+def test_without_a_time_the_runs_own_time_counts(airflow, airbyte) -> None:
     """This run is triggered without a logical date, so it has no data interval."""
     run, connection_id = start(airflow, airbyte, "connection_default_time")
     found(airbyte, connection_id)

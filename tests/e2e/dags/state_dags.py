@@ -43,7 +43,7 @@ with DAG("reset", start_date=START, schedule=None, catchup=False, params=PARAMS)
 with DAG("on_snapshot", start_date=START, schedule=[AssetAlias(SNAPSHOTS_ALIAS)], catchup=False) as on_snapshot:
 
     @task(task_id="task")
-    def tell(triggering_asset_events=None):
+    def announce(triggering_asset_events=None):
         return [event.extra for events in triggering_asset_events.values() for event in events]
 
-    tell()
+    announce()

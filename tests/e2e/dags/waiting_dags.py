@@ -52,10 +52,10 @@ def consumer(number: int) -> DAG:
     with DAG(f"on_sync_{number}", start_date=START, schedule=[watched(number)], catchup=False) as dag:
 
         @task(task_id="task")
-        def tell(triggering_asset_events: Any) -> list[dict[str, Any]]:
+        def announce(triggering_asset_events: Any) -> list[dict[str, Any]]:
             return [event.extra["payload"] for events in triggering_asset_events.values() for event in events]
 
-        tell()
+        announce()
     return dag
 
 

@@ -69,9 +69,7 @@ def killed(task, context, after=0.3) -> float:
 
 
 @pytest.mark.parametrize("make", [sync, reset])
-def test_a_lost_answer_that_cannot_be_looked_for_is_looked_for_by_the_retry(
-    airbyte, connection_id, context, make
-) -> None:
+def test_a_lost_response_is_searched_for_by_the_retry(airbyte, connection_id, context, make) -> None:
     """The response is lost, and then the list of jobs is refused, too: that says nothing of the job."""
     store = context["task_state_store"]
     keep = store.set

@@ -63,7 +63,8 @@ def fire(trigger) -> dict:
     return json.loads(json.dumps(event))
 
 
-def test_the_sensor_returns_the_report_of_a_sync_that_somebody_else_started(airbyte, connection_id, context) -> None:
+def test_the_sensor_returns_the_report_of_another_ones_sync(airbyte, connection_id, context) -> None:
+    """The sensor returns the report of a sync that somebody else started."""
     job_id = ended(airbyte, connection_id)
     report = sensor(connection_id).execute(context)
     assert (report["job_id"], report["status"], report["attached"]) == (job_id, "succeeded", True)
@@ -138,7 +139,8 @@ def test_a_retry_of_the_wait_for_the_next_sync_goes_on_from_the_first_try(airbyt
     assert sensor(connection_id, completed_after=None).poke(context) is False
 
 
-def test_in_reschedule_mode_the_time_without_an_answer_adds_up_over_processes(airbyte, connection_id, context) -> None:
+def test_in_reschedule_mode_an_outage_spans_processes(airbyte, connection_id, context) -> None:
+    """In reschedule mode the time without an response adds up over processes."""
     poll_error_timeout = {"mode": "reschedule", "poll_error_timeout": 100}
     assert sensor(connection_id, **poll_error_timeout).poke(context) is False
     airbyte.fail_next("listJobsFor", Fault.status(423, body={"message": "locked"}), times=2)
@@ -187,9 +189,8 @@ def test_a_sync_that_fails_during_the_deferral_fails_the_sensor_for_good(airbyte
 
 
 @pytest.mark.parametrize("deferrable", [True, False])
-def test_an_unknown_connection_fails_the_sensor_or_skips_it_where_it_shall_be_soft(
-    airbyte, context, deferrable
-) -> None:
+def test_an_unknown_connection_fails_or_skips_the_sensor(airbyte, context, deferrable) -> None:
+    """An unknown connection fails the sensor or skips it where it shall be soft."""
     with pytest.raises(AirflowFailException, match=f"has no connection {UNKNOWN_ID}"):
         sensor(UNKNOWN_ID, deferrable=deferrable).execute(context)
     with pytest.raises(AirflowSkipException):
@@ -339,7 +340,8 @@ def test_the_deadline_ends_a_look_that_hangs(hung, monkeypatch) -> None:
     assert time.monotonic() - started < 3
 
 
-def test_an_airbyte_that_is_down_is_looked_at_once_at_a_time_and_all_bear_it(airbyte, connection_id) -> None:
+def test_an_airbyte_that_is_down_is_polled_once_at_a_time(airbyte, connection_id) -> None:
+    """An Airbyte that is down is looked at once at a time and all bear it."""
     airbyte.fail_next("*", Fault.status(503), times=1000)
 
     async def story() -> list[dict]:
@@ -350,7 +352,8 @@ def test_an_airbyte_that_is_down_is_looked_at_once_at_a_time_and_all_bear_it(air
     assert 2 <= len(airbyte.journal) <= 20
 
 
-def test_before_airflow_3_3_the_wait_for_the_next_sync_cannot_be_rescheduled(airbyte, connection_id, context) -> None:
+def test_before_airflow_3_3_the_next_sync_needs_no_reschedule(airbyte, connection_id, context) -> None:
+    """Before Airflow 3.3 the wait for the next sync cannot be rescheduled."""
     context["task_state_store"] = None
     arguments = {"completed_after": None, "mode": "reschedule"}
     with pytest.raises(AirflowFailException, match=r"needs Airflow 3.3.*Take mode=.poke. or deferrable=True, or give"):

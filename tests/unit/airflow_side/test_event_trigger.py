@@ -157,7 +157,8 @@ def test_one_that_comes_later_joins_the_stream(airbyte) -> None:
     asyncio.run(story())
 
 
-def test_a_restarted_triggerer_tells_what_has_ended_meanwhile_and_nothing_twice(airbyte, connection_id) -> None:
+def test_a_restarted_triggerer_reports_each_end_once(airbyte, connection_id) -> None:
+    """A restarted triggerer tells what has ended meanwhile and nothing twice."""
     store = AssetStateStore()
 
     async def story() -> None:
@@ -271,7 +272,7 @@ def test_an_outage_ends_no_stream_and_loses_nothing(airbyte, connection_id, faul
     asyncio.run(story())
 
 
-def test_a_moment_in_which_airflow_does_not_give_the_connection_ends_no_stream(
+def test_a_moment_without_the_airflow_connection_ends_no_stream(
     airbyte, connection_id, monkeypatch, caplog, capsys
 ) -> None:
     """It is asked again, and its error forges no line of the log."""
@@ -343,7 +344,8 @@ def test_a_group_is_forgotten_when_nobody_watches_any_more(airbyte) -> None:
     asyncio.run(story())
 
 
-def test_to_see_whether_somebody_has_come_costs_nothing_however_many_there_are(connection_id) -> None:
+def test_a_check_for_new_subscriptions_does_not_walk_them(connection_id) -> None:
+    """To see whether somebody has come costs nothing however many there are."""
     group = module._Group()
     for _ in range(10_000):
         group.add(module._Subscription(connection_id, None))

@@ -194,7 +194,7 @@ def test_an_extra_that_is_no_json_object_is_an_error(extra) -> None:
         settings_from_connection(Connection(conn_id="c", conn_type="airbyteconfig", host="http://a", extra=extra))
 
 
-def test_short_words_of_the_extra_are_no_secrets_and_its_secrets_are_masked(monkeypatch) -> None:
+def test_secrets_of_the_extra_are_masked_and_short_words_are_not(monkeypatch) -> None:
     """Airflow warns in the task log of each short value that it is told to mask."""
     masked: list[str] = []
     monkeypatch.setattr("airflow.providers.common.compat.sdk.mask_secret", masked.append)
@@ -226,7 +226,8 @@ def test_short_words_of_the_extra_are_no_secrets_and_its_secrets_are_masked(monk
         ({"host": "http://u:secret-pw@a"}, "base_url holds credentials"),
     ],
 )
-def test_a_wrong_field_is_named_and_no_value_that_may_be_secret_is_repeated(fields, words) -> None:
+def test_a_wrong_field_is_named_without_its_value(fields, words) -> None:
+    """A wrong field is named and no value that may be secret is repeated."""
     with pytest.raises(AirbyteConfigurationError) as caught:
         settings_from_connection(connection(**fields))
     assert words in str(caught.value)

@@ -33,7 +33,8 @@ def sync(connection_id, **arguments) -> AirbyteSyncConnectionOperator:
     return rendered(AirbyteSyncConnectionOperator, **values)
 
 
-def test_a_sync_pushes_its_job_and_link_before_it_waits_and_returns_the_report(airbyte, connection_id, context) -> None:
+def test_a_sync_pushes_its_job_before_it_waits(airbyte, connection_id, context) -> None:
+    """A sync pushes its job and link before it waits and returns the report."""
     report = sync(connection_id).execute(context)
     job_id = airbyte.jobs(connection_id)[0]["id"]
     assert report["job_id"] == context["ti"].xcoms["job_id"] == job_id
@@ -166,9 +167,7 @@ def test_a_retry_finds_the_job_whose_answer_and_id_were_lost(airbyte, connection
     assert airbyte.calls("syncConnection") == []
 
 
-def test_the_intent_is_kept_before_the_job_is_asked_for_and_dropped_when_it_is_refused(
-    airbyte, connection_id, context
-) -> None:
+def test_the_intent_is_kept_before_the_request(airbyte, connection_id, context) -> None:
     """Kept on, it would make the next try take a job of somebody else for its own."""
     kept: list[dict] = []
     store, keep = context["task_state_store"], context["task_state_store"].set
@@ -281,9 +280,7 @@ def test_a_cancellation_that_fails_does_not_hide_why_the_task_ended(airbyte, con
         sync(connection_id, wait_timeout=0.05).execute(context)
 
 
-def test_a_kill_ends_the_wait_at_once_and_leaves_the_job_when_airflow_does_not_say_that_it_was_meant(
-    airbyte, connection_id, context
-) -> None:
+def test_a_kill_that_airflow_does_not_confirm_leaves_the_job(airbyte, connection_id, context) -> None:
     """As when the API server is away: the job is fine, and the next try will look for it."""
     airbyte.script(connection_id, LONG)
     task = sync(connection_id, poll_interval=3600)
@@ -422,7 +419,7 @@ def test_execution_timeout_bounds_the_deferred_time_too(airbyte, connection_id, 
     assert deferral.value.trigger.deadline <= time.time() + 60
 
 
-def test_a_third_try_finds_the_job_that_the_second_lost_after_the_first_failed(airbyte, connection_id, context) -> None:
+def test_a_third_try_finds_the_job_that_the_second_lost(airbyte, connection_id, context) -> None:
     """The store still knew the failed job when the second try died between submitting and keeping the id."""
     airbyte.script(connection_id, [Step("running"), Step("failed")])
     with pytest.raises(AirbyteJobFailedError):
@@ -443,7 +440,8 @@ def test_a_third_try_finds_the_job_that_the_second_lost_after_the_first_failed(a
     assert len(airbyte.jobs(connection_id)) == 2
 
 
-def test_an_airbyte_that_is_away_when_the_job_has_ended_does_not_fail_the_task(airbyte, connection_id, context) -> None:
+def test_an_outage_after_the_job_has_ended_does_not_fail_the_task(airbyte, connection_id, context) -> None:
+    """An Airbyte that is away when the job has ended does not fail the task."""
     airbyte.fail_next("getJobInfoWithoutLogs", Fault.status(503, headers={"Retry-After": "0"}), times=6)
     assert sync(connection_id).execute(context)["status"] == "succeeded"
     assert airbyte.pending_faults() == []
@@ -451,7 +449,7 @@ def test_an_airbyte_that_is_away_when_the_job_has_ended_does_not_fail_the_task(a
 
 @pytest.mark.parametrize("arguments", [{}, {"deferrable": True}, {"wait_for_completion": False}])
 @pytest.mark.parametrize(("state", "status"), [("failed", "cancelled"), ("running", "running"), ("queued", "running")])
-def test_a_kill_while_the_job_is_being_submitted_ends_it_only_when_it_is_meant(
+def test_a_kill_during_the_submission_cancels_only_when_requested(
     airbyte, connection_id, context, monkeypatch, arguments, state, status
 ) -> None:
     """Airbyte may hold the request for minutes. What Airflow says of the task is put in its place here."""
@@ -485,9 +483,7 @@ def test_an_execution_timeout_while_the_job_is_being_submitted_cancels_it(airbyt
     assert [job["status"] for job in airbyte.jobs(connection_id)] == ["cancelled"]
 
 
-def test_a_task_that_a_user_ended_while_it_ran_begins_anew_when_it_is_cleared(
-    airbyte, connection_id, context, monkeypatch
-) -> None:
+def test_a_task_that_a_user_ended_starts_over_when_cleared(airbyte, connection_id, context, monkeypatch) -> None:
     """Airflow does not raise max_tries when a running task is cleared."""
     monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: "restarting")
     airbyte.script(connection_id, LONG)
@@ -510,17 +506,14 @@ def test_a_job_that_runs_again_after_it_had_ended_is_no_success(airbyte, connect
 
 
 @pytest.mark.parametrize("fault", [Fault.status(500), Fault.status(404), Fault.html()])
-def test_a_report_that_cannot_be_read_at_all_does_not_fail_a_job_that_succeeded(
-    airbyte, connection_id, context, fault
-) -> None:
+def test_an_unreadable_report_does_not_fail_a_job_that_succeeded(airbyte, connection_id, context, fault) -> None:
+    """A report that cannot be read at all does not fail a job that succeeded."""
     airbyte.fail_next("getJobInfoWithoutLogs", fault, times=100)
     report = sync(connection_id, poll_error_timeout=0.1).execute(context)
     assert (report["status"], report["records_synced"]) == ("succeeded", None)
 
 
-def test_an_airbyte_that_was_set_up_anew_and_gave_the_id_to_another_connection_is_no_success(
-    airbyte, connection_id, context
-) -> None:
+def test_a_job_id_that_was_given_again_is_no_success(airbyte, connection_id, context) -> None:
     """Its job ids count from 1 again, and somebody else's job has ours."""
     foreign = airbyte.start_job(airbyte.add_connection(name="Other", streams=["a"]))
     context["task_state_store"]["airbyte_job"] = {

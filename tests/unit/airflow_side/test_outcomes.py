@@ -111,7 +111,7 @@ def test_a_job_that_runs_can_skip_the_task(airbyte, connection_id, context, oper
     assert [job["status"] for job in airbyte.jobs(connection_id)] == ["running"]
 
 
-def test_a_deferrable_task_waits_in_the_triggerer_for_a_job_that_is_in_its_way(airbyte, connection_id, context) -> None:
+def test_a_deferrable_task_waits_for_a_running_job_in_the_triggerer(airbyte, connection_id, context) -> None:
     """Then it begins again, and runs its own; the other one's job is never cancelled with it."""
     airbyte.script(connection_id, LONG)
     other = airbyte.start_job(connection_id, kind="reset_connection")
@@ -128,7 +128,8 @@ def test_a_deferrable_task_waits_in_the_triggerer_for_a_job_that_is_in_its_way(a
     assert second.value.trigger.deadline == first.value.trigger.deadline
 
 
-def test_a_job_in_the_way_that_outlives_the_wait_fails_the_task_and_runs_on(airbyte, connection_id, context) -> None:
+def test_a_running_job_that_outlives_the_wait_fails_the_task(airbyte, connection_id, context) -> None:
+    """A job in the way that outlives the wait fails the task and runs on."""
     airbyte.script(connection_id, LONG)
     other = airbyte.start_job(connection_id, kind="reset_connection")
     task = sync(connection_id, deferrable=True, wait_timeout=600)

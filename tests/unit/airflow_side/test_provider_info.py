@@ -14,7 +14,8 @@ def test_airflow_lists_the_package_as_a_provider() -> None:
     assert ProvidersManager().providers["airflow-airbyte-ext"].version == __version__
 
 
-def test_airflow_takes_our_hook_for_our_connection_type_and_leaves_the_official_one_alone() -> None:
+def test_airflow_takes_our_hook_for_our_connection_type() -> None:
+    """Airflow takes our hook for our connection type and leaves the official one alone."""
     hooks = ProvidersManagerTaskRuntime().hooks
     hook = hooks[CONNECTION_TYPE]
     assert hook is not None

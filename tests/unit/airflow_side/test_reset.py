@@ -113,9 +113,8 @@ def test_a_lost_answer_makes_no_second_reset(airbyte, connection_id, context) ->
     assert kinds(airbyte, connection_id) == [("reset_connection", "succeeded")]
 
 
-def test_a_retry_goes_on_with_the_reset_of_the_first_try_and_takes_no_second_snapshot(
-    airbyte, connection_id, context, tmp_path
-) -> None:
+def test_a_retry_resumes_the_reset_without_a_second_snapshot(airbyte, connection_id, context, tmp_path) -> None:
+    """A retry goes on with the reset of the first try and takes no second snapshot."""
     reset(connection_id, backup_to=str(tmp_path), wait_for_completion=False).execute(context)
     reset(connection_id, backup_to=str(tmp_path)).execute(context)
     assert len(airbyte.jobs(connection_id)) == 1
@@ -137,7 +136,8 @@ def test_a_sync_waits_for_a_running_reset_and_never_takes_it_for_its_own(airbyte
     assert kinds(airbyte, connection_id) == [("reset_connection", "succeeded"), ("sync", "succeeded")]
 
 
-def test_a_sync_runs_its_own_job_after_a_running_one_where_that_is_asked_for(airbyte, connection_id, context) -> None:
+def test_a_sync_waits_and_runs_its_own_job(airbyte, connection_id, context) -> None:
+    """A sync runs its own job after a running one where that is requested."""
     airbyte.script(connection_id, [Step("running", polls=3), Step("succeeded")])
     foreign = airbyte.start_job(connection_id)
     task = AirbyteSyncConnectionOperator(

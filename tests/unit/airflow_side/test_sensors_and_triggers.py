@@ -81,7 +81,8 @@ def test_a_look_that_fails_is_not_the_end(airbyte, connection_id, context) -> No
     assert task.poke(context).is_done
 
 
-def test_in_reschedule_mode_the_time_without_an_answer_adds_up_over_processes(airbyte, connection_id, context) -> None:
+def test_in_reschedule_mode_an_outage_spans_processes(airbyte, connection_id, context) -> None:
+    """In reschedule mode the time without an response adds up over processes."""
     job_id = airbyte.start_job(connection_id)
     airbyte.fail_next("getJobInfoLight", Fault.status(423, body={"message": "locked"}), times=2)
     assert sensor(job_id, mode="reschedule", poll_error_timeout=100).poke(context) is False

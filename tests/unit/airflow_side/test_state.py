@@ -120,9 +120,8 @@ def test_state_moves_to_a_connection_that_was_made_anew(airbyte, connection_id, 
     assert cursors(airbyte, again) == {"sales": "7"}
 
 
-def test_a_stream_that_the_catalog_lacks_is_refused_where_that_is_asked_for(
-    airbyte, connection_id, context, store
-) -> None:
+def test_a_stream_that_the_catalog_lacks_is_refused_on_request(airbyte, connection_id, context, store) -> None:
+    """A stream that the catalog lacks is refused where that is requested."""
     set_cursors(airbyte, connection_id, orders="7", gone="3")
     backup(connection_id, store).execute(context)
     set_cursors(airbyte, connection_id, orders="9")

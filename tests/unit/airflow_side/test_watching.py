@@ -86,7 +86,7 @@ async def until(condition, seconds: float = 5.0) -> None:
         await asyncio.sleep(0.01)
 
 
-def test_three_hundred_triggers_need_few_requests_and_one_look_at_the_connection(airbyte, lookups) -> None:
+def test_three_hundred_triggers_need_few_requests(airbyte, lookups) -> None:
     """All end rightly, whatever the end; Airflow's database is asked once, and the loop is never held up."""
     jobs = start_jobs(airbyte, 300)
     for job_id in jobs[::3]:
@@ -172,7 +172,7 @@ def test_a_changed_connection_moves_the_waits_to_its_airbyte(airbyte, monkeypatc
     airbyte.reset()
 
 
-def test_a_changed_credential_makes_another_watcher_and_an_unchanged_one_does_not(airbyte, monkeypatch) -> None:
+def test_a_changed_credential_makes_another_watcher(airbyte, monkeypatch) -> None:
     """The settings are compared, not the time at which they were requested."""
     monkeypatch.setattr(watching, "FRESH_FOR", 0.0)
 
@@ -187,7 +187,7 @@ def test_a_changed_credential_makes_another_watcher_and_an_unchanged_one_does_no
     assert third is not first
 
 
-def test_a_token_that_is_rotated_is_read_again_at_once_and_by_the_same_watcher(monkeypatch, lookups) -> None:
+def test_a_rotated_token_is_read_again_by_the_same_watcher(monkeypatch, lookups) -> None:
     """Not first when the Connection is read for its own sake, minutes later."""
     with FakeAirbyte(auth="bearer") as airbyte:
 

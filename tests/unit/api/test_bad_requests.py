@@ -194,7 +194,7 @@ def test_a_wrong_argument_is_refused_by_name_and_nothing_is_sent(stub, client_of
 
 
 @pytest.mark.parametrize("method", ["get_connection", "list_jobs_for", "create_connection", "create_or_update_state"])
-def test_an_argument_that_is_missing_or_not_the_methods_own_is_pythons_to_refuse(stub, client_of, method):
+def test_a_missing_or_unknown_argument_is_a_type_error(stub, client_of, method):
     """The arguments are keywords of the methods, so an editor and a type checker see it before."""
     client = client_of()
     with pytest.raises(TypeError, match=r"missing \d required"):
@@ -272,7 +272,7 @@ LACKING = {
 
 
 @pytest.mark.parametrize("case", LACKING)
-def test_a_field_that_this_release_lacks_is_refused_with_the_release_that_has_it(stub, client_of, case):
+def test_a_field_that_this_release_lacks_is_refused(stub, client_of, case):
     """And with what does the same there, where something does."""
     release, method, arguments, message = LACKING[case]
     with pytest.raises(AirbyteConfigurationError, match=message):
@@ -297,7 +297,7 @@ MISSING = {
 
 
 @pytest.mark.parametrize("method", MISSING)
-def test_an_operation_that_a_release_lacks_or_has_no_more_is_told_with_its_equivalent(stub, client_of, method):
+def test_a_missing_operation_is_named_with_its_alternative(stub, client_of, method):
     """With the releases that have it, and what to use instead."""
     release, arguments = MISSING[method]
     client = client_of(release)

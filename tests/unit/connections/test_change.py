@@ -165,7 +165,8 @@ def test_an_old_release_takes_units_and_refuses_cron(start_fake, connect) -> Non
             apply_changes(client, made, {}, schedule=wanted)
 
 
-def test_an_old_release_whose_connection_is_manual_already_has_nothing_to_change(start_fake, connect) -> None:
+def test_a_manual_connection_of_an_old_release_has_nothing_to_change(start_fake, connect) -> None:
+    """An old release whose connection is manual already has nothing to change."""
     airbyte = start_fake("0.36")
     assert not apply_changes(connect(airbyte), airbyte.add_connection(), {}, schedule="manual").changes
 

@@ -239,7 +239,8 @@ def test_a_deleted_connection_is_left_out_also_where_a_server_lists_it(stub, con
     assert find_connections(connect_to(stub.url), workspace_id=WORKSPACE) == []
 
 
-def test_a_server_that_cuts_smaller_pages_than_asked_for_is_walked_to_the_end(stub, connect_to) -> None:
+def test_smaller_pages_than_requested_are_walked_to_the_end(stub, connect_to) -> None:
+    """A server that cuts smaller pages than requested is walked to the end."""
     rows = [{"connectionId": f"{WORKSPACE[:-12]}{number:012}", "name": str(number)} for number in range(45)]
     stub.response("instance_configuration", {"version": "1.8.0"})
     for start in (0, 20, 40):

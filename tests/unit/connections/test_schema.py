@@ -269,7 +269,8 @@ def test_a_cursor_that_the_source_defines_breaks_when_it_is_gone(config) -> None
     ("config", "breaks"),
     [({}, True), ({"selected": False}, False), ({"syncMode": "full_refresh"}, False), ({"cursorField": ["id"]}, False)],
 )
-def test_a_source_that_defines_no_cursor_any_more_breaks_what_is_read_by_it(config, breaks) -> None:
+def test_a_cursor_that_the_source_drops_is_breaking(config, breaks) -> None:
+    """A source that defines no cursor any more breaks what is read by it."""
     found = changes(source_defined(["updated_at"], **config), entry())
     assert [(change.kind, change.field, change.is_breaking) for change in found] == (
         [("cursor_removed", None, True)] if breaks else []

@@ -152,7 +152,7 @@ def test_a_job_that_ends_by_itself_meanwhile_keeps_its_end(airbyte, client, cloc
     assert job.status == "succeeded"
 
 
-def test_a_job_of_a_deleted_connection_that_cannot_be_cancelled_ends_all_the_same(airbyte, client, clock):
+def test_a_job_of_a_deleted_connection_ends_all_the_same(airbyte, client, clock):
     """Airbyte returns 500 for ever: the job is returned as it is."""
     connection_id = airbyte.add_connection()
     job_id = start(airbyte, connection_id)

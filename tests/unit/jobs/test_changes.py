@@ -108,7 +108,7 @@ def test_a_first_read_of_nobodys_is_one_page(server, clock):
     assert recent.has_begun
 
 
-def test_a_quiet_list_costs_one_page_a_read_but_for_a_thorough_one_now_and_then(server, clock):
+def test_a_quiet_list_costs_one_page_a_read(server, clock):
     """A thousand jobs that run on cost ten pages once, and then one."""
     for number in range(1000):
         server.set(number, at=T0)
@@ -159,7 +159,7 @@ def test_an_end_between_submission_and_the_first_read_is_told(server, clock):
     assert shown(recent)[1] == "succeeded"
 
 
-def test_a_wait_that_comes_during_a_walk_is_served_by_the_next_read_at_the_latest(server, clock):
+def test_a_wait_that_comes_during_a_walk_is_served_next(server, clock):
     """Its job ended just before, deep in the list, on a page that was read already or is still to come."""
     for number in range(100, 500):
         server.set(number, at=T0 + 10 - number // 100)

@@ -121,7 +121,8 @@ def test_the_table_of_what_a_page_counts(release, jobs, workspaces) -> None:
 
 
 @pytest.mark.parametrize("release", [Release.UNREADABLE, Release.FROM_0_50_9])
-def test_a_release_that_is_not_known_may_count_attempts_and_sort_pages_alone(release) -> None:
+def test_an_unknown_release_may_count_attempts(release) -> None:
+    """A release that is not known may count attempts and sort pages alone."""
     assert pages_count_attempts(release)
     assert not is_sorted_as_requested(release)
 
@@ -152,7 +153,7 @@ def test_only_where_pages_are_cut_the_end_costs_another_request(release, request
 
 
 @pytest.mark.parametrize(("status", "reads"), [("failed", ["get 3", "get 1"]), ("running", [])])
-def test_only_the_last_job_of_a_page_is_read_again_and_only_when_it_has_ended(status, reads) -> None:
+def test_only_the_last_job_of_a_page_is_read_again(status, reads) -> None:
     """The attempts of the others are all there, and a job that runs has more of them later."""
     lists = Lists("1.2.5", [job(number, status, attempts=2) for number in range(1, 5)])
     list(jobs_of(lists, CONNECTION, ["sync"], page_size=4, with_all_attempts=True))

@@ -147,7 +147,8 @@ def test_a_connection_that_nobody_can_sync_is_warned_about(airbyte, client, cloc
     assert "has no connection 99999999" in warning
 
 
-def test_an_airbyte_that_was_set_up_anew_counts_from_one_and_nothing_is_lost(airbyte, client, clock) -> None:
+def test_an_airbyte_that_counts_from_one_again_loses_nothing(airbyte, client, clock) -> None:
+    """An Airbyte that was set up again counts from one and nothing is lost."""
     connection_id = airbyte.add_connection()
     reader = Reader(client, clock, [connection_id])
     reader.cursors[connection_id] = Cursor(job_id=500, ended_at=clock.now)

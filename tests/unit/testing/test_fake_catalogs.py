@@ -177,7 +177,8 @@ def test_what_is_new_stays_new_until_the_connection_is_made_from_it(scene):
     assert scene.transforms() == []
 
 
-def test_a_refreshed_catalog_selects_new_columns_and_drops_modes_that_are_gone(scene):
+def test_a_refreshed_catalog_follows_the_source(scene):
+    """A refreshed catalog selects new columns and drops modes that are gone."""
     selected = [{"fieldPath": [name]} for name in ("id", "updated_at")]
     scene.configure(fieldSelectionEnabled=True, selectedFields=selected)
     columns = {"id": "integer", "updated_at": "string", "name": "string", "more": "string"}
@@ -300,7 +301,8 @@ def test_an_update_does_not_wait_for_what_it_starts():
         assert airbyte.next_run(connection_id) == {"refresh": [(None, "a")]}
 
 
-def test_an_update_of_an_inactive_connection_runs_all_the_same_and_loses_state():
+def test_an_update_of_an_inactive_connection_runs_and_loses_state():
+    """An update of an inactive connection runs all the same and loses state."""
     with FakeAirbyte() as airbyte:
         connection_id = airbyte.add_connection(streams=["a", "b"], status="inactive")
         airbyte.set_state(connection_id, {"stateType": "stream", "streamState": [row("a"), row("b")]})

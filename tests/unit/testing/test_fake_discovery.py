@@ -161,7 +161,8 @@ def test_a_connection_may_ask_to_be_switched_off_by_any_change():
         assert scene.status() == "inactive"
 
 
-def test_a_refreshed_catalog_shows_what_there_is_with_the_settings_of_the_connection(scene):
+def test_a_refreshed_catalog_keeps_the_settings(scene):
+    """A refreshed catalog shows what there is with the settings of the connection."""
     scene.change(note=None)
     scene.airbyte.set_discovered_catalog(scene.id, [*scene.airbyte.discovered_catalog(scene.id), "new"])
     plain = ask(scene.airbyte, "web_backend/connections/get", connectionId=scene.id)

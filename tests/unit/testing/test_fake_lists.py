@@ -28,7 +28,8 @@ def names(response, kind="connections"):
 
 
 @pytest.mark.parametrize("era", PAGED)
-def test_a_row_that_is_added_between_two_pages_neither_repeats_nor_loses_another(era):
+def test_a_row_added_between_two_pages_neither_repeats_nor_loses_one(era):
+    """A row that is added between two pages neither repeats nor loses another."""
     with FakeAirbyte(era) as airbyte:
         for number in range(5):
             airbyte.add_connection(f"C{number}")
@@ -187,7 +188,8 @@ def test_a_workspace_shows_only_its_own(era):
             assert ask(airbyte, "jobs/list_for_workspaces", **jobs)["jobs"] == []
 
 
-def test_workspaces_are_listed_by_organization_since_workspaces_list_is_gone():
+def test_workspaces_are_listed_by_organization():
+    """Workspaces are listed by organization since workspaces list is gone."""
     with FakeAirbyte() as airbyte:
         airbyte.add_workspace("Finance")
         assert requests.post(f"{airbyte.base_url}/v1/workspaces/list", json={}, timeout=10).status_code == 404

@@ -156,7 +156,8 @@ def test_up_to_1_3_a_scheduled_run_that_is_cancelled_starts_again_at_once(era, a
     assert jobs(here) == ([*expected, ("sync", "running")] if again else expected)
 
 
-def test_a_run_that_is_cancelled_long_before_the_next_is_due_stays_cancelled():
+def test_a_run_cancelled_long_before_the_next_stays_cancelled():
+    """A run that is cancelled long before the next is due stays cancelled."""
     here = Setting("1.0")
     here.connection.schedule_data = {"basicSchedule": {"timeUnit": "hours", "units": 6}}
     here.world.sync(here.id).force(Step("succeeded"))
@@ -380,7 +381,8 @@ def test_the_pod_of_a_cancelled_job_writes_its_state_once_more():
     assert left(here) == ({"orders"}, False)
 
 
-def test_a_job_that_is_cancelled_as_soon_as_it_is_made_is_followed_by_another():
+def test_a_job_cancelled_at_once_is_followed_by_another():
+    """A job that is cancelled as soon as it is made is followed by another."""
     here = Setting("1.0")
     here.connection.schedule_data = {"basicSchedule": {"timeUnit": "hours", "units": 6}}
     here.world.script(here.id, [Step("cancelled")], repeat=False)

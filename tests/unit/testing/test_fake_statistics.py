@@ -90,7 +90,7 @@ def test_which_reads_have_totals(era, in_lists, without_logs):
 
 
 @pytest.mark.parametrize(("resumes", "full"), [(False, 6), (True, 10)])
-def test_the_totals_of_a_full_refresh_are_of_the_last_attempt_and_what_it_resumed(resumes, full):
+def test_the_totals_of_a_full_refresh_are_of_the_last_attempt(resumes, full):
     """Those of an incremental stream are the sum."""
     with FakeAirbyte() as airbyte:
         streams = [Stream("grown"), Stream("whole", sync_mode="full_refresh")]

@@ -52,7 +52,7 @@ def test_only_an_active_connection_syncs(era, status):
     assert here.refusal(here.world.sync, here.id) == (500, "Can only sync an active connection")
 
 
-def test_before_0_43_an_inactive_connection_syncs_and_a_deleted_one_conflicts():
+def test_before_0_43_an_inactive_connection_syncs():
     """The old check was the workflow's, and only a deleted connection has none."""
     here = Setting("0.40")
     here.world.set_status(here.id, "inactive")
@@ -219,7 +219,7 @@ def test_a_json_null_breaks_the_next_sync():
     assert (job.status, "1021" in job.attempts[-1].failure.message) == ("failed", True)
 
 
-def test_a_safe_write_is_refused_while_a_sync_has_not_ended_but_not_during_a_reset():
+def test_a_safe_write_is_refused_during_a_sync_alone():
     """423 while pending, running or incomplete; resets are not checked."""
     here = Setting("2.0")
     state = {"stateType": "stream", "streamState": []}
