@@ -1,9 +1,11 @@
-"""Waiting for a job: with a clock and a deadline, and tolerant of polls that fail."""
+"""Waiting for a job: poll by poll, with a clock and a deadline, and tolerant of polls that fail."""
 
 from __future__ import annotations
 
 import logging
+import threading
 from collections import deque
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
@@ -17,7 +19,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteServerError,
     AirbyteStatusError,
 )
-from airflow_airbyte_ext.jobs.outage import POLL_ERROR_TIMEOUT, Outage
+from airflow_airbyte_ext.jobs.outage import DEFAULT_POLLING, Outage, Polling
 from airflow_airbyte_ext.jobs.reader import REFRESH, RESET, SYNC, JobReader
 from airflow_airbyte_ext.jobs.status import JobStatus
 
@@ -26,10 +28,15 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.jobs import JobRead
+    from airflow_airbyte_ext.exceptions import AirbyteError
 
 log = logging.getLogger(__name__)
 
-POLL_INTERVAL = 10.0
+# The first poll is soon; then the time between two polls grows with the time that the job runs already.
+MIN_POLL_INTERVAL = 1.0
+SHARE_OF_AGE = 0.1
+# When a deadline has passed the job is read once more, which may take so long.
+FINAL_POLL_TIMEOUT = 5.0
 
 
 class JobWatch:
@@ -39,7 +46,7 @@ class JobWatch:
     :param client: Reads. Once the job has been seen each poll tries once, since the next poll is the second try.
     :param job_id: The job.
     :param connection_id: Its connection, where known.
-    :param poll_error_timeout: Seconds for which polls may fail before the watch gives up.
+    :param polling: How it polls.
     :param clock: Says how long polls have been failing.
     :param seen: Whether this server is known to have the job.
     :param failing_since: Epoch seconds since which polls have been failing; None where they do not.
@@ -53,7 +60,7 @@ class JobWatch:
         *,
         clock: Clock = SYSTEM_CLOCK,
         connection_id: str | None = None,
-        poll_error_timeout: float = POLL_ERROR_TIMEOUT,
+        polling: Polling = DEFAULT_POLLING,
         seen: bool = False,
         failing_since: float | None = None,
         warn: Callable[[str], None] = log.warning,
@@ -62,7 +69,7 @@ class JobWatch:
         self._outage = Outage(
             f"The status of job {job_id}",
             "The job itself",
-            timeout=poll_error_timeout,
+            polling=polling,
             clock=clock,
             since=failing_since,
             job_id=job_id,
@@ -122,14 +129,13 @@ class JobWatch:
         self.trouble = None
         self._outage.end()
 
-    def pause(self, poll_interval: float, deadline: float | None) -> float:
+    def pause(self) -> float:
         """
         Return the seconds to wait before the next poll: the interval, or longer where the server wants that.
 
-        :param deadline: Epoch seconds at which to stop waiting.
         :raises AirbyteJobTimeoutError: The deadline has passed.
         """
-        pause = self._outage.pause(poll_interval, deadline)
+        pause = self._outage.pause()
         if pause is not None:
             return pause
         job_id = self._reader.job_id
@@ -189,37 +195,95 @@ class JobWatch:
         return error
 
 
+@dataclass(eq=False, slots=True)
+class JobWait:
+    """
+    One wait for one job.
+
+    :param job_id: The job.
+    :param on_end: Called once, in some thread: with the job as it ended, or with the error that ended the wait.
+    :param connection_id: Its Airbyte connection, where known.
+    :param workspace_id: Its workspace, where known: jobs of known workspaces are read together.
+    :param updated_at: When it had last changed when it was last seen, in the server's epoch seconds.
+    :param seen: Whether this Airbyte is known to have the job.
+    :param polling: How it polls; at first more often than its interval.
+    :param on_change: Called, in some thread, when its status has changed.
+    :param warn: Called, now and then, with the news that the job cannot be read.
+    """
+
+    job_id: int
+    on_end: Callable[[JobRead | AirbyteError], None]
+    connection_id: str | None = None
+    workspace_id: str | None = None
+    updated_at: int | None = None
+    seen: bool = True
+    polling: Polling = DEFAULT_POLLING
+    on_change: Callable[[JobRead], None] = lambda _job: None
+    warn: Callable[[str], None] = log.warning
+    watch: JobWatch = field(init=False)
+    started_at: float = field(init=False, default=0.0)
+    due_at: float = field(init=False, default=0.0)
+    read_at: float = field(init=False, default=0.0)
+    # Whether every change of the job from now on will be in the list.
+    is_listed: bool = field(init=False, default=False)
+    # Since when a read of it is on its way; 0 where none is.
+    requested_at: float = field(init=False, default=0.0)
+    status: str | None = field(init=False, default=None)
+    lock: threading.Lock = field(init=False, default_factory=threading.Lock)
+
+    def warn_safely(self, message: str) -> None:
+        """Report that the job cannot be read."""
+        call_safely(self.warn, message)
+
+    def interval(self, now: float) -> float:
+        """Return the seconds between two polls: few for a job that has just begun, more for one that runs for long."""
+        return min(self.polling.poll_interval, max(MIN_POLL_INTERVAL, SHARE_OF_AGE * (now - self.started_at)))
+
+    def is_over(self, now: float) -> bool:
+        """Whether the deadline has passed."""
+        return self.polling.deadline is not None and self.polling.deadline <= now
+
+    def is_hopeless(self, now: float, responded_at: float) -> bool:
+        """Whether the last poll after the deadline has had its time: Airbyte, which last responded then, hangs."""
+        return (
+            now - max(self.polling.deadline or 0.0, self.started_at, self.requested_at or responded_at)
+            >= FINAL_POLL_TIMEOUT
+        )
+
+
+def call_safely(callback: Callable[..., None], *arguments: object) -> None:
+    """Call what is not ours; its mistakes are nobody else's."""
+    try:
+        callback(*arguments)
+    except Exception:
+        log.exception("A callback of a wait failed.")
+
+
 def poll_job(
     client: AirbyteClient,
     job_id: int,
     *,
     clock: Clock = SYSTEM_CLOCK,
     connection_id: str | None = None,
-    poll_interval: float = POLL_INTERVAL,
-    deadline: float | None = None,
-    poll_error_timeout: float = POLL_ERROR_TIMEOUT,
+    polling: Polling = DEFAULT_POLLING,
     seen: bool = True,
 ) -> Iterator[JobRead]:
     """
     Yield the job after each poll that could read it, until it has ended: succeeded, failed or cancelled.
 
-    :param poll_interval: Seconds between two polls.
-    :param deadline: Epoch seconds at which to stop waiting.
-    :param poll_error_timeout: Seconds for which polls may fail.
+    :param polling: How often, until when, and for how long polls may fail.
     :param seen: Whether this server is known to have the job; one that it never had is an error soon.
     :raises AirbyteJobTimeoutError: The deadline has passed; the job goes on.
     :raises AirbyteJobStatusUnavailableError: Polls have failed for too long.
     :raises AirbyteJobNotFoundError: This server does not know the job.
     """
-    watch = JobWatch(
-        client, job_id, connection_id=connection_id, poll_error_timeout=poll_error_timeout, clock=clock, seen=seen
-    )
+    watch = JobWatch(client, job_id, connection_id=connection_id, polling=polling, clock=clock, seen=seen)
     while True:
         if job := watch.poll():
             yield job
             if JobStatus.of(job.status).is_terminal:
                 return
-        clock.sleep(watch.pause(poll_interval, deadline))
+        clock.sleep(watch.pause())
 
 
 def wait_for_job(client: AirbyteClient, job_id: int, **how: Any) -> JobRead:

@@ -10,8 +10,8 @@ from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.connections.access import get_connection_or_explain
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobRunningError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.jobs.cancel import PATIENT_PAUSES, cancel_job, why_not_cancelled
-from airflow_airbyte_ext.jobs.outage import POLL_ERROR_TIMEOUT
-from airflow_airbyte_ext.jobs.poll import POLL_INTERVAL, wait_for_job
+from airflow_airbyte_ext.jobs.outage import DEFAULT_POLLING, Polling
+from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.reader import jobs_of, newest_job, replication_kinds
 from airflow_airbyte_ext.jobs.status import JobStatus
 
@@ -42,17 +42,14 @@ def resolve_running_job(
     how: str,
     clock: Clock = SYSTEM_CLOCK,
     except_kind: str | None = None,
-    poll_interval: float = POLL_INTERVAL,
-    deadline: float | None = None,
-    poll_error_timeout: float = POLL_ERROR_TIMEOUT,
+    polling: Polling = DEFAULT_POLLING,
 ) -> JobRead | None:
     """
     See to it that no job runs on the connection, and return its newest job; one may start again right afterwards.
 
     :param how: "wait" for the end of a job that runs, "cancel" it, or "fail".
     :param except_kind: The kind of job (`configType`) that may run on.
-    :param deadline: Epoch seconds at which to stop waiting.
-    :param poll_error_timeout: Seconds for which the job that is waited for may be unreadable.
+    :param polling: How to wait for the end of a job.
     :raises AirbyteJobRunningError: A job runs, and `how` is "fail"; or Airbyte does not cancel it, or runs others after
         it.
     :raises AirbyteJobTimeoutError: It still runs at the deadline.
@@ -75,15 +72,13 @@ def resolve_running_job(
         elif len(met) < MAX_WAITED_FOR:
             log.info("%s: waiting for its end.", running)
             if job.id in met:  # its end was read, and the list does not have it yet
-                clock.sleep(poll_interval)
+                clock.sleep(polling.poll_interval)
             wait_for_job(
                 client,
                 job.id,
                 clock=clock,
                 connection_id=connection_id,
-                poll_interval=poll_interval,
-                deadline=deadline,
-                poll_error_timeout=poll_error_timeout,
+                polling=polling,
             )
         else:
             raise AirbyteJobRunningError(

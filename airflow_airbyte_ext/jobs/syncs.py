@@ -17,7 +17,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobTimeoutError,
 )
 from airflow_airbyte_ext.jobs.changes import ChangeFeed
-from airflow_airbyte_ext.jobs.outage import POLL_ERROR_TIMEOUT, WARNING_INTERVAL, Outage
+from airflow_airbyte_ext.jobs.outage import DEFAULT_POLLING, WARNING_INTERVAL, Outage, Polling
 from airflow_airbyte_ext.jobs.reader import RESET, jobs_of, replication_kinds
 from airflow_airbyte_ext.jobs.report import report_of, workspace_of
 from airflow_airbyte_ext.jobs.status import JobStatus
@@ -84,7 +84,7 @@ class SyncPoller:
         ends, counted from the first poll.
     :param on_failure: "wait" for another sync after one that failed or was cancelled, and where the connection is
         inactive or locked, and warn; or "fail".
-    :param poll_error_timeout: Seconds for which polls may fail.
+    :param polling: How it polls.
     :param clock: Says how long polls have been failing.
     :param known: What an earlier watch knew.
     :param warn: Called with a message about a failure, a connection that nobody can sync, and polls that fail.
@@ -97,7 +97,7 @@ class SyncPoller:
         *,
         since: float | None,
         on_failure: str = "wait",
-        poll_error_timeout: float = POLL_ERROR_TIMEOUT,
+        polling: Polling = DEFAULT_POLLING,
         clock: Clock = SYSTEM_CLOCK,
         known: dict[str, Any] | None = None,
         warn: Callable[[str], None] = log.warning,
@@ -118,7 +118,7 @@ class SyncPoller:
         self._outage = Outage(
             f"The jobs of connection {connection_id}",
             "The connection itself",
-            timeout=poll_error_timeout,
+            polling=polling,
             clock=clock,
             since=known.get("failing_since"),
             connection_id=connection_id,
@@ -279,14 +279,13 @@ class SyncPoller:
             raise error
         self._outage.record(error)
 
-    def pause(self, poll_interval: float, deadline: float | None) -> float:
+    def pause(self) -> float:
         """
         Return the seconds to wait before the next poll: the interval, or longer where the server wants that.
 
-        :param deadline: Epoch seconds at which to stop waiting.
         :raises AirbyteJobTimeoutError: The deadline has passed.
         """
-        pause = self._outage.pause(poll_interval, deadline)
+        pause = self._outage.pause()
         if pause is not None:
             return pause
         raise AirbyteJobTimeoutError(

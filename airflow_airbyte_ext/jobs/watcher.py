@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError, AirbyteResponseError
 from airflow_airbyte_ext.jobs.changes import ChangeFeed
-from airflow_airbyte_ext.jobs.poll import JobWatch
+from airflow_airbyte_ext.jobs.poll import MIN_POLL_INTERVAL, JobWait, JobWatch, call_safely
 from airflow_airbyte_ext.jobs.status import JobStatus
-from airflow_airbyte_ext.jobs.throttle import MIN_POLL_INTERVAL, JobWait, Throttle, call_safely, is_down
+from airflow_airbyte_ext.jobs.throttle import Throttle, is_down
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -98,7 +98,7 @@ class JobWatcher:
             self.client,
             wait.job_id,
             connection_id=wait.connection_id,
-            poll_error_timeout=wait.poll_error_timeout,
+            polling=wait.polling,
             clock=self._clock,
             seen=wait.seen,
             warn=wait.warn_safely,
@@ -189,7 +189,7 @@ class JobWatcher:
         allowed = min(self._throttle.allowed(now), (1 - self._is_trying if down else READ_THREADS) - in_flight)
         for wait in [wait for wait in waits if wait.is_over(now)]:
             if wait.is_hopeless(now, self._responded_at) or (down and allowed < 1 and not wait.requested_at):
-                self._let(wait, wait.watch.pause, 0.0, wait.deadline)
+                self._let(wait, wait.watch.pause)
         has_list = (
             not down
             and self._changes.is_open(now)
@@ -207,7 +207,7 @@ class JobWatcher:
         return self._pause(waits, now, has_list=has_list)
 
     def _pause(self, waits: list[JobWait], now: float, *, has_list: bool) -> float:
-        moments = [wait.deadline for wait in waits if wait.deadline is not None and not wait.is_over(now)]
+        moments = [end for wait in waits if (end := wait.polling.deadline) is not None and not wait.is_over(now)]
         if now < self._throttle.quiet_until:
             moments.append(self._throttle.quiet_until)
         else:
@@ -320,7 +320,7 @@ class JobWatcher:
             if watch.trouble is not None and watch.trouble is not trouble:
                 self._after_failure(watch.trouble)
             if wait.is_over(now):
-                self._let(wait, wait.watch.pause, 0.0, wait.deadline)
+                self._let(wait, wait.watch.pause)
             if wait.watch is watch:  # else it is another watcher's by now
                 now = self._clock.time()
                 wait.due_at, wait.requested_at = now + wait.interval(now), 0.0

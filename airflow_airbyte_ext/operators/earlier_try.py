@@ -10,6 +10,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobTimeoutError,
     AirbyteServerError,
 )
+from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.reader import JobReader, first_job_after, running_job
 from airflow_airbyte_ext.jobs.status import JobStatus
@@ -130,6 +131,6 @@ def let_cleared_job_end(client: AirbyteClient, connection_id: str, record: TaskR
     log.info("Job %s of this task's run before it was cleared still runs: waiting for its end.", job_id)
     deadline = clock.time() + CANCELLATION_TIME
     try:
-        wait_for_job(client, job_id, clock=clock, connection_id=connection_id, poll_interval=1.0, deadline=deadline)
+        wait_for_job(client, job_id, clock=clock, connection_id=connection_id, polling=Polling(1.0, deadline))
     except AirbyteJobTimeoutError:
         log.info("Nobody cancels job %s: it is treated as any job that runs already.", job_id)

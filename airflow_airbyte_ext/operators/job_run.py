@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, NoReturn, Self
 
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
@@ -11,6 +12,7 @@ from airflow_airbyte_ext.api.clock import KillableClock, TaskKilledError
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteJobRunningError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
 from airflow_airbyte_ext.hooks.task import TaskRecord
+from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import JobWatch, poll_job, wait_for_job
 from airflow_airbyte_ext.jobs.reader import newest_job, running_job
 from airflow_airbyte_ext.jobs.report import job_page, workspace_of
@@ -175,14 +177,16 @@ class JobRun:
                 self.operator.log.info(words, job.id, job.config_type)
                 self._defer_until_it_ends(job)
         return resolve_running_job(
-            self.client, self.connection_id, how=how, clock=self.clock, except_kind=except_kind, **self._polling()
+            self.client, self.connection_id, how=how, clock=self.clock, except_kind=except_kind, polling=self._polling()
         )
 
     def _wait_for_preceding(self, job: JobRead) -> JobRead:
         """Wait for a stored reset that Airbyte runs before our job; a kill of the task leaves it alone."""
         if self.operator.deferrable:
             self._defer_until_it_ends(job, followed=job.id)
-        return wait_for_job(self.client, job.id, clock=self.clock, connection_id=self.connection_id, **self._polling())
+        return wait_for_job(
+            self.client, job.id, clock=self.clock, connection_id=self.connection_id, polling=self._polling()
+        )
 
     def publish(self) -> None:
         """Push the job's id and address, so that both are there while the job runs."""
@@ -215,7 +219,7 @@ class JobRun:
             self.submission.job.id,
             clock=self.clock,
             connection_id=self.connection_id,
-            poll_error_timeout=self.operator.seconds("poll_error_timeout"),
+            polling=self._polling(),
             seen=True,
         )
         for _ in range(POLLS_BEFORE_DEFERRAL):
@@ -241,7 +245,9 @@ class JobRun:
         job_id, status = self.submission.job.id, None
         forwards = self.operator.log_attempts == "always"
         forwarder = LogForwarder(self.client, job_id, connection_id=self.connection_id, clock=self.clock)
-        for job in poll_job(self.client, job_id, clock=self.clock, connection_id=self.connection_id, **self._polling()):
+        for job in poll_job(
+            self.client, job_id, clock=self.clock, connection_id=self.connection_id, polling=self._polling()
+        ):
             if job.status != status:
                 status = job.status
                 self.operator.log.info("Job %s: %s", job.id, status)
@@ -290,12 +296,9 @@ class JobRun:
             operator.log.info("%r is connection %s.", operator.connection_name, found)
         return found
 
-    def _polling(self) -> dict[str, Any]:
-        return {
-            "poll_interval": self.operator.seconds("poll_interval"),
-            "deadline": self._deadline,
-            "poll_error_timeout": self.operator.seconds("poll_error_timeout"),
-        }
+    def _polling(self) -> Polling:
+        operator = self.operator
+        return Polling(operator.seconds("poll_interval"), self._deadline, operator.seconds("poll_error_timeout"))
 
     def _defer_until_it_ends(self, job: JobRead, *, followed: int | None = None) -> NoReturn:
         """Wait in the triggerer for a job that comes before ours, and go on with `execute_after_another`."""
@@ -328,7 +331,7 @@ class JobRun:
             workspace_id=self._workspace_id,
             updated_at=job.updated_at,
             not_before=earliest_resume(),
-            **self._polling(),
+            **asdict(self._polling()),
         )
 
     def _ending(self) -> JobEnding:

@@ -110,6 +110,7 @@ class AirbyteJobSensor(AirbyteSensor):
         """Return this process's watch; in reschedule mode each poll is a process of its own."""
         if not hasattr(self, "_job_watch"):
             from airflow_airbyte_ext.api.clock import SystemClock
+            from airflow_airbyte_ext.jobs.outage import Polling
             from airflow_airbyte_ext.jobs.poll import JobWatch
 
             record = TaskRecord(context).values if self.reschedule else {}
@@ -117,7 +118,7 @@ class AirbyteJobSensor(AirbyteSensor):
                 self._client(),
                 self._job_id(),
                 clock=SystemClock(),
-                poll_error_timeout=self._poll_error_timeout(),
+                polling=Polling(poll_error_timeout=self._poll_error_timeout()),
                 seen=bool(record.get("seen")),
                 failing_since=record.get("failing_since"),
             )

@@ -153,6 +153,7 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
     def _watch(self, context: Context) -> SyncPoller:
         """Return this process's watch; in reschedule mode each poll is a process of its own."""
         if not hasattr(self, "_sync_watch"):
+            from airflow_airbyte_ext.jobs.outage import Polling
             from airflow_airbyte_ext.jobs.syncs import SyncPoller
 
             since, poll_error_timeout = self._since(), self._poll_error_timeout()
@@ -170,7 +171,7 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
                 connection_id,
                 since=since,
                 on_failure=self.on_failure,
-                poll_error_timeout=poll_error_timeout,
+                polling=Polling(poll_error_timeout=poll_error_timeout),
                 known=self._known_of(record),
                 warn=lambda message: self.log.warning("%s", message),
                 info=lambda message: self.log.info("%s", message),

@@ -24,6 +24,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRestoreUnverifiedError,
     AirbyteSnapshotError,
 )
+from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.reader import newest_job
 from airflow_airbyte_ext.jobs.running import resolve_running_job, settled
 from airflow_airbyte_ext.snapshots.content import GLOBAL, StateContent, content_of
@@ -296,7 +297,9 @@ def settled_job(
     deadline = None if wait_timeout is None else clock.time() + wait_timeout
 
     def way() -> JobRead | None:
-        return resolve_running_job(client, connection_id, how=if_running, clock=clock, deadline=deadline)
+        return resolve_running_job(
+            client, connection_id, how=if_running, clock=clock, polling=Polling(deadline=deadline)
+        )
 
     job = settled(client, connection_id, way, clock=clock, deadline=deadline)
     return job.id if job else 0

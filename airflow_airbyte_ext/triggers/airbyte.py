@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from airflow_airbyte_ext.api.models.jobs import JobRead
-    from airflow_airbyte_ext.jobs.throttle import JobWait
+    from airflow_airbyte_ext.jobs.poll import JobWait
     from airflow_airbyte_ext.jobs.watcher import JobWatcher
 
 # How often a wait makes sure that the Airflow Connection is still the one that it began with.
@@ -155,7 +155,8 @@ class AirbyteJobTrigger(BaseTrigger):
 
     def _job_wait(self, ended: asyncio.Future[JobRead]) -> JobWait:
         """Return the wait, whose news come from other threads and go to this trigger's own log."""
-        from airflow_airbyte_ext.jobs.throttle import JobWait
+        from airflow_airbyte_ext.jobs.outage import Polling
+        from airflow_airbyte_ext.jobs.poll import JobWait
 
         here = _LoopBridge(ended, self.log)
         return JobWait(
@@ -167,9 +168,7 @@ class AirbyteJobTrigger(BaseTrigger):
             workspace_id=self.workspace_id,
             updated_at=self.updated_at,
             seen=self.seen,
-            poll_interval=self.poll_interval,
-            deadline=self.deadline,
-            poll_error_timeout=self.poll_error_timeout,
+            polling=Polling(self.poll_interval, self.deadline, self.poll_error_timeout),
         )
 
     async def _patient_watcher(self) -> JobWatcher:

@@ -94,6 +94,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
 
     async def _wait(self) -> int:
         await imported("airflow_airbyte_ext.jobs.syncs")
+        from airflow_airbyte_ext.jobs.outage import Polling
         from airflow_airbyte_ext.jobs.syncs import SyncPoller
 
         shown: list[tuple[Any, str]] = []
@@ -101,7 +102,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
             self.connection_id,
             since=self.since,
             on_failure=self.on_failure,
-            poll_error_timeout=self.poll_error_timeout,
+            polling=Polling(self.poll_interval, self.deadline, self.poll_error_timeout),
             known=self.known,
             warn=lambda message: shown.append((self.log.warning, message)),
             info=lambda message: shown.append((self.log.info, message)),
@@ -116,7 +117,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
                 shown.clear()
             if job_id is not None:
                 return job_id
-            await asyncio.sleep(watch.pause(self.poll_interval, self.deadline))
+            await asyncio.sleep(watch.pause())
 
     async def _poll(self, watch: SyncPoller) -> int | None:
         """Poll once, in a thread; a moment in which Airflow cannot give the Connection is a poll that failed."""

@@ -24,10 +24,9 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.logs import attempt_log_tail
-from airflow_airbyte_ext.jobs.poll import JobWatch, wait_for_job
+from airflow_airbyte_ext.jobs.poll import JobWait, JobWatch, wait_for_job
 from airflow_airbyte_ext.jobs.report import JobReport, job_page, read_report, workspace_of
 from airflow_airbyte_ext.jobs.syncs import SyncPoller
-from airflow_airbyte_ext.jobs.throttle import JobWait
 from airflow_airbyte_ext.jobs.watcher import JobWatcher
 from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.restore import Restorer

@@ -21,6 +21,7 @@ from true_jobs import EVENTS, TrueJobs, between, both, cooling, lost
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.exceptions import AirbyteError
+from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.running import resolve_running_job, settled
 
@@ -226,13 +227,18 @@ class World:
         def way() -> Any:
             except_kind = "sync" if how == "attach" else None
             return resolve_running_job(
-                self.client, CONNECTION, how="wait", clock=self.clock, except_kind=except_kind, poll_interval=5
+                self.client,
+                CONNECTION,
+                how="wait",
+                clock=self.clock,
+                except_kind=except_kind,
+                polling=Polling(5),
             )
 
         return way if kind == "sync" else lambda: settled(self.client, CONNECTION, way, clock=self.clock)
 
     def _wait(self, job: Any) -> Any:
-        return wait_for_job(self.client, job.id, clock=self.clock, connection_id=CONNECTION, poll_interval=5)
+        return wait_for_job(self.client, job.id, clock=self.clock, connection_id=CONNECTION, polling=Polling(5))
 
     @property
     def requests(self) -> str:

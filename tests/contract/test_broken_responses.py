@@ -27,6 +27,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteUnreachableError,
 )
 from airflow_airbyte_ext.jobs.cancel import cancel_job
+from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import JobWatch
 from airflow_airbyte_ext.jobs.reader import newest_job
 from airflow_airbyte_ext.jobs.running import resolve_running_job
@@ -147,11 +148,11 @@ def test_a_list_that_lags_behind_the_job_does_not_keep_anybody_for_ever(
     body = json.dumps({"jobs": [{"job": running, "attempts": []}], "totalJobCount": 1}).encode()
     proxy.spoil_next("jobs/list", lambda _it: [response(body)], times=lag)
     if lag == 2:
-        job = resolve_running_job(client, connection_id, how="wait", clock=clock, poll_interval=10.0)
+        job = resolve_running_job(client, connection_id, how="wait", clock=clock, polling=Polling(10.0))
         assert (job.id, job.status) == (job_id, "succeeded")
     else:
         with pytest.raises(AirbyteJobRunningError):
-            resolve_running_job(client, connection_id, how="wait", clock=clock, poll_interval=10.0)
+            resolve_running_job(client, connection_id, how="wait", clock=clock, polling=Polling(10.0))
     assert proxy.requests < 200
     assert sum(clock.sleeps) >= 10
 

@@ -37,6 +37,7 @@ from airflow_airbyte_ext.exceptions import AirbyteError
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.changes import ChangeFeed
 from airflow_airbyte_ext.jobs.logs import LogFollower, attempt_log_tail
+from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.report import job_page, read_report, summary_lines
 from airflow_airbyte_ext.jobs.running import resolve_running_job
@@ -324,10 +325,10 @@ def _ids(made: Scene) -> dict[str, Any]:
 
 
 def _watch(it: Scene) -> None:
-    watch = SyncPoller(it.connection_id, since=None, clock=it.clock)
-    until = it.clock.time() + 1800
+    polling = Polling(60.0, deadline=it.clock.time() + 1800)
+    watch = SyncPoller(it.connection_id, since=None, polling=polling, clock=it.clock)
     while watch.poll(it.client) is None:
-        it.clock.sleep(watch.pause(60.0, until))
+        it.clock.sleep(watch.pause())
 
 
 def _endings(it: Scene) -> None:
@@ -373,13 +374,17 @@ def _back_up(it: Scene) -> None:
 
 TASKS: dict[str, Callable[[Scene], object]] = {
     "wait": lambda it: wait_for_job(
-        it.client, it.job_id, clock=it.clock, connection_id=it.connection_id, deadline=it.clock.time() + 3600
+        it.client,
+        it.job_id,
+        clock=it.clock,
+        connection_id=it.connection_id,
+        polling=Polling(deadline=it.clock.time() + 3600),
     ),
     "wait for an unseen job": lambda it: wait_for_job(
-        it.client, it.job_id, clock=it.clock, deadline=it.clock.time() + 3600, seen=False
+        it.client, it.job_id, clock=it.clock, polling=Polling(deadline=it.clock.time() + 3600), seen=False
     ),
     "make way": lambda it: resolve_running_job(
-        it.client, it.connection_id, how="wait", clock=it.clock, deadline=it.clock.time() + 3600
+        it.client, it.connection_id, how="wait", clock=it.clock, polling=Polling(deadline=it.clock.time() + 3600)
     ),
     "cancel": lambda it: cancel_job(it.client, it.job_id, connection_id=it.connection_id, clock=it.clock),
     "report": _report,

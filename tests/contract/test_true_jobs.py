@@ -18,6 +18,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRefreshUnsupportedError,
 )
 from airflow_airbyte_ext.jobs.cancel import cancel_job
+from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.running import resolve_running_job, settled
 
 RELEASES = ("0.36.0", "0.39.20", "0.39.40", "0.40.32", "0.50.8", "0.50.31", "0.57.4", "0.63.0", "0.64.7", "1.2.0")
@@ -44,7 +45,12 @@ class World:
 
             def way():
                 return resolve_running_job(
-                    self.client, CONNECTION, how=words, clock=self.clock, except_kind=except_kind, poll_interval=1
+                    self.client,
+                    CONNECTION,
+                    how=words,
+                    clock=self.clock,
+                    except_kind=except_kind,
+                    polling=Polling(1),
                 )
 
             if kind == "sync":
@@ -318,7 +324,7 @@ def test_a_stored_reset_comes_first_and_then_our_sync(start, caplog, release, ho
 def wait_here(world, job):
     from airflow_airbyte_ext.jobs.poll import wait_for_job
 
-    return wait_for_job(world.client, job.id, clock=world.clock, connection_id=CONNECTION, poll_interval=1)
+    return wait_for_job(world.client, job.id, clock=world.clock, connection_id=CONNECTION, polling=Polling(1))
 
 
 @pytest.mark.parametrize(

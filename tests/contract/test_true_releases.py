@@ -22,6 +22,7 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.logs import attempt_log_tail
+from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.report import job_page, read_report, workspace_of
 from airflow_airbyte_ext.snapshots.restore import Restorer, StateContent
@@ -67,7 +68,7 @@ every = pytest.mark.parametrize("setup", EVERY, ids=name_of)
 def test_a_job_is_followed_to_its_end(start, clock, setup):
     """Whatever endpoint a release lacks, another one has the status."""
     server, _, client = start(setup, Job(statuses=["pending", "running", "running", "succeeded"]))
-    job = wait_for_job(client, JOB, clock=clock, connection_id=CONNECTION, poll_interval=1)
+    job = wait_for_job(client, JOB, clock=clock, connection_id=CONNECTION, polling=Polling(1))
     assert job.status == "succeeded"
     assert server.count("jobs/get") == 0
 
@@ -77,7 +78,7 @@ def test_a_job_is_followed_to_its_end(start, clock, setup):
 def test_before_0_40_7_the_list_is_polled(start, clock, release, connection_id):
     """3.7: without jobs/get_light the list is polled, never jobs/get, which sends all logs."""
     server, _, client = start(release, Job(statuses=["running"] * 6 + ["succeeded"]))
-    assert wait_for_job(client, JOB, clock=clock, connection_id=connection_id, poll_interval=1).status == "succeeded"
+    assert wait_for_job(client, JOB, clock=clock, connection_id=connection_id, polling=Polling(1)).status == "succeeded"
     assert server.count("jobs/list") >= 2
     assert server.count("jobs/get") <= 1
     assert server.count("jobs/get_light") <= 1
@@ -246,8 +247,8 @@ def test_nothing_undeclared_is_ever_sent(start, clock, tmp_path, release):
     server, airbyte, client = start(release)
     job = submit_sync(client, CONNECTION, clock=clock).job
     cancel_job(client, job.id, connection_id=CONNECTION, clock=clock)
-    wait_for_job(client, job.id, clock=clock, connection_id=CONNECTION, poll_interval=1)
-    wait_for_job(client, job.id, clock=clock, poll_interval=1)
+    wait_for_job(client, job.id, clock=clock, connection_id=CONNECTION, polling=Polling(1))
+    wait_for_job(client, job.id, clock=clock, polling=Polling(1))
     read_report(client, job.id, connection_id=CONNECTION, attached=False, clock=clock)
     read_report(client, job.id, attached=False, clock=clock)
     attempt_log_tail(client, job.id, 0)
@@ -296,7 +297,7 @@ def test_a_job_that_never_was_has_vanished(start, clock, release, connection_id)
     """3.1.3: unknown jobs are 500 in every era; up to 1.8 by the text, since 2.0 by the list."""
     _, _, client = start(release)
     with pytest.raises(AirbyteJobNotFoundError):
-        wait_for_job(client, UNKNOWN_JOB, clock=clock, connection_id=connection_id, poll_interval=1, seen=False)
+        wait_for_job(client, UNKNOWN_JOB, clock=clock, connection_id=connection_id, polling=Polling(1), seen=False)
 
 
 @pytest.mark.parametrize("release", ["0.36.0", "0.40.6", "0.40.32", "1.2.0", "1.8.0"])

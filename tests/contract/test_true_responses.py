@@ -28,6 +28,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteStatusError,
     AirbyteUnreachableError,
 )
+from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.report import job_page
 
@@ -180,7 +181,7 @@ def test_a_wait_outlives_a_404_of_something_else(start, clock, response):
     assert isinstance(airbyte, TrueAirbyte)
     airbyte.jobs = [Job(statuses=["running", "succeeded"])]
     server.on("jobs/get_light", airbyte, response, response, response, airbyte)
-    job = wait_for_job(client, JOB, clock=clock, connection_id=b.CONNECTION, poll_interval=1)
+    job = wait_for_job(client, JOB, clock=clock, connection_id=b.CONNECTION, polling=Polling(1))
     assert job.status == "succeeded"
 
 

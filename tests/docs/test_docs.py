@@ -35,6 +35,7 @@ from airflow_airbyte_ext.api.clock import SystemClock
 from airflow_airbyte_ext.api.settings import ClientSettings, normalise_base_url
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
 from airflow_airbyte_ext.jobs.kinds import SyncSubmitter
+from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import poll_job, wait_for_job
 from airflow_airbyte_ext.jobs.report import JobReport, job_page, read_report, report_of, summary_lines
 from airflow_airbyte_ext.operators.airbyte import AirbyteResetConnectionOperator, AirbyteSyncConnectionOperator
@@ -372,7 +373,7 @@ def test_the_readmes_log_and_xcom_of_a_success_are_what_a_job_gives(demo: FakeAi
     with demo_client(demo) as client:
         submission = SyncSubmitter(client, connection_id).submit()
         page = job_page(client, connection_id=connection_id, job_id=submission.job.id)
-        polls = list(poll_job(client, submission.job.id, poll_interval=0.01))
+        polls = list(poll_job(client, submission.job.id, polling=Polling(0.01)))
         report = read_report(client, submission.job.id, attached=submission.attached)
     lines = [
         f"Airbyte 2.0.0 at {ADDRESS}/api for connection {connection_id}",
@@ -390,7 +391,7 @@ def test_the_readmes_log_of_a_failure_is_what_a_job_gives(demo: FakeAirbyte) -> 
     log = timeless(block_with("README.md", "log of Broken API → Warehouse"))
     with demo_client(demo) as client:
         job = SyncSubmitter(client, BROKEN_API_ID).submit().job
-        wait_for_job(client, job.id, clock=SystemClock(), poll_interval=0.01)
+        wait_for_job(client, job.id, clock=SystemClock(), polling=Polling(0.01))
         report = read_report(client, job.id, attached=False)
     error = report.error()
     lines = ["Job 1: failed", *summary_lines(report), f"{type(error).__name__}: {error}"]

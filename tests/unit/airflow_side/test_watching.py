@@ -29,7 +29,7 @@ LOOKUP = "airflow.providers.common.compat.connection.get_async_connection"
 def own_watchers(monkeypatch):
     """Each test begins as a new triggerer does."""
     monkeypatch.setattr(watching, "_watched", {})
-    monkeypatch.setattr(watching, "_asking", {})
+    monkeypatch.setattr(watching, "_connecting", {})
     yield
     for known in watching._watched.values():
         known.watcher.retire()

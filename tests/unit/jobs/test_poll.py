@@ -11,6 +11,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobStatusUnavailableError,
     AirbyteJobTimeoutError,
 )
+from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import JobWatch, poll_job, wait_for_job
 from airflow_airbyte_ext.testing import Fault, Step
 
@@ -45,7 +46,11 @@ def test_the_job_is_returned_as_it_ended(start_fake, connect, clock, era, end):
     words = ["pending", "running", "incomplete", "floating", "running", end]
     airbyte.script(connection_id, [Step(word) for word in words])
     polls = poll_job(
-        connect(airbyte), airbyte.start_job(connection_id), connection_id=connection_id, clock=clock, poll_interval=7
+        connect(airbyte),
+        airbyte.start_job(connection_id),
+        connection_id=connection_id,
+        clock=clock,
+        polling=Polling(7),
     )
     assert [job.status for job in polls] == words
     assert clock.sleeps == [7] * 5
@@ -73,7 +78,9 @@ def test_without_its_connection_an_old_job_is_read_with_logs_once(start_fake, co
 def test_a_poll_that_fails_is_borne(airbyte, client, clock, connection_id, job_id, fault):
     """Whatever goes wrong for a while, the job itself may be fine."""
     airbyte.fail_next("getJobInfoLight", FAULTS[fault], times=5)
-    watch = JobWatch(client, job_id, connection_id=connection_id, clock=clock, seen=True, poll_error_timeout=600)
+    watch = JobWatch(
+        client, job_id, connection_id=connection_id, clock=clock, seen=True, polling=Polling(poll_error_timeout=600)
+    )
     assert [watch.poll() for _ in range(5)] == [None] * 5
     assert watch.poll().status == "running"
     assert len(airbyte.calls("getJobInfoLight")) == 6
@@ -87,7 +94,13 @@ def test_a_status_that_stays_unreadable_ends_the_wait(airbyte, client, clock, co
     with pytest.raises(
         AirbyteJobStatusUnavailableError, match=rf"job {job_id}.*may be fine.*getJobInfoLight"
     ) as caught:
-        wait_for_job(client, job_id, connection_id=connection_id, clock=clock, poll_interval=10, poll_error_timeout=60)
+        wait_for_job(
+            client,
+            job_id,
+            connection_id=connection_id,
+            clock=clock,
+            polling=Polling(10, poll_error_timeout=60),
+        )
     assert 60 <= clock.now - started <= 70
     assert caught.value.job_id == job_id
     assert airbyte.jobs()[0]["status"] == "running"
@@ -100,7 +113,7 @@ def test_time_counts_as_unreadable_only_while_it_is(airbyte, client, clock, conn
     for _ in range(5):
         airbyte.fail_next("getJobInfoLight", Fault.status(503), times=4)
         airbyte.fail_next("getJobInfoLight", Fault.delay(0))
-    job = wait_for_job(client, job_id, clock=clock, poll_interval=10, poll_error_timeout=45)
+    job = wait_for_job(client, job_id, clock=clock, polling=Polling(10, poll_error_timeout=45))
     assert job.status == "succeeded"
 
 
@@ -108,7 +121,7 @@ def test_a_retry_after_is_honoured_while_waiting(airbyte, client, clock, connect
     """A server that is overrun says when to come back: not before."""
     airbyte.script(connection_id, [Step("succeeded")])
     airbyte.fail_next("getJobInfoLight", Fault.status(429, headers={"Retry-After": "25"}))
-    wait_for_job(client, airbyte.start_job(connection_id), clock=clock, poll_interval=5)
+    wait_for_job(client, airbyte.start_job(connection_id), clock=clock, polling=Polling(5))
     assert sum(clock.sleeps) >= 25
 
 
@@ -117,7 +130,7 @@ def test_the_wait_ends_at_its_deadline(airbyte, client, clock, connection_id, jo
     """Another error than a failed job: the job goes on, and the error says how it was."""
     started = clock.now
     with pytest.raises(AirbyteJobTimeoutError, match=rf"job {job_id} .still running") as caught:
-        wait_for_job(client, job_id, clock=clock, poll_interval=10, deadline=started + 35, seen=seen)
+        wait_for_job(client, job_id, clock=clock, polling=Polling(10, deadline=started + 35), seen=seen)
     assert clock.now - started == 35
     assert clock.sleeps == [10, 10, 10, 5]
     assert caught.value.job_id == job_id
@@ -129,14 +142,14 @@ def test_a_job_that_ends_with_the_deadline_is_not_late(airbyte, client, clock, c
     """The last poll comes at the deadline, not before it."""
     airbyte.script(connection_id, [Step("running", seconds=30), Step("succeeded")])
     job_id = airbyte.start_job(connection_id)
-    assert wait_for_job(client, job_id, clock=clock, poll_interval=20, deadline=clock.now + 30).status == "succeeded"
+    assert wait_for_job(client, job_id, clock=clock, polling=Polling(20, deadline=clock.now + 30)).status == "succeeded"
 
 
 def test_a_deadline_that_has_passed_still_allows_one_look(airbyte, client, clock, connection_id):
     """A job that is over is over."""
     airbyte.script(connection_id, [Step("succeeded")])
     job_id = airbyte.start_job(connection_id)
-    assert wait_for_job(client, job_id, clock=clock, deadline=clock.now - 100).status == "succeeded"
+    assert wait_for_job(client, job_id, clock=clock, polling=Polling(deadline=clock.now - 100)).status == "succeeded"
 
 
 @pytest.mark.parametrize("known", [True, False])
@@ -176,7 +189,7 @@ def test_a_job_that_vanishes_for_ever_does_not_hold_the_worker_for_ever(airbyte,
     client = connect(airbyte)
     started = clock.now
     with pytest.raises((AirbyteJobNotFoundError, AirbyteJobStatusUnavailableError), match="4711"):
-        wait_for_job(client, 4711, clock=clock, seen=seen, poll_error_timeout=300)
+        wait_for_job(client, 4711, clock=clock, seen=seen, polling=Polling(poll_error_timeout=300))
     assert clock.now - started < 400
 
 
@@ -217,7 +230,9 @@ def test_an_old_job_is_found_behind_many_later_ones(start_fake, connect, clock, 
 def test_the_time_of_the_last_reading_can_be_handed_on(airbyte, client, clock, connection_id, job_id):
     """A trigger that moves to another process goes on counting where it stood."""
     airbyte.fail_next("getJobInfoLight", Fault.status(503))
-    watch = JobWatch(client, job_id, clock=clock, seen=True, poll_error_timeout=60, failing_since=clock.now - 61)
+    watch = JobWatch(
+        client, job_id, clock=clock, seen=True, polling=Polling(poll_error_timeout=60), failing_since=clock.now - 61
+    )
     with pytest.raises(AirbyteJobStatusUnavailableError):
         watch.poll()
 
@@ -249,5 +264,5 @@ def test_without_a_deadline_no_interval_is_a_time_out(airbyte, client, clock):
     connection_id = airbyte.add_connection()
     airbyte.script(connection_id, [Step("running", polls=3), Step("succeeded")])
     job_id = airbyte.start_job(connection_id)
-    job = wait_for_job(client, job_id, connection_id=connection_id, clock=clock, poll_interval=0)
+    job = wait_for_job(client, job_id, connection_id=connection_id, clock=clock, polling=Polling(0))
     assert job.status == "succeeded"

@@ -19,6 +19,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobStatusUnavailableError,
     AirbyteJobTimeoutError,
 )
+from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.syncs import (
     CHECK_INTERVAL,
     LOG_INTERVAL,
@@ -197,7 +198,7 @@ def test_the_walk_back_has_an_end(airbyte, client, clock, connection_id) -> None
 
 def test_looks_that_fail_are_borne_until_the_patience_is_used_up(airbyte, client, clock, connection_id) -> None:
     warnings: list[str] = []
-    waiting = watch(connection_id, clock, poll_error_timeout=100, warnings=warnings)
+    waiting = watch(connection_id, clock, polling=Polling(poll_error_timeout=100), warnings=warnings)
     assert waiting.poll(client) is None
     airbyte.fail_next("listJobsFor", Fault.status(503), times=4)
     for _ in range(2):
@@ -219,7 +220,7 @@ def test_an_outage_at_the_first_look_is_borne_as_well(airbyte, client, clock, co
 
 
 def test_outages_that_end_do_not_add_up(airbyte, client, clock, connection_id) -> None:
-    waiting = watch(connection_id, clock, poll_error_timeout=100)
+    waiting = watch(connection_id, clock, polling=Polling(poll_error_timeout=100))
     waiting.poll(client)
     for _ in range(3):
         airbyte.fail_next("listJobsFor", Fault.drop_before())
@@ -230,13 +231,13 @@ def test_outages_that_end_do_not_add_up(airbyte, client, clock, connection_id) -
 
 
 def test_the_patience_adds_up_over_processes(airbyte, client, clock, connection_id) -> None:
-    first = watch(connection_id, clock, poll_error_timeout=100)
+    first = watch(connection_id, clock, polling=Polling(poll_error_timeout=100))
     first.poll(client)
     airbyte.fail_next("listJobsFor", Fault.status(503), times=2)
     first.poll(client)
     clock.now += 150
     with pytest.raises(AirbyteJobStatusUnavailableError, match="150 s"):
-        watch(connection_id, clock, poll_error_timeout=100, known=first.known).poll(client)
+        watch(connection_id, clock, polling=Polling(poll_error_timeout=100), known=first.known).poll(client)
 
 
 def test_wrong_credentials_are_told_at_the_first_look_and_borne_later(start_fake, connect, clock) -> None:
@@ -250,23 +251,25 @@ def test_wrong_credentials_are_told_at_the_first_look_and_borne_later(start_fake
 
 
 def test_the_wait_ends_at_its_deadline_and_says_what_it_waited_for(airbyte, client, clock, connection_id) -> None:
-    waiting = watch(connection_id, clock, since=0.0)
+    start, waiting = clock.now, watch(connection_id, clock, since=0.0, polling=Polling(60, clock.now + 1000))
     waiting.poll(client)
-    assert waiting.pause(60, clock.now + 1000) == 60
-    assert waiting.pause(60, clock.now + 10) == 10
-    assert waiting.pause(60, None) == 60
+    assert waiting.pause() == 60
+    clock.now = start + 990
+    assert waiting.pause() == 10
+    assert watch(connection_id, clock, polling=Polling(60)).pause() == 60
+    clock.now = start + 1000
     with pytest.raises(AirbyteJobTimeoutError, match="ended well at or after 1970-01-01T00:00:00"):
-        waiting.pause(60, clock.now)
+        waiting.pause()
 
 
 def test_the_next_look_waits_as_long_as_airbyte_asks(airbyte, client, clock, connection_id) -> None:
-    waiting = watch(connection_id, clock)
+    waiting = watch(connection_id, clock, polling=Polling(5))
     waiting.poll(client)
     airbyte.fail_next("listJobsFor", Fault.status(429, headers={"Retry-After": "40"}))
     waiting.poll(client)
-    assert waiting.pause(5, None) == 40
+    assert waiting.pause() == 40
     waiting.poll(client)
-    assert waiting.pause(5, None) == 5
+    assert waiting.pause() == 5
 
 
 @pytest.mark.parametrize(

@@ -16,15 +16,9 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteServerError,
     AirbyteUnreachableError,
 )
-from airflow_airbyte_ext.jobs.outage import MAX_RETRY_AFTER
-from airflow_airbyte_ext.jobs.throttle import (
-    MAX_BACK_OFF,
-    MIN_POLL_INTERVAL,
-    READS_PER_SECOND,
-    JobWait,
-    Throttle,
-    is_down,
-)
+from airflow_airbyte_ext.jobs.outage import MAX_RETRY_AFTER, Polling
+from airflow_airbyte_ext.jobs.poll import MIN_POLL_INTERVAL, JobWait
+from airflow_airbyte_ext.jobs.throttle import MAX_BACK_OFF, READS_PER_SECOND, Throttle, is_down
 
 UNAVAILABLE = AirbyteServerError("down", http_status=503)
 
@@ -135,7 +129,7 @@ def test_a_clock_that_goes_back_takes_nothing_away():
 @pytest.mark.parametrize("poll_interval", [0.01, 1, 5, 60, 600])
 def test_looks_are_quick_at_first_then_slower_and_never_rarer_than_asked(poll_interval):
     """A job of seconds is told in a second; a job of hours is checked each `poll_interval`."""
-    wait = JobWait(1, on_end=print, poll_interval=poll_interval)
+    wait = JobWait(1, on_end=print, polling=Polling(poll_interval))
     intervals = [wait.interval(age) for age in range(0, 20_000, 10)]
     assert intervals[0] == min(MIN_POLL_INTERVAL, poll_interval)
     assert intervals == sorted(intervals)

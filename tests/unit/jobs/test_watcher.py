@@ -14,7 +14,9 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobStatusUnavailableError,
     AirbyteJobTimeoutError,
 )
-from airflow_airbyte_ext.jobs.throttle import FINAL_POLL_TIMEOUT, MAX_BACK_OFF, READS_PER_SECOND, JobWait
+from airflow_airbyte_ext.jobs.outage import Polling
+from airflow_airbyte_ext.jobs.poll import FINAL_POLL_TIMEOUT, JobWait
+from airflow_airbyte_ext.jobs.throttle import MAX_BACK_OFF, READS_PER_SECOND
 from airflow_airbyte_ext.jobs.watcher import READ_THREADS, JobWatcher
 from airflow_airbyte_ext.testing import Fault, Step
 
@@ -140,7 +142,7 @@ def test_every_wait_ends_within_one_interval_in_every_era(start_fake, watch, wai
     """However jobs are read, their ends are seen within `poll_interval`."""
     airbyte = start_fake(era)
     jobs = start_jobs(airbyte, count)
-    watcher, waits = watch(airbyte), [wait_for(airbyte, job_id, poll_interval=5) for job_id in jobs]
+    watcher, waits = watch(airbyte), [wait_for(airbyte, job_id, polling=Polling(5)) for job_id in jobs]
     started = watcher._clock.now
     for wait in waits:
         watcher.add(wait)
@@ -155,7 +157,7 @@ def test_hundreds_of_waits_need_few_requests(start_fake, watch, wait_for, go, er
     airbyte = start_fake(era)
     jobs = start_jobs(airbyte, 300, Step("running", seconds=50), Step("succeeded"))
     airbyte.reset()
-    watcher, waits = watch(airbyte), [wait_for(airbyte, job_id, poll_interval=5) for job_id in jobs]
+    watcher, waits = watch(airbyte), [wait_for(airbyte, job_id, polling=Polling(5)) for job_id in jobs]
     for wait in waits:
         watcher.add(wait)
     go(watcher, seconds=60)
@@ -180,7 +182,7 @@ def test_waits_of_unknown_workspaces_are_read_among_those_that_are_listed(start_
     airbyte = start_fake()
     other = airbyte.add_connection(name="o", workspace_id=airbyte.add_workspace("other"))
     airbyte.script(other, [Step("running", seconds=40), Step("succeeded")])
-    bare = wait_for(airbyte, airbyte.start_job(other), workspace_id=None, updated_at=None, poll_interval=5)
+    bare = wait_for(airbyte, airbyte.start_job(other), workspace_id=None, updated_at=None, polling=Polling(5))
     waits = [wait_for(airbyte, job_id) for job_id in start_jobs(airbyte, 10, Step("running"))]
     watcher = watch(airbyte)
     for wait in [*waits, bare]:
@@ -214,7 +216,7 @@ def test_a_wait_added_during_a_walk_is_served(start_fake, watch, wait_for, go, c
     threads = ByHand()
     watcher = watch(airbyte, threads)
     for job_id in start_jobs(airbyte, 5, Step("running")):
-        watcher.add(wait_for(airbyte, job_id, poll_interval=60))
+        watcher.add(wait_for(airbyte, job_id, polling=Polling(60)))
     go(watcher, seconds=700, threads=threads)
     go(watcher, seconds=100, until=lambda: threads.requested)
     new = wait_for(airbyte, start_jobs(airbyte, 1, Step("running", seconds=0.5), Step("succeeded"))[0])
@@ -257,7 +259,7 @@ def test_the_sweep_finds_what_the_list_never_tells(start_fake, watch, wait_for, 
     for job_id in jobs[:5]:
         watcher.add(wait_for(airbyte, job_id))
     watcher.add(lost)
-    watcher.add(wait_for(airbyte, jobs[5], workspace_id=None, updated_at=None, poll_interval=0.01))
+    watcher.add(wait_for(airbyte, jobs[5], workspace_id=None, updated_at=None, polling=Polling(0.01)))
     go(watcher, seconds=75)
     assert lost.end == "succeeded"
 
@@ -283,7 +285,10 @@ def test_a_list_that_always_breaks_ends_no_wait(start_fake, watch, wait_for, go,
     airbyte = start_fake()
     airbyte.fail_next("listJobsForWorkspaces", fault, times=1000)
     jobs = start_jobs(airbyte, 20, Step("running", seconds=900), Step("succeeded"))
-    watcher, waits = watch(airbyte), [wait_for(airbyte, job_id, poll_error_timeout=60) for job_id in jobs]
+    watcher, waits = (
+        watch(airbyte),
+        [wait_for(airbyte, job_id, polling=Polling(poll_error_timeout=60)) for job_id in jobs],
+    )
     for wait in waits:
         watcher.add(wait)
     go(watcher, seconds=920)
@@ -336,7 +341,7 @@ def test_the_rate_of_requests_is_bounded_over_any_window(start_fake, watch, wait
     submit, threads.submit = threads.submit, lambda *job: (moments.append(clock.now), submit(*job))
     watcher = watch(airbyte, threads)
     for job_id in start_jobs(airbyte, 400, Step("running")):
-        watcher.add(wait_for(airbyte, job_id, poll_interval=2))
+        watcher.add(wait_for(airbyte, job_id, polling=Polling(2)))
     go(watcher, seconds=20)
     assert len(moments) > 20 * READS_PER_SECOND * 0.9
     for first in range(0, len(moments), 11):
@@ -361,7 +366,7 @@ def test_no_wait_starves_among_a_thousand_on_an_old_release(start_fake, watch, w
     jobs = start_jobs(airbyte, 1000, Step("running", seconds=1e6))
     watcher = watch(airbyte)
     for job_id in jobs:
-        watcher.add(wait_for(airbyte, job_id, poll_interval=1))
+        watcher.add(wait_for(airbyte, job_id, polling=Polling(1)))
     airbyte.reset()
     go(watcher, seconds=45)
     reads = [request.body["id"] for request in airbyte.calls("getJobInfoLight")]
@@ -376,7 +381,7 @@ def test_looks_become_rarer_and_never_rarer_than_asked(start_fake, watch, wait_f
     airbyte = start_fake(era)
     watcher, looks = watch(airbyte), []
     for job_id in start_jobs(airbyte, 5, Step("running")):
-        watcher.add(wait_for(airbyte, job_id, poll_interval=20))
+        watcher.add(wait_for(airbyte, job_id, polling=Polling(20)))
     started = clock.now
     while clock.now < started + 400:
         before = requests(airbyte)
@@ -396,7 +401,7 @@ def test_an_outage_ends_those_that_bear_no_more_and_no_others(start_fake, watch,
     jobs = start_jobs(airbyte, 200, Step("running", seconds=400), Step("succeeded"))
     watcher, waits = watch(airbyte), []
     for number, job_id in enumerate(jobs):
-        waits.append(wait_for(airbyte, job_id, poll_error_timeout=60 if number % 2 else 600))
+        waits.append(wait_for(airbyte, job_id, polling=Polling(poll_error_timeout=60 if number % 2 else 600)))
         watcher.add(waits[-1])
     go(watcher, seconds=20)
     down_at = clock.now
@@ -418,7 +423,7 @@ def test_waits_that_end_by_an_outage_do_not_hurry_the_requests(start_fake, watch
     airbyte = start_fake("0.40")
     watcher = watch(airbyte)
     for job_id in start_jobs(airbyte, 100, Step("running", seconds=9000)):
-        watcher.add(wait_for(airbyte, job_id, poll_error_timeout=1e-9))
+        watcher.add(wait_for(airbyte, job_id, polling=Polling(poll_error_timeout=1e-9)))
     airbyte.reset()
     airbyte.fail_next("*", UNAVAILABLE, times=10**6)
     go(watcher, seconds=60)
@@ -431,8 +436,11 @@ def test_blips_that_are_far_apart_never_add_up(start_fake, watch, wait_for, go):
     airbyte = start_fake("0.40")
     busy, rare = start_jobs(airbyte, 2, Step("running", seconds=7500), Step("succeeded"))
     watcher = watch(airbyte)
-    waits = [wait_for(airbyte, busy, poll_interval=20), wait_for(airbyte, rare, poll_interval=600)]
-    waits[1].poll_error_timeout = 50
+    waits = [
+        wait_for(airbyte, busy, polling=Polling(20)),
+        wait_for(airbyte, rare, polling=Polling(600)),
+    ]
+    waits[1].polling = Polling(600, poll_error_timeout=50)
     for wait in waits:
         watcher.add(wait)
     go(watcher, seconds=6200)
@@ -449,7 +457,7 @@ def test_airbyte_is_left_alone_for_as_long_as_it_asks(start_fake, watch, wait_fo
     airbyte = start_fake("0.40")
     watcher = watch(airbyte)
     for job_id in start_jobs(airbyte, 30, Step("running", seconds=9000)):
-        watcher.add(wait_for(airbyte, job_id, poll_interval=1))
+        watcher.add(wait_for(airbyte, job_id, polling=Polling(1)))
     go(watcher, seconds=20)
     airbyte.fail_next("getJobInfoLight", Fault.status(code, headers={"Retry-After": "45"}))
     go(watcher, seconds=3, until=lambda: not airbyte.pending_faults())
@@ -468,14 +476,14 @@ def test_a_deadline_is_exact(start_fake, watch, wait_for, go, clock, era, is_dow
     airbyte = start_fake(era)
     watcher, waits = watch(airbyte), []
     for number, job_id in enumerate(start_jobs(airbyte, 20, Step("running", seconds=9000))):
-        waits.append(wait_for(airbyte, job_id, deadline=clock.now + 30 + number, poll_interval=60))
+        waits.append(wait_for(airbyte, job_id, polling=Polling(deadline=clock.now + 30 + number, poll_interval=60)))
         watcher.add(waits[-1])
     go(watcher, seconds=20)
     if is_down:
         airbyte.fail_next("*", UNAVAILABLE, times=10**6)
     go(watcher, seconds=40)
     assert {wait.end for wait in waits} == {AirbyteJobTimeoutError}
-    assert all(0 <= wait.ended_at - wait.deadline <= 0.11 for wait in waits)
+    assert all(0 <= wait.ended_at - wait.polling.deadline <= 0.11 for wait in waits)
     airbyte.reset()
 
 
@@ -486,11 +494,11 @@ def test_a_deadline_ends_a_wait_whose_read_hangs(start_fake, watch, wait_for, go
     jobs = start_jobs(airbyte, 40, Step("succeeded"))
     watcher, waits = watch(airbyte, threads), []
     for number, job_id in enumerate(jobs):
-        waits.append(wait_for(airbyte, job_id, deadline=clock.now + 30 + number % 5))
+        waits.append(wait_for(airbyte, job_id, polling=Polling(deadline=clock.now + 30 + number % 5)))
         watcher.add(waits[-1])
     go(watcher, seconds=50)
     assert {wait.end for wait in waits} == {AirbyteJobTimeoutError}
-    assert all(0 <= wait.ended_at - wait.deadline <= FINAL_POLL_TIMEOUT + 1 for wait in waits)
+    assert all(0 <= wait.ended_at - wait.polling.deadline <= FINAL_POLL_TIMEOUT + 1 for wait in waits)
     threads.do()
     assert [len(wait.outcomes) for wait in waits] == [1] * 40
 
@@ -501,7 +509,7 @@ def test_a_job_that_ended_right_before_its_deadline_is_told_as_ended(start_fake,
     airbyte = start_fake(era)
     jobs = start_jobs(airbyte, 200, Step("running", seconds=599.9), Step("succeeded"))
     watcher = watch(airbyte)
-    waits = [wait_for(airbyte, job_id, deadline=clock.now + 600, poll_interval=400) for job_id in jobs]
+    waits = [wait_for(airbyte, job_id, polling=Polling(deadline=clock.now + 600, poll_interval=400)) for job_id in jobs]
     for wait in waits:
         watcher.add(wait)
     go(watcher, seconds=620)
@@ -513,7 +521,7 @@ def test_the_bound_on_requests_takes_nobody_the_last_look(start_fake, watch, wai
     airbyte = start_fake("0.40")
     jobs = start_jobs(airbyte, 120, Step("succeeded"))
     watcher = watch(airbyte)
-    waits = [wait_for(airbyte, job_id, deadline=clock.now, workspace_id=None) for job_id in jobs]
+    waits = [wait_for(airbyte, job_id, polling=Polling(deadline=clock.now), workspace_id=None) for job_id in jobs]
     for wait in waits:
         watcher.add(wait)
     for _ in range(20):
@@ -526,7 +534,7 @@ def test_a_deadline_that_passed_while_nobody_watched_has_its_last_look(start_fak
     """The triggerer was down for an hour; the jobs ended well in that time."""
     airbyte = start_fake("0.40")
     jobs = start_jobs(airbyte, 300, Step("running", seconds=60), Step("succeeded"))
-    waits = [wait_for(airbyte, job_id, deadline=clock.now + 600) for job_id in jobs]
+    waits = [wait_for(airbyte, job_id, polling=Polling(deadline=clock.now + 600)) for job_id in jobs]
     clock.now += 3600
     watcher = watch(airbyte)
     for wait in waits:
@@ -588,7 +596,7 @@ def test_an_airbyte_that_is_down_does_not_delay_another(start_fake, watch, wait_
     ill, well = start_fake("0.40"), start_fake("0.40")
     watchers, waits = [watch(ill), watch(well)], {}
     for airbyte, watcher in zip((ill, well), watchers, strict=True):
-        waits[airbyte.url] = [wait_for(airbyte, job_id, poll_interval=2) for job_id in start_jobs(airbyte, 30)]
+        waits[airbyte.url] = [wait_for(airbyte, job_id, polling=Polling(2)) for job_id in start_jobs(airbyte, 30)]
         for wait in waits[airbyte.url]:
             watcher.add(wait)
     ill.fail_next("*", Fault.drop_before(), times=10**6)
@@ -630,7 +638,7 @@ def test_a_read_that_breaks_in_our_own_code_is_borne(start_fake, watch, wait_for
     airbyte = start_fake("0.40")
     watcher = watch(airbyte)
     waits = [wait_for(airbyte, job_id) for job_id in start_jobs(airbyte, 2, Step("running", seconds=9000))]
-    waits[0].deadline, waits[1].poll_error_timeout = clock.now + 30, 60
+    waits[0].polling, waits[1].polling = Polling(deadline=clock.now + 30), Polling(poll_error_timeout=60)
     for wait in waits:
         watcher.add(wait)
         monkeypatch.setattr(wait.watch._reader, "read", lambda: {}["nothing"])
@@ -681,7 +689,7 @@ def test_ten_thousand_waits_on_endless_jobs_need_few_requests_a_minute(start_fak
 
     monkeypatch.setattr("airflow_airbyte_ext.jobs.reader.JobReader.read", one)
     waits = [
-        Wait(clock, id, workspace_id=workspaces[id % 20], updated_at=now, poll_interval=5) for id in range(1, 10_001)
+        Wait(clock, id, workspace_id=workspaces[id % 20], updated_at=now, polling=Polling(5)) for id in range(1, 10_001)
     ]
     for number, wait in enumerate(waits):
         watcher.add(wait)
