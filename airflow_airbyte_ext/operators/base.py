@@ -126,7 +126,7 @@ class AirbyteJobOperator(ConnectionTask):
         **progress: Any,
     ) -> dict[str, Any]:
         """Go on after the triggerer's wait for a job of somebody else, however that one ended; see `JobRun`."""
-        from airflow_airbyte_ext.triggers.airbyte import raise_for_event
+        from airflow_airbyte_ext.triggers.base import raise_for_event
 
         is_stored = bool((progress.get("record") or {}).get("is_stored"))
         try:

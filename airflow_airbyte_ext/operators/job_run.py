@@ -262,7 +262,7 @@ class JobRun:
     def complete(self, event: dict[str, Any] | None, *, attached: bool) -> dict[str, Any]:
         """Go on after the triggerer's wait for our job, and return the XCom."""
         from airflow_airbyte_ext.operators.outcome import LogForwarder
-        from airflow_airbyte_ext.triggers.airbyte import raise_for_event
+        from airflow_airbyte_ext.triggers.base import raise_for_event
 
         try:
             raise_for_event(event)
@@ -321,7 +321,7 @@ class JobRun:
 
     def _trigger(self, job: JobRead, *, cancel_on_kill: bool) -> AirbyteJobTrigger:
         from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
-        from airflow_airbyte_ext.triggers.resume import earliest_resume
+        from airflow_airbyte_ext.triggers.base import earliest_resume
 
         return AirbyteJobTrigger(
             job_id=job.id,

@@ -62,7 +62,7 @@ class AirbyteJobSensor(AirbyteSensor):
             return found.xcom_value if isinstance(found, PokeReturnValue) else None
         from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
-        from airflow_airbyte_ext.triggers.resume import earliest_resume
+        from airflow_airbyte_ext.triggers.base import earliest_resume
 
         with no_retry_for_permanent_errors():
             trigger = AirbyteJobTrigger(
@@ -81,7 +81,7 @@ class AirbyteJobSensor(AirbyteSensor):
     def execute_complete(self, context: Context, event: dict[str, Any] | None) -> dict[str, Any]:
         """Go on after the triggerer's wait."""
         self.job_page = ""
-        from airflow_airbyte_ext.triggers.airbyte import raise_for_event
+        from airflow_airbyte_ext.triggers.base import raise_for_event
 
         try:
             with no_retry_for_permanent_errors():

@@ -95,8 +95,8 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
 
     def _poll_and_defer(self, context: Context) -> Any:
         from airflow_airbyte_ext.api.clock import SystemClock
+        from airflow_airbyte_ext.triggers.base import earliest_resume
         from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
-        from airflow_airbyte_ext.triggers.resume import earliest_resume
 
         if found := self.poke(context):
             return found.xcom_value if isinstance(found, PokeReturnValue) else None
@@ -130,7 +130,7 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
     def execute_complete(self, context: Context, event: dict[str, Any] | None) -> dict[str, Any]:
         """Go on after the triggerer's wait."""
         self.job_page = ""
-        from airflow_airbyte_ext.triggers.airbyte import raise_for_event
+        from airflow_airbyte_ext.triggers.base import raise_for_event
 
         try:
             self._failing_for_good(lambda: raise_for_event(event))

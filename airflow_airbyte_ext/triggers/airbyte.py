@@ -8,16 +8,13 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
-from airflow_airbyte_ext import exceptions
-from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobError, AirbyteJobStatusUnavailableError
+from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobStatusUnavailableError
 from airflow_airbyte_ext.text import fit_message
-from airflow_airbyte_ext.triggers.resume import until
+from airflow_airbyte_ext.triggers.base import WaitTrigger
 from airflow_airbyte_ext.triggers.watching import watcher_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import Callable
 
     from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.jobs.poll import JobWait
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
 CONNECTION_CHECK_INTERVAL = 300.0
 
 
-class AirbyteJobTrigger(BaseTrigger):
+class AirbyteJobTrigger(WaitTrigger):
     """
     Waits until a job has ended, its deadline has passed, or its status has been unreadable for too long.
 
@@ -45,7 +42,7 @@ class AirbyteJobTrigger(BaseTrigger):
     :param seen: Whether this Airbyte is known to have the job.
     :param workspace_id: The job's workspace, where known: jobs of known workspaces are read together.
     :param updated_at: When the job had last changed when it was seen, in the server's epoch seconds.
-    :param not_before: Epoch seconds before which the task is not resumed; see `triggers.resume`.
+    :param not_before: Epoch seconds before which the task is not resumed; see `earliest_resume`.
     """
 
     def __init__(
@@ -76,38 +73,6 @@ class AirbyteJobTrigger(BaseTrigger):
         self.updated_at = updated_at
         self.not_before = not_before
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer builds this trigger from again."""
-        names = (
-            "job_id",
-            "airbyte_conn_id",
-            "connection_id",
-            "poll_interval",
-            "deadline",
-            "poll_error_timeout",
-            "cancel_on_kill",
-            "seen",
-            "workspace_id",
-            "updated_at",
-            "not_before",
-        )
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: how the wait ended; `raise_for_event` reads it."""
-        try:
-            job = await self._wait()
-            event = {"job_id": self.job_id, "status": job.status}
-        except AirbyteError as error:
-            event = {
-                "job_id": self.job_id,
-                "error": type(error).__name__,
-                "message": str(error),
-                "retryable": error.retryable,
-            }
-        await until(self.not_before)
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
-
     async def on_kill(self) -> None:
         """
         Cancel the job when a user has ended the deferred task.
@@ -137,7 +102,8 @@ class AirbyteJobTrigger(BaseTrigger):
         else:
             self.log.info("Job %s is %s.", self.job_id, job.status if job else "gone")
 
-    async def _wait(self) -> JobRead:
+    async def wait(self) -> dict[str, Any]:
+        """Wait, and return the event of a job that has ended."""
         ended: asyncio.Future[JobRead] = asyncio.get_running_loop().create_future()
         watcher = await self._patient_watcher()  # first: it imports in a thread what the wait needs
         wait = self._job_wait(ended)
@@ -148,7 +114,7 @@ class AirbyteJobTrigger(BaseTrigger):
                 if now_watching is not watcher and watcher.remove(wait):
                     watcher = now_watching
                     watcher.add(wait)
-            return ended.result()
+            return {"job_id": self.job_id, "status": ended.result().status}
         finally:
             watcher.remove(wait)
             ended.cancel()
@@ -244,21 +210,3 @@ class _LoopBridge:
             self._ended.set_exception(outcome)
         else:
             self._ended.set_result(outcome)
-
-
-def raise_for_event(event: dict[str, Any] | None) -> None:
-    """
-    Raise the error that a trigger's event names; return where the job has ended.
-
-    :raises AirbyteError: The leaf that the trigger met.
-    """
-    if not isinstance(event, dict) or not ("error" in event or "status" in event):
-        raise AirbyteJobError(
-            f"The trigger sent an event that cannot be read ({event!r}). Clear the task to try again."
-        )
-    if "error" in event:
-        error = getattr(exceptions, str(event["error"]), AirbyteJobError)(str(event.get("message")))
-        if isinstance(error, AirbyteJobError):
-            error.job_id = event.get("job_id")
-        error.retryable = bool(event.get("retryable", error.retryable))
-        raise error

@@ -7,22 +7,18 @@ import time
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from airflow.triggers.base import BaseTrigger, TriggerEvent
-
 from airflow_airbyte_ext.exceptions import AirbyteError
-from airflow_airbyte_ext.triggers.resume import until
+from airflow_airbyte_ext.triggers.base import WaitTrigger
 from airflow_airbyte_ext.triggers.watching import imported, watcher_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
-
     from airflow_airbyte_ext.jobs.syncs import SyncPoller
 
 # After the deadline there is one more poll, which may take so long.
 FINAL_POLL_TIMEOUT = 5.0
 
 
-class AirbyteConnectionTrigger(BaseTrigger):
+class AirbyteConnectionTrigger(WaitTrigger):
     """
     Waits until a sync of a connection has succeeded, its deadline has passed, or it has been unreadable for too long.
 
@@ -36,7 +32,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
     :param poll_error_timeout: Seconds for which reads may fail.
     :param deadline: Epoch seconds at which to stop waiting; None waits for ever.
     :param known: What an earlier poll has found out, as `SyncPoller.known` gives it.
-    :param not_before: Epoch seconds before which the task is not resumed; see `triggers.resume`.
+    :param not_before: Epoch seconds before which the task is not resumed; see `earliest_resume`.
     """
 
     def __init__(
@@ -63,36 +59,8 @@ class AirbyteConnectionTrigger(BaseTrigger):
         self.known = known
         self.not_before = not_before
 
-    def serialize(self) -> tuple[str, dict[str, Any]]:
-        """Return what the triggerer builds this trigger from again."""
-        names = (
-            "connection_id",
-            "airbyte_conn_id",
-            "since",
-            "poll_interval",
-            "poll_error_timeout",
-            "on_failure",
-            "deadline",
-            "known",
-            "not_before",
-        )
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
-
-    async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Yield one event: how the wait ended; `raise_for_event` of `triggers.airbyte` reads it."""
-        try:
-            event = {"job_id": await self._wait(), "status": "succeeded"}
-        except AirbyteError as error:
-            event = {
-                "job_id": getattr(error, "job_id", None),
-                "error": type(error).__name__,
-                "message": str(error),
-                "retryable": error.retryable,
-            }
-        await until(self.not_before)
-        yield TriggerEvent(event)  # type: ignore[no-untyped-call]
-
-    async def _wait(self) -> int:
+    async def wait(self) -> dict[str, Any]:
+        """Wait, and return the event of a sync that has succeeded."""
         await imported("airflow_airbyte_ext.jobs.syncs")
         from airflow_airbyte_ext.jobs.outage import Polling
         from airflow_airbyte_ext.jobs.syncs import SyncPoller
@@ -116,7 +84,7 @@ class AirbyteConnectionTrigger(BaseTrigger):
                     log("%s", message)
                 shown.clear()
             if job_id is not None:
-                return job_id
+                return {"job_id": job_id, "status": "succeeded"}
             await asyncio.sleep(watch.pause())
 
     async def _poll(self, watch: SyncPoller) -> int | None:

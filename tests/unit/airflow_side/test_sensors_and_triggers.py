@@ -11,7 +11,8 @@ from airflow_airbyte_ext.exceptions import AirbyteJobStatusUnavailableError
 from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
 from airflow_airbyte_ext.sensors.airbyte import AirbyteJobSensor
 from airflow_airbyte_ext.testing import Fault, Step
-from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger, raise_for_event
+from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
+from airflow_airbyte_ext.triggers.base import raise_for_event
 
 
 def sensor(job_id, **arguments) -> AirbyteJobSensor:

@@ -16,10 +16,9 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.testing import FakeAirbyte, Fault, Step
 from airflow_airbyte_ext.triggers import airbyte as trigger_module
-from airflow_airbyte_ext.triggers import resume, watching
-from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger, raise_for_event
-from airflow_airbyte_ext.triggers.resume import earliest_resume
-from airflow_airbyte_ext.triggers.resume import until as until_moment
+from airflow_airbyte_ext.triggers import base, watching
+from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
+from airflow_airbyte_ext.triggers.base import earliest_resume, raise_for_event, sleep_until
 
 CONN_ID = "airbyte_config_default"
 LOOKUP = "airflow.providers.common.compat.connection.get_async_connection"
@@ -124,9 +123,9 @@ def test_how_soon_a_task_may_be_resumed_follows_airflows_heartbeat(monkeypatch) 
 
 
 def test_clocks_that_differ_delay_no_event_for_ever(monkeypatch) -> None:
-    monkeypatch.setattr(resume, "MAX_DELAY", 0.1)
+    monkeypatch.setattr(base, "MAX_DELAY", 0.1)
     began = time.monotonic()
-    asyncio.run(until_moment(time.time() + 3600))
+    asyncio.run(sleep_until(time.time() + 3600))
     assert 0.1 <= time.monotonic() - began < 1
 
 
