@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_airbyte_ext.api.arguments import one_of, optional
-from airflow_airbyte_ext.api.streams import streams_argument
+from airflow_airbyte_ext.api.streams import resolve_streams, streams_argument
 from airflow_airbyte_ext.operators.base import AirbyteJobOperator
-from airflow_airbyte_ext.operators.store import key_argument, store_argument
+from airflow_airbyte_ext.operators.store import key_argument, open_store, store_argument
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +15,6 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.api.streams import StreamKey
     from airflow_airbyte_ext.jobs.submit import JobSubmitter
     from airflow_airbyte_ext.operators.job_run import JobRun
-    from airflow_airbyte_ext.operators.outcome import OutcomePolicy
 
 __all__ = ["AirbyteRefreshConnectionOperator", "AirbyteResetConnectionOperator", "AirbyteSyncConnectionOperator"]
 
@@ -81,11 +79,10 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
         return SyncSubmitter(run.client, run.connection_id, attach=self.if_running == "attach", clock=run.clock)
 
     @property
-    def outcome_policy(self) -> OutcomePolicy:
-        """What the task makes of the end of its job."""
-        return replace(
-            super().outcome_policy, on_zero_records=self.on_zero_records, on_partial_success=self.on_partial_success
-        )
+    def outcome_choices(self) -> dict[str, Any]:
+        """What the task makes of the end of its job: the arguments of an `OutcomePolicy`."""
+        chosen = {"on_zero_records": self.on_zero_records, "on_partial_success": self.on_partial_success}
+        return {**super().outcome_choices, **chosen}
 
 
 class AirbyteResetConnectionOperator(AirbyteJobOperator):
@@ -152,7 +149,6 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         """Take a snapshot of the state, where one is requested."""
         if self.backup_to is None:
             return False
-        from airflow_airbyte_ext.operators.store import open_store
         from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 
         if kept := run.record.values.get("backup"):
@@ -229,9 +225,4 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
 
 
 def _chosen_streams(run: JobRun, streams: Sequence[str | Mapping[str, Any]] | None) -> list[StreamKey] | None:
-    from airflow_airbyte_ext.api.streams import resolve_streams
-    from airflow_airbyte_ext.connections.access import get_connection_or_explain
-
-    if streams is None:
-        return None
-    return resolve_streams(streams, get_connection_or_explain(run.client, run.connection_id).streams())
+    return None if streams is None else resolve_streams(streams, run.streams())

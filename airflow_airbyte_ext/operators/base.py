@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.jobs.submit import JobSubmitter
     from airflow_airbyte_ext.operators.job_run import JobRun
-    from airflow_airbyte_ext.operators.outcome import OutcomePolicy
 
 LOG_CHOICES = ("never", "on_failure", "always")
 
@@ -91,11 +90,9 @@ class AirbyteJobOperator(ConnectionTask):
         return False
 
     @property
-    def outcome_policy(self) -> OutcomePolicy:
-        """What the task makes of the end of its job."""
-        from airflow_airbyte_ext.operators.outcome import OutcomePolicy
-
-        return OutcomePolicy(log_attempts=self.log_attempts, poll_error_timeout=self.seconds("poll_error_timeout"))
+    def outcome_choices(self) -> dict[str, Any]:
+        """What the task makes of the end of its job: the arguments of an `OutcomePolicy`."""
+        return {"log_attempts": self.log_attempts, "poll_error_timeout": self.seconds("poll_error_timeout")}
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Submit the job and, if requested to, wait for its end; return the XCom described in docs/operators.md."""

@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any, NoReturn, Self
 from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTaskTimeout
 
 from airflow_airbyte_ext.api.clock import KillableClock, TaskKilledError
+from airflow_airbyte_ext.connections.access import get_connection_or_explain
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteJobRunningError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
 from airflow_airbyte_ext.hooks.task import TaskRecord
 from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import JobWatch, poll_job, wait_for_job
 from airflow_airbyte_ext.jobs.reader import newest_job, running_job
-from airflow_airbyte_ext.jobs.report import job_page, workspace_of
+from airflow_airbyte_ext.jobs.report import job_page, report_of, workspace_of
 from airflow_airbyte_ext.jobs.running import MAX_WAITED_FOR, resolve_running_job, settled
 from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.submit import Preceded, Prepare, Step, Submission
@@ -27,6 +28,7 @@ from airflow_airbyte_ext.operators.earlier_try import (
     submitted_after,
 )
 from airflow_airbyte_ext.operators.interrupt import JobEnding
+from airflow_airbyte_ext.operators.outcome import LogForwarder, OutcomePolicy
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_airbyte_ext.api.models.jobs import JobRead
+    from airflow_airbyte_ext.api.streams import StreamKey
     from airflow_airbyte_ext.jobs.submit import JobSubmitter
     from airflow_airbyte_ext.operators.base import AirbyteJobOperator
     from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
@@ -122,6 +125,10 @@ class JobRun:
         assert self._submission is not None
         return self._submission
 
+    def streams(self) -> list[StreamKey]:
+        """Return the streams of the connection's catalog."""
+        return get_connection_or_explain(self.client, self.connection_id).streams()
+
     def _submit(self) -> Submission:
         if self.operator.cancel_on_kill:
             let_cleared_job_end(self.client, self.connection_id, self.record, clock=self.clock)
@@ -207,8 +214,6 @@ class JobRun:
 
     def summary(self) -> dict[str, Any]:
         """Return the XCom of a job that is not waited for."""
-        from airflow_airbyte_ext.jobs.report import report_of
-
         return report_of(self.submission.job, [], attached=self.submission.attached).as_dict()
 
     def ends_soon(self) -> bool:
@@ -240,8 +245,6 @@ class JobRun:
 
     def wait(self) -> dict[str, Any]:
         """Wait for the job's end, and return the XCom."""
-        from airflow_airbyte_ext.operators.outcome import LogForwarder
-
         job_id, status = self.submission.job.id, None
         forwards = self.operator.log_attempts == "always"
         forwarder = LogForwarder(self.client, job_id, connection_id=self.connection_id, clock=self.clock)
@@ -255,13 +258,12 @@ class JobRun:
                 forwarder.forward_if_due()
         if forwards:
             forwarder.forward()
-        return self.operator.outcome_policy.finish(
+        return OutcomePolicy(**self.operator.outcome_choices).finish(
             self.client, job_id, connection_id=self.connection_id, attached=self.submission.attached
         )
 
     def complete(self, event: dict[str, Any] | None, *, attached: bool) -> dict[str, Any]:
         """Go on after the triggerer's wait for our job, and return the XCom."""
-        from airflow_airbyte_ext.operators.outcome import LogForwarder
         from airflow_airbyte_ext.triggers.base import raise_for_event
 
         try:
@@ -272,7 +274,7 @@ class JobRun:
         job_id = int((event or {})["job_id"])
         if self.operator.log_attempts == "always":
             LogForwarder(self.client, job_id, connection_id=self.connection_id, clock=self.clock).forward()
-        return self.operator.outcome_policy.finish(
+        return OutcomePolicy(**self.operator.outcome_choices).finish(
             self.client, job_id, connection_id=self.connection_id, attached=attached
         )
 

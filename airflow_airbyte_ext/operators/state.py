@@ -16,7 +16,8 @@ from airflow_airbyte_ext.api.arguments import (
     switch_argument,
     uuid_argument,
 )
-from airflow_airbyte_ext.api.streams import streams_argument
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK
+from airflow_airbyte_ext.api.streams import renamed_streams, resolve_streams, streams_argument
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
@@ -24,7 +25,7 @@ from airflow_airbyte_ext.hooks.target import (
     ConnectionTask,
 )
 from airflow_airbyte_ext.hooks.task import no_retry_for_permanent_errors
-from airflow_airbyte_ext.operators.store import key_argument, store_argument
+from airflow_airbyte_ext.operators.store import key_argument, open_store, store_argument
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -111,17 +112,14 @@ class AirbyteBackupStateOperator(ConnectionTask):
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Read the state, keep it, and forget what is too old."""
-        from airflow_airbyte_ext.api.clock import SystemClock
-        from airflow_airbyte_ext.operators.store import open_store
-        from airflow_airbyte_ext.snapshots.retention import Retention
         from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 
         with no_retry_for_permanent_errors():
-            retention = None if self.keep is None else Retention.of(self.keep)
+            retention = None if self.keep is None else keep_argument("keep", self.keep)
             store = open_store(self.store, encryption_key=self.encryption_key, compress=self.compress)
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             connection_id = self.find_connection(client)
-            snapshot = take_snapshot(client, connection_id, clock=SystemClock())
+            snapshot = take_snapshot(client, connection_id, clock=SYSTEM_CLOCK)
             # For map_index_template.
             context["connection_name"] = snapshot.origin.connection_name or connection_id  # type: ignore[typeddict-unknown-key]
             reference = self._keep(store, snapshot, context)
@@ -255,7 +253,6 @@ class AirbyteRestoreStateOperator(ConnectionTask):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Find the snapshot, check, keep the state before, write, read back, and compare."""
-        from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.snapshots.restore import Restorer, check_origin
 
         with no_retry_for_permanent_errors():
@@ -272,7 +269,7 @@ class AirbyteRestoreStateOperator(ConnectionTask):
                 client,
                 backup_store,
                 self._id,
-                clock=SystemClock(),
+                clock=SYSTEM_CLOCK,
                 if_running=self.if_running,
                 wait_timeout=self._wait_timeout,
                 if_stream_missing=self.if_stream_missing,
@@ -288,8 +285,6 @@ class AirbyteRestoreStateOperator(ConnectionTask):
         self._wait_timeout = None if self.wait_timeout is None else seconds_argument("wait_timeout", self.wait_timeout)
 
     def _open(self, address: str) -> SnapshotStore:
-        from airflow_airbyte_ext.operators.store import open_store
-
         return open_store(
             address,
             encryption_key=self.encryption_key,
@@ -310,7 +305,6 @@ class AirbyteRestoreStateOperator(ConnectionTask):
 
     def _target(self, snapshot: Snapshot, client: AirbyteClient) -> Any:
         """Return the function that says what the state is to be."""
-        from airflow_airbyte_ext.api.streams import renamed_streams, resolve_streams
         from airflow_airbyte_ext.snapshots.plan import target_of
 
         known = list(snapshot.content.stream_rows())
@@ -399,8 +393,6 @@ class AirbyteForgetSnapshotsOperator(CheckedArguments, BaseOperator):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Decide, delete, and say why."""
-        from airflow_airbyte_ext.operators.store import open_store
-
         with no_retry_for_permanent_errors():
             connection_id = uuid_argument("connection_id", self.connection_id)
             retention = keep_argument("keep", self.keep)

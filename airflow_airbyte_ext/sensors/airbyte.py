@@ -11,8 +11,10 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_airbyte_ext.api.arguments import job_id_argument
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK
 from airflow_airbyte_ext.exceptions import AirbyteJobTimeoutError
 from airflow_airbyte_ext.hooks.task import TaskRecord, no_retry_for_permanent_errors
+from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.sensors.base import AirbyteSensor
 from airflow_airbyte_ext.sensors.connection import AirbyteConnectionSensor
 
@@ -60,7 +62,6 @@ class AirbyteJobSensor(AirbyteSensor):
             return super().execute(context)
         if found := self.poke(context):
             return found.xcom_value if isinstance(found, PokeReturnValue) else None
-        from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
         from airflow_airbyte_ext.triggers.base import earliest_resume
 
@@ -69,7 +70,7 @@ class AirbyteJobSensor(AirbyteSensor):
                 job_id=self._job_id(),
                 airbyte_conn_id=self.airbyte_conn_id,
                 poll_interval=max(self.poke_interval, 0.1),
-                deadline=SystemClock().time() + self.timeout,
+                deadline=SYSTEM_CLOCK.time() + self.timeout,
                 poll_error_timeout=self._poll_error_timeout(),
                 seen=False,
                 not_before=earliest_resume(),
@@ -92,8 +93,6 @@ class AirbyteJobSensor(AirbyteSensor):
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Check the job once."""
-        from airflow_airbyte_ext.jobs.status import JobStatus
-
         with no_retry_for_permanent_errors():
             watch = self._watch(context)
             job = watch.poll()
@@ -109,7 +108,6 @@ class AirbyteJobSensor(AirbyteSensor):
     def _watch(self, context: Context) -> JobWatch:
         """Return this process's watch; in reschedule mode each poll is a process of its own."""
         if not hasattr(self, "_job_watch"):
-            from airflow_airbyte_ext.api.clock import SystemClock
             from airflow_airbyte_ext.jobs.outage import Polling
             from airflow_airbyte_ext.jobs.poll import JobWatch
 
@@ -117,7 +115,7 @@ class AirbyteJobSensor(AirbyteSensor):
             self._job_watch = JobWatch(
                 self._client(),
                 self._job_id(),
-                clock=SystemClock(),
+                clock=SYSTEM_CLOCK,
                 polling=Polling(poll_error_timeout=self._poll_error_timeout()),
                 seen=bool(record.get("seen")),
                 failing_since=record.get("failing_since"),

@@ -14,6 +14,7 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_airbyte_ext.api.arguments import moment_argument, one_of, optional
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK
 from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteJobCancelledError,
@@ -94,7 +95,6 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
         return self._softly(self._poll_and_defer, context)
 
     def _poll_and_defer(self, context: Context) -> Any:
-        from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.triggers.base import earliest_resume
         from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
 
@@ -107,7 +107,7 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
             since=self._since(),
             on_failure=self.on_failure,
             poll_interval=max(self.poke_interval, 0.1),
-            deadline=SystemClock().time() + self.timeout,
+            deadline=SYSTEM_CLOCK.time() + self.timeout,
             poll_error_timeout=self._poll_error_timeout(),
             known=watch.known,
             not_before=earliest_resume(),

@@ -8,7 +8,10 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobStatusUnavailableError
+from airflow_airbyte_ext.hooks.task import task_state
+from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.text import fit_message
 from airflow_airbyte_ext.triggers.base import WaitTrigger
 from airflow_airbyte_ext.triggers.watching import watcher_of
@@ -82,9 +85,7 @@ class AirbyteJobTrigger(WaitTrigger):
         """
         if not self.cancel_on_kill or await self._is_still_deferred():
             return
-        from airflow_airbyte_ext.api.clock import SystemClock
         from airflow_airbyte_ext.jobs.cancel import PATIENT_PAUSES, cancel_job, why_not_cancelled
-        from airflow_airbyte_ext.jobs.status import JobStatus
 
         watcher = await watcher_of(self.airbyte_conn_id)
         self.log.info("The task was ended while it was deferred: cancelling job %s.", self.job_id)
@@ -93,7 +94,7 @@ class AirbyteJobTrigger(WaitTrigger):
             watcher.client,
             self.job_id,
             connection_id=self.connection_id,
-            clock=SystemClock(),
+            clock=SYSTEM_CLOCK,
             pauses=PATIENT_PAUSES,
         )
         if job and not JobStatus.of(job.status).is_terminal:
@@ -166,8 +167,6 @@ class AirbyteJobTrigger(WaitTrigger):
 
     async def _is_still_deferred(self) -> bool:
         from asgiref.sync import sync_to_async
-
-        from airflow_airbyte_ext.hooks.task import task_state
 
         return await sync_to_async(task_state)(self.task_instance) == "deferred"
 

@@ -176,7 +176,7 @@ def test_a_sync_that_starts_while_the_state_is_kept_is_not_cancelled(
     airbyte.script(connection_id, LONG)
     store = StartsOnWrite(tmp_path)
     store.airbyte = airbyte
-    monkeypatch.setattr("airflow_airbyte_ext.operators.store.open_store", lambda *_args, **_kwargs: store)
+    monkeypatch.setattr("airflow_airbyte_ext.operators.airbyte.open_store", lambda *_args, **_kwargs: store)
     with pytest.raises(AirbyteJobRunningError):
         reset(connection_id, backup_to=str(tmp_path)).execute(context)
     assert kinds(airbyte, connection_id) == [("sync", "running")]

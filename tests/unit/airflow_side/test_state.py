@@ -273,7 +273,7 @@ def test_a_state_that_moves_while_it_is_kept_is_not_written_over(
             set_cursors(airbyte, connection_id, orders="100")
             return super().write(snapshot, safety=safety)
 
-    monkeypatch.setattr("airflow_airbyte_ext.operators.store.open_store", lambda *_a, **_k: MovesOnWrite(store))
+    monkeypatch.setattr("airflow_airbyte_ext.operators.state.open_store", lambda *_a, **_k: MovesOnWrite(store))
     with pytest.raises(AirbyteRestoreRefusedError, match="Nothing was written: run this again") as caught:
         restore(connection_id, store).execute(context)
     assert caught.value.retryable
