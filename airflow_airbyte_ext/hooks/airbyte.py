@@ -32,6 +32,7 @@ class AirbyteConfigHook(BaseHook):
     Speaks to the Airbyte that an Airflow Connection names.
 
     :param airbyte_conn_id: Airflow Connection of type `airbyteconfig`, or `airbyte`.
+    :param clock: Waits between tries; for tests.
     """
 
     conn_name_attr = "airbyte_conn_id"

@@ -80,9 +80,9 @@ class ConnectionTask(CheckedArguments, BaseOperator):
     A task about one Airbyte connection.
 
     :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
-    :param workspace_id: The workspace of the connection that is named. (templated)
-    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
+    :param connection_name: Its exact name instead, with `workspace_id`; resolved when the task runs. (templated)
+    :param workspace_id: The workspace of the connection that is named: a UUID. (templated)
+    :param airbyte_conn_id: The Airflow Connection that points at Airbyte. (templated)
     """
 
     template_fields: Sequence[str] = (*TARGET_FIELDS, "airbyte_conn_id")

@@ -28,26 +28,16 @@ class AirbyteSyncConnectionOperator(AirbyteJobOperator):
 
     The task succeeds only when Airbyte says that the job succeeded, and fails with Airbyte's own reason.
 
-    :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
-    :param workspace_id: The workspace of the connection that is named. (templated)
-    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
-    :param wait_for_completion: Wait for the job's end; otherwise the task ends when the job is submitted.
-    :param deferrable: Wait in the triggerer instead of in a worker.
-    :param poll_interval: Seconds, or a timedelta, between two polls at the job. (templated)
-    :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
-    :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
-    :param if_running: What to do about a sync that runs already: "attach" to it, "wait" for its end and then run our
-        own, "skip" this task, or "fail". A reset or refresh that runs is waited for, unless "skip" or "fail" is given.
-        (templated)
-    :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.
-    :param cancel_on_timeout: Cancel the job when `wait_timeout` or Airflow's `execution_timeout` has passed.
-    :param log_attempts: Put Airbyte's log of the job's attempts into the task log: "never", "on_failure" (the last
-        lines) or "always" (while the job runs; when deferred, at its end). (templated)
-    :param on_zero_records: What to make of a sync that succeeded and moved no record: "ignore", "warn", "skip" this
-        task, or "fail". (templated)
-    :param on_partial_success: What to make of a sync that failed after it had moved some records, which Airbyte calls a
-        partial success: "fail", "warn" (the task succeeds), or "skip" this task. (templated)
+    Other arguments are those of `AirbyteJobOperator` and `ConnectionTask`.
+
+    :param if_running: What to do about a sync that runs already: "attach" waits for that one instead of its own,
+        "wait" waits for its end and then runs its own, "skip" skips the task, "fail" fails it. A reset or refresh that
+        runs is never attached to: it is waited for, except with "skip" and "fail". (templated)
+    :param on_zero_records: What to do about a sync that succeeded and moved no record: "ignore" it, "warn" in the log,
+        "skip" this task, or "fail". Where Airbyte does not say how many, nothing is done. (templated)
+    :param on_partial_success: What to do about a sync that failed and that Airbyte calls a partial success
+        (`partialSuccess` in the last attempt's failure summary; records that were moved are not enough): "fail",
+        "warn" (the task succeeds), or "skip" this task. (templated)
     """
 
     template_fields: Sequence[str] = (*AirbyteJobOperator.template_fields, "on_zero_records", "on_partial_success")
@@ -91,25 +81,16 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
 
     Airbyte cancels a running sync silently when a reset starts, so one that runs is dealt with first.
 
-    :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
-    :param workspace_id: The workspace of the connection that is named. (templated)
-    :param streams: Streams to reset, as "namespace.name" or "name"; all when not given, and never none. (templated)
-    :param backup_to: Store that takes a snapshot of the state first, such as "s3://bucket/airbyte". (templated)
-    :param encryption_key: Where the key lies that the snapshot is encrypted with: "variable:NAME" or "connection:ID".
+    Other arguments are those of `AirbyteJobOperator` and `ConnectionTask`.
+
+    :param streams: The streams to reset, as "namespace.name" or "name"; all when not given. An empty list is an error.
         (templated)
-    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
-    :param wait_for_completion: Wait for the job's end; otherwise the task ends when the job is submitted.
-    :param deferrable: Wait in the triggerer instead of in a worker.
-    :param poll_interval: Seconds, or a timedelta, between two polls at the job. (templated)
-    :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
-    :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
-    :param if_running: What to do about a job that runs already: "wait" for its end, "cancel" it, "skip" this task,
-        or "fail". (templated)
-    :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.
-    :param cancel_on_timeout: Cancel the job when `wait_timeout` or Airflow's `execution_timeout` has passed.
-    :param log_attempts: Put Airbyte's log of the job's attempts into the task log: "never", "on_failure" (the last
-        lines) or "always" (while the job runs; when deferred, at its end). (templated)
+    :param backup_to: The store that takes a snapshot of the state right before the reset starts, such as
+        "s3://bucket/airbyte". (templated)
+    :param encryption_key: Where the key lies that this snapshot is encrypted with: "variable:NAME" or "connection:ID".
+        (templated)
+    :param if_running: What to do about a job that runs already: "wait" for its end, "cancel" it, "skip" this task, or
+        "fail". (templated)
     """
 
     template_fields: Sequence[str] = (*AirbyteJobOperator.template_fields, "streams", "backup_to", "encryption_key")
@@ -169,24 +150,14 @@ class AirbyteRefreshConnectionOperator(AirbyteJobOperator):
     Unlike after a reset the destination keeps its data until the new data is there. The destination's connector must
     support refreshes.
 
-    :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
-    :param workspace_id: The workspace of the connection that is named. (templated)
+    Other arguments are those of `AirbyteJobOperator` and `ConnectionTask`.
+
     :param mode: "merge" keeps the records that the destination has; "truncate" replaces them by the new ones.
         (templated)
-    :param streams: Streams to refresh, as "namespace.name" or "name"; all when not given, and never none. (templated)
-    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
-    :param wait_for_completion: Wait for the job's end; otherwise the task ends when the job is submitted.
-    :param deferrable: Wait in the triggerer instead of in a worker.
-    :param poll_interval: Seconds, or a timedelta, between two polls at the job. (templated)
-    :param wait_timeout: Seconds, or a timedelta, to wait at most; None waits as long as the job runs. (templated)
-    :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
-    :param if_running: What to do about a job that runs already: "wait" for its end, "cancel" it, "skip" this task,
-        or "fail". (templated)
-    :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.
-    :param cancel_on_timeout: Cancel the job when `wait_timeout` or Airflow's `execution_timeout` has passed.
-    :param log_attempts: Put Airbyte's log of the job's attempts into the task log: "never", "on_failure" (the last
-        lines) or "always" (while the job runs; when deferred, at its end). (templated)
+    :param streams: The streams to refresh, as "namespace.name" or "name"; all when not given. An empty list is an
+        error. (templated)
+    :param if_running: What to do about a job that runs already: "wait" for its end, "cancel" it, "skip" this task, or
+        "fail". (templated)
     """
 
     template_fields: Sequence[str] = (*AirbyteJobOperator.template_fields, "mode", "streams")

@@ -30,7 +30,21 @@ LOG_CHOICES = ("never", "on_failure", "always")
 
 class AirbyteJobOperator(ConnectionTask):
     """
-    Runs one job of an Airbyte connection; the operators of `operators.airbyte` say which, and document the arguments.
+    Runs one job of an Airbyte connection; the operators of `operators.airbyte` say which.
+
+    Other arguments are those of `ConnectionTask`.
+
+    :param wait_for_completion: Wait for the job's end; otherwise the task ends when the job is submitted.
+    :param deferrable: Wait in the triggerer instead of in a worker.
+    :param poll_interval: Seconds, or a timedelta, between two polls. (templated)
+    :param wait_timeout: Seconds, or a timedelta, to wait at most, in each try: for a job that is in the way, and then
+        for its own; None waits as long as they run. (templated)
+    :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable before the task
+        fails. (templated)
+    :param cancel_on_kill: Cancel the job when the task is killed, cleared or marked while it runs.
+    :param cancel_on_timeout: Cancel the job when `wait_timeout` or Airflow's `execution_timeout` has passed.
+    :param log_attempts: Put Airbyte's log of the job's attempts into the task log: "never", "on_failure" (the last
+        lines) or "always" (while the job runs; when deferred, at its end). (templated)
     """
 
     template_fields: Sequence[str] = (

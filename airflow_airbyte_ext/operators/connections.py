@@ -45,13 +45,15 @@ class AirbyteListConnectionsOperator(CheckedArguments, BaseOperator):
     Returns a list of `connection_id`, `name`, `status`, `source`, `destination`, `tags` and `schedule_type`, by name.
 
     :param workspace_id: The workspace: a UUID. (templated)
-    :param name: Their name, or a pattern such as "Orders*"; case matters. (templated)
+    :param name: Their name. Where no connection has exactly this name it is a pattern: `*`, `?` and `[...]`, as for
+        files. Case matters. (templated)
     :param tags: Names of tags, all of which they must have (Airbyte 1.6.0 and later). (templated)
     :param source: Id or name of their source. (templated)
     :param destination: Id or name of their destination. (templated)
-    :param status: "active" or "inactive"; None for both. (templated)
-    :param fail_if_none: Fail where there is none; otherwise that is a warning, and tasks mapped over it are skipped.
-    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
+    :param status: "active", "inactive", or None for both; deleted ones are never found. (templated)
+    :param fail_if_none: Fail without retries where there is none. Otherwise that is a warning, the list is empty, and
+        Airflow skips what is mapped over it.
+    :param airbyte_conn_id: The Airflow Connection that points at Airbyte. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -132,17 +134,17 @@ class AirbyteUpdateConnectionOperator(ConnectionTask):
     Only what differs is sent; nothing where all is as requested already. Airbyte's response is checked. Returns
     `connection_id`, `changes` (`path`, `before` and `after` of each) and `applied`.
 
-    :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
-    :param workspace_id: The workspace of the connection that is named. (templated)
+    Other arguments are those of `ConnectionTask`.
+
     :param status: "active" or "inactive". (templated)
     :param schedule: "manual", a Quartz cron expression such as "0 0 3 * * ?", or {"units": 6, "timeUnit": "hours"}.
-        (templated)
-    :param schedule_time_zone: What a cron expression is read in, such as "Europe/Berlin". (templated)
+        Before Airbyte 0.40.0 units alone. An expression has six fields, or seven with a year, and is checked before it
+        is sent. (templated)
+    :param schedule_time_zone: What a cron expression is read in, such as "Europe/Berlin"; Airbyte refuses zones that
+        begin with `Etc`. (templated)
     :param changes: Other settings by name, such as {"prefix": "raw_"} or {"tags": ["daily"]}; see docs/operators.md.
         (templated)
     :param dry_run: Show what would change, and send nothing. (templated)
-    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
     """
 
     template_fields: Sequence[str] = (
@@ -262,13 +264,11 @@ class AirbyteCheckSchemaOperator(ConnectionTask):
     Returns `connection_id`, `breaking` and `changes` (`stream`, `kind`, `field`, `before`, `after` and `is_breaking` of
     each). Discovering a schema takes Airbyte from seconds to minutes.
 
-    :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
-    :param workspace_id: The workspace of the connection that is named. (templated)
+    Other arguments are those of `ConnectionTask`.
+
     :param on_breaking: What to do about changes that syncs stumble over, such as a stream or a cursor that is gone:
-        "fail", "warn", or "skip" this task and those after it. (templated)
+        "fail" without retries, "warn", or "skip" this task and those after it. (templated)
     :param on_change: What to do about other changes: "ignore", "warn", "fail" or "skip". (templated)
-    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
     """
 
     template_fields: Sequence[str] = (*ConnectionTask.template_fields, "on_breaking", "on_change")

@@ -63,14 +63,12 @@ class AirbyteBackupStateOperator(ConnectionTask):
     Returns the snapshot's reference, which `AirbyteRestoreStateOperator` takes: `id`, `connection_id`, `path`,
     `digest`, `taken_at`, and `unchanged`. A new snapshot emits an asset event that carries it.
 
-    :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
-    :param workspace_id: The workspace of the connection that is named. (templated)
+    Other arguments are those of `ConnectionTask`.
+
     :param store: Where snapshots live: a path, or a URL such as "s3://conn_id@bucket/airbyte". (templated)
-    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
     :param skip_unchanged: Keep nothing when the state equals the newest snapshot, and return that one.
     :param keep: Which snapshots of the connection to keep afterwards, such as {"last": 7, "daily": 14, "monthly": 12};
-        all when not given. See docs/backup.md. (templated)
+        all when not given. (templated)
     :param encryption_key: Where the key lies that snapshots are encrypted with: "variable:NAME" or "connection:ID".
         (templated)
     :param compress: Compress new snapshots with gzip.
@@ -155,28 +153,28 @@ class AirbyteRestoreStateOperator(ConnectionTask):
 
     The state before is always kept as a safety snapshot first. Returns what changed and where the safety snapshot is.
 
-    :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its name instead, with `workspace_id`; resolved when the task runs. (templated)
-    :param workspace_id: The workspace of the connection that is named. (templated)
+    Other arguments are those of `ConnectionTask`.
+
     :param store: Where snapshots live: a path, or a URL such as "s3://conn_id@bucket/airbyte". (templated)
-    :param snapshot: "latest", an id or its beginning, a path, a time in ISO 8601 (the newest snapshot by then), or what
-        a backup returned. (templated)
-    :param airbyte_conn_id: Airflow Connection that points at Airbyte. (templated)
-    :param mode: "exact": the state becomes the snapshot's, and streams that it does not have lose theirs. "merge": only
-        the snapshot's streams are written. (templated)
-    :param streams: With "merge": the streams to restore, as "namespace.name" or "name"; all when not given. (templated)
-    :param snapshot_of: The connection that the snapshot is of, where that is another one: to move state to a connection
-        that was made again. (templated)
-    :param rename_streams: Streams of the snapshot that have another name in this connection, old to new. (templated)
+    :param snapshot: "latest", an id or its beginning, a path, a time in ISO 8601 (the newest snapshot by then), or
+        what a backup returned. (templated)
+    :param mode: "exact": streams that the snapshot does not have lose their state. "merge": only the snapshot's
+        streams are written, and the shared part of a global state stays. (templated)
+    :param streams: With "merge": the streams to restore, as "namespace.name" or "name"; all when not given.
+        (templated)
+    :param snapshot_of: The connection that the snapshot is of, where that is another one: to move state to a
+        connection that was created again. (templated)
+    :param rename_streams: Streams that have another name in this connection, old to new; the new ones must be in its
+        catalog. (templated)
     :param dry_run: Show what would change, and write nothing. (templated)
     :param backup_to: Where the safety snapshot goes; `store` when not given. (templated)
     :param if_running: What to do while a job of the connection runs: "fail", or "wait" for its end. (templated)
     :param wait_timeout: Seconds, or a timedelta, to wait for it at most; None waits as long as it runs. (templated)
-    :param if_stream_missing: What to do about streams that get a state which no sync would use, since they are not in
+    :param if_stream_missing: What to do about a stream that would get a state which no sync uses, since it is not in
         the connection's catalog, not selected, or read with full refresh: "warn" or "fail". (templated)
-    :param encryption_key: Where the key lies that snapshots are encrypted with: "variable:NAME" or "connection:ID".
-        Then a snapshot that is not encrypted is refused. (templated)
-    :param allow_plain: With `encryption_key`, restore a snapshot from before the encryption nevertheless, where
+    :param encryption_key: Where the keys lie: "variable:NAME" or "connection:ID". Then a snapshot that is not
+        encrypted is refused. (templated)
+    :param allow_plain: With `encryption_key`, take a snapshot from before the encryption nevertheless, where
         `snapshot` names it by its id or path.
     :param allow_any_path: Let `snapshot` be the path of any file that the worker can read, and not only of one in
         `store` or `backup_to`. Anyone who may trigger the DAG may then have any such file restored.
@@ -368,7 +366,7 @@ class AirbyteForgetSnapshotsOperator(CheckedArguments, BaseOperator):
 
     :param connection_id: The Airbyte connection: a UUID. It need not exist any more. (templated)
     :param store: Where snapshots live: a path, or a URL such as "s3://conn_id@bucket/airbyte". (templated)
-    :param keep: Which snapshots to keep, such as {"last": 7, "daily": 14}; see docs/backup.md. (templated)
+    :param keep: Which snapshots to keep, such as {"last": 7, "daily": 14}. (templated)
     :param dry_run: Decide, and delete nothing. (templated)
     """
 

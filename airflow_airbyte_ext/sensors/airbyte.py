@@ -36,10 +36,10 @@ class AirbyteJobSensor(AirbyteSensor):
     A failed or cancelled job, and one that this Airbyte does not know, fail the sensor at once: waiting again cannot
     change them. Returns the XCom that the job operators return.
 
-    :param airbyte_job_id: The job's id, or what the operator that submitted it returned: `submit.output`. (templated)
-    :param airbyte_conn_id: Airflow Connection of the Airbyte that runs the job. (templated)
-    :param deferrable: Wait in the triggerer, polling every `poke_interval`, until `timeout`.
-    :param poll_error_timeout: Seconds, or a timedelta, for which the job's status may be unreadable. (templated)
+    Other arguments are those of `AirbyteSensor`.
+
+    :param airbyte_job_id: The job: a number, also as a string; or what the operator that submitted it returned, as in
+        `airbyte_job_id=submit.output`. (templated)
     """
 
     template_fields: Sequence[str] = ("airbyte_job_id", "airbyte_conn_id", "poll_error_timeout")

@@ -23,9 +23,11 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
     """
     Waits for a job of Airbyte.
 
-    :param airbyte_conn_id: Airflow Connection of the Airbyte that runs the job. (templated)
-    :param deferrable: Wait in the triggerer, polling every `poke_interval`, until `timeout`.
-    :param poll_error_timeout: Seconds, or a timedelta, for which Airbyte may be unreadable. (templated)
+    :param airbyte_conn_id: The Airflow Connection that points at Airbyte. (templated)
+    :param deferrable: Wait in the triggerer after a first poll in the worker; `poke_interval` and `timeout` hold there
+        too.
+    :param poll_error_timeout: Seconds, or a timedelta, for which Airbyte may be unreadable before the sensor fails.
+        (templated)
     """
 
     argument_checks: ClassVar = {"deferrable": switch_argument, "poll_error_timeout": seconds_argument}

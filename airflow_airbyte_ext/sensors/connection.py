@@ -44,17 +44,14 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
     A sync that began earlier and ended at or after `completed_after` counts, and a refresh counts as a sync, since it
     moves data as well; a reset does not. Returns the XCom that the job operators return, of the newest such job.
 
-    :param connection_id: The Airbyte connection: a UUID. (templated)
-    :param connection_name: Its very name instead, with `workspace_id`. (templated)
-    :param workspace_id: The workspace of the connection that is named. (templated)
+    Other arguments are those of `AirbyteSensor` and `ConnectionTask`.
+
     :param completed_after: An ISO 8601 time with its time zone, or a datetime: a sync that ended successfully at or
         after it. The end of the run's data interval when not given; None means the next sync that ends, from the
         sensor's first poll on. (templated)
     :param on_failure: What to do about a sync that ended after that time and failed or was cancelled, and about a
-        connection that is inactive or locked: "wait" for another sync, with a warning, or "fail". (templated)
-    :param airbyte_conn_id: Airflow Connection of the Airbyte that has the connection. (templated)
-    :param deferrable: Wait in the triggerer, polling every `poke_interval`, until `timeout`.
-    :param poll_error_timeout: Seconds, or a timedelta, for which the connection's jobs may be unreadable. (templated)
+        connection that is inactive or locked: "wait" for another sync, with a warning, or "fail" without retries.
+        (templated)
     """
 
     template_fields: Sequence[str] = (

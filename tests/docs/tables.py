@@ -10,6 +10,7 @@ import argparse
 import inspect
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,13 +32,38 @@ from airflow_airbyte_ext.api.state import StateMethods
 from airflow_airbyte_ext.api.validation import released_fields
 from airflow_airbyte_ext.api.web_backend import WebBackendMethods
 from airflow_airbyte_ext.api.workspaces import WorkspaceMethods
+from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
+from airflow_airbyte_ext.hooks.target import ConnectionTask
+from airflow_airbyte_ext.operators.airbyte import (
+    AirbyteRefreshConnectionOperator,
+    AirbyteResetConnectionOperator,
+    AirbyteSyncConnectionOperator,
+)
+from airflow_airbyte_ext.operators.base import AirbyteJobOperator
+from airflow_airbyte_ext.operators.connections import (
+    AirbyteCheckSchemaOperator,
+    AirbyteListConnectionsOperator,
+    AirbyteUpdateConnectionOperator,
+)
+from airflow_airbyte_ext.operators.state import (
+    AirbyteBackupStateOperator,
+    AirbyteForgetSnapshotsOperator,
+    AirbyteRestoreStateOperator,
+)
+from airflow_airbyte_ext.sensors.airbyte import AirbyteConnectionSensor, AirbyteJobSensor
+from airflow_airbyte_ext.sensors.base import AirbyteSensor
 from airflow_airbyte_ext.testing.behaviour import BEHAVIOUR_BY_NAME, BEHAVIOURS
 from airflow_airbyte_ext.testing.eras import ERAS
 from airflow_airbyte_ext.testing.fields import FIELDS, PROPERTY_BY_NAME, release_key
 from airflow_airbyte_ext.testing.model import SETTINGS
 from airflow_airbyte_ext.testing.operations import OPERATIONS as SERVED
+from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
+from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from airflow_airbyte_ext.api.fields import Released
     from airflow_airbyte_ext.api.operation import Operation
 
@@ -141,6 +167,42 @@ def span(row: Any) -> str:
     return ", ".join([*parts, *([f"before {row.until}"] if row.until else [])]) or "all"
 
 
+def arguments(owner: type) -> str:
+    """What a class documents of its arguments, with their defaults."""
+    defaults = defaults_of(owner)
+    templates = getattr(owner, "template_fields", None)
+    head = ["argument", "default", *([] if templates is None else ["templated"]), "means"]
+    lines = []
+    for name, text in documented_arguments(owner).items():
+        mark = [] if templates is None else ["yes" if name in templates else "no"]
+        lines.append([f"`{name}`", defaults[name], *mark, text.removesuffix(" (templated)").replace("|", "\\|")])
+    return table(head, lines)
+
+
+def documented_arguments(owner: type) -> dict[str, str]:
+    """The arguments in a class's own docstring, and what it says of each."""
+    found = re.findall(r":param (\w+): (.*?)(?=\n\s*:param|\Z)", inspect.cleandoc(owner.__doc__ or ""), re.DOTALL)
+    return {name: " ".join(text.split()) for name, text in found}
+
+
+def defaults_of(owner: type) -> dict[str, str]:
+    """The default of each argument, as it stands in the table."""
+    found: dict[str, str] = {}
+    for kind in owner.__mro__:
+        if kind.__module__.startswith("airflow_airbyte_ext") and "__init__" in vars(kind):
+            for name, parameter in inspect.signature(vars(kind)["__init__"]).parameters.items():
+                found.setdefault(name, default_of(parameter))
+    return found
+
+
+def default_of(parameter: inspect.Parameter) -> str:
+    if parameter.default is inspect.Parameter.empty:
+        return "required"
+    if parameter.name == "deferrable":
+        return "`False`, or what Airflow's `[operators] default_deferrable` says"
+    return f"`{parameter.default!r}`".replace("'", '"')
+
+
 def presets() -> str:
     """The releases that the fake has a name for."""
     lines = [[f"`{era.name}`", era.release, era.about] for era in ERAS.values()]
@@ -206,7 +268,28 @@ def what_works() -> str:
     return table(["", *capabilities.RELEASES], rows)
 
 
-SECTIONS = {
+ARGUMENTS: list[type] = [
+    ConnectionTask,
+    AirbyteJobOperator,
+    AirbyteSensor,
+    AirbyteSyncConnectionOperator,
+    AirbyteResetConnectionOperator,
+    AirbyteRefreshConnectionOperator,
+    AirbyteJobSensor,
+    AirbyteConnectionSensor,
+    AirbyteBackupStateOperator,
+    AirbyteRestoreStateOperator,
+    AirbyteForgetSnapshotsOperator,
+    AirbyteListConnectionsOperator,
+    AirbyteUpdateConnectionOperator,
+    AirbyteCheckSchemaOperator,
+    AirbyteJobTrigger,
+    AirbyteConnectionTrigger,
+    AirbyteSyncEventTrigger,
+    AirbyteConfigHook,
+]
+SECTIONS: dict[str, dict[str, Callable[[], str]]] = {
+    "docs/operators.md": {f"arguments of {owner.__name__}": partial(arguments, owner) for owner in ARGUMENTS},
     "docs/compatibility.md": {"capabilities": what_works, "operations": operations, "arguments": fields},
     "docs/client.md": {"methods": methods},
     "docs/testing.md": {"presets": presets, "authentication": signing_in},
