@@ -42,7 +42,7 @@ class AirbyteJobSensor(AirbyteSensor):
         `airbyte_job_id=submit.output`. (templated)
     """
 
-    template_fields: Sequence[str] = ("airbyte_job_id", "airbyte_conn_id", "poll_error_timeout")
+    template_fields: Sequence[str] = ("airbyte_job_id", *AirbyteSensor.template_fields)
     argument_checks: ClassVar = {**AirbyteSensor.argument_checks, "airbyte_job_id": job_id_argument}
 
     def __init__(

@@ -12,6 +12,7 @@ from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM, AirbyteJobLink
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import timedelta
 
     from airflow.providers.common.compat.sdk import Context
@@ -30,6 +31,7 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
         (templated)
     """
 
+    template_fields: Sequence[str] = ("airbyte_conn_id", "poll_error_timeout")
     argument_checks: ClassVar = {"deferrable": switch_argument, "poll_error_timeout": seconds_argument}
     operator_extra_links = (AirbyteJobLink(),)
     ui_color = "#e8e4ff"

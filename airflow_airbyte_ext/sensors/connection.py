@@ -56,9 +56,9 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
 
     template_fields: Sequence[str] = (
         *ConnectionTask.template_fields,
+        "poll_error_timeout",
         "completed_after",
         "on_failure",
-        "poll_error_timeout",
     )
     argument_checks: ClassVar = {
         **AirbyteSensor.argument_checks,
