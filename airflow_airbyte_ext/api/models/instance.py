@@ -118,11 +118,3 @@ class SourceDiscoverSchemaRead(AirbyteModel):
     breaking_change: bool | None = None
     connection_status: str | None = None
     job_info: SynchronousJobRead | None = None
-
-
-class CheckConnectionRead(AirbyteModel):
-    """Whether a source or destination can be reached: `succeeded` or `failed`, and why."""
-
-    status: str | None = None
-    message: str | None = None
-    job_info: SynchronousJobRead | None = None

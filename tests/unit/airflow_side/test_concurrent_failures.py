@@ -43,11 +43,11 @@ def jobs(airbyte, connection_id) -> list[str]:
 
 
 @pytest.fixture
-def airflow_says(monkeypatch):
+def airflow_says(mocker):
     """What Airflow says of the task when it is killed."""
 
     def say(state: str) -> None:
-        monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: state)
+        mocker.patch("airflow_airbyte_ext.operators.interrupt.task_state", return_value=state)
 
     return say
 

@@ -27,12 +27,12 @@ class Store(dict[str, Any]):
 
 
 @pytest.fixture
-def scene(airbyte, connection_id, monkeypatch, caplog):
+def scene(airbyte, connection_id, monkeypatch, mocker, caplog):
     """A task that has submitted a job which runs; `says` is what Airflow says of the task."""
     caplog.set_level("INFO")
     airbyte.script(connection_id, LONG, repeat=True)
     monkeypatch.setattr(interrupt, "POLL_INTERVAL", 0.2)
-    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda ti: ti.says)
+    mocker.patch("airflow_airbyte_ext.operators.interrupt.task_state", side_effect=lambda ti: ti.says)
     return Scene(airbyte, connection_id, caplog)
 
 
@@ -229,11 +229,11 @@ def test_otherwise_somebody_wanted_the_end(scene, says):
 @pytest.mark.parametrize(
     ("error", "is_meant"), [(ImportError("x"), True), (RuntimeError("x"), False), (KeyError("x"), False)]
 )
-def test_airflow_2_does_not_say_and_one_that_is_away_cannot(monkeypatch, error, is_meant):
+def test_airflow_2_does_not_say_and_one_that_is_away_cannot(mocker, error, is_meant):
     def raises(_ti: object) -> str:
         raise error
 
-    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", raises)
+    mocker.patch("airflow_airbyte_ext.operators.interrupt.task_state", side_effect=raises)
     assert user_requested_stop(context()) is is_meant
 
 

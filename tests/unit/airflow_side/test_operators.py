@@ -384,10 +384,10 @@ def test_a_kill_before_the_first_request_starts_no_job(airbyte, connection_id, c
 
 
 def test_a_kill_before_the_first_request_ends_the_job_of_an_earlier_try(
-    airbyte, connection_id, context, monkeypatch
+    airbyte, connection_id, context, mocker
 ) -> None:
     """It runs on, and nobody waits for it any more."""
-    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: "failed")
+    mocker.patch("airflow_airbyte_ext.operators.interrupt.task_state", return_value="failed")
     airbyte.script(connection_id, LONG)
     kept = {"job_id": airbyte.start_job(connection_id), "connection_id": connection_id, "max_tries": 2}
     task = sync(connection_id)
@@ -450,10 +450,10 @@ def test_an_outage_after_the_job_has_ended_does_not_fail_the_task(airbyte, conne
 @pytest.mark.parametrize("arguments", [{}, {"deferrable": True}, {"wait_for_completion": False}])
 @pytest.mark.parametrize(("state", "status"), [("failed", "cancelled"), ("running", "running"), ("queued", "running")])
 def test_a_kill_during_the_submission_cancels_only_when_requested(
-    airbyte, connection_id, context, monkeypatch, arguments, state, status
+    airbyte, connection_id, context, mocker, arguments, state, status
 ) -> None:
     """Airbyte may hold the request for minutes. What Airflow says of the task is put in its place here."""
-    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: state)
+    mocker.patch("airflow_airbyte_ext.operators.interrupt.task_state", return_value=state)
     airbyte.script(connection_id, LONG)
     airbyte.fail_next("syncConnection", Fault.delay(0.5))
     task = sync(connection_id, **arguments)
@@ -483,9 +483,9 @@ def test_an_execution_timeout_while_the_job_is_being_submitted_cancels_it(airbyt
     assert [job["status"] for job in airbyte.jobs(connection_id)] == ["cancelled"]
 
 
-def test_a_task_that_a_user_ended_starts_over_when_cleared(airbyte, connection_id, context, monkeypatch) -> None:
+def test_a_task_that_a_user_ended_starts_over_when_cleared(airbyte, connection_id, context, mocker) -> None:
     """Airflow does not raise max_tries when a running task is cleared."""
-    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: "restarting")
+    mocker.patch("airflow_airbyte_ext.operators.interrupt.task_state", return_value="restarting")
     airbyte.script(connection_id, LONG)
     task = sync(connection_id, poll_interval=3600)
     killer = threading.Timer(0.3, task.on_kill)

@@ -141,9 +141,9 @@ def test_a_running_job_that_outlives_the_wait_fails_the_task(airbyte, connection
     assert [job["status"] for job in airbyte.jobs(connection_id)] == ["running"]
 
 
-def test_a_kill_is_noticed_while_airbyte_still_holds_the_request(airbyte, connection_id, context, monkeypatch) -> None:
+def test_a_kill_is_noticed_while_airbyte_still_holds_the_request(airbyte, connection_id, context, mocker) -> None:
     """Airflow kills for good five seconds later; Airbyte may hold a request for minutes."""
-    monkeypatch.setattr("airflow_airbyte_ext.operators.interrupt.task_state", lambda _ti: "failed")
+    mocker.patch("airflow_airbyte_ext.operators.interrupt.task_state", return_value="failed")
     airbyte.script(connection_id, LONG)
     airbyte.fail_next("syncConnection", Fault.delay(4.0))
     task = sync(connection_id)
