@@ -100,7 +100,7 @@ def sync_in_the_triggerer(scene: Scene) -> None:
         watcher.add(wait)
     for _ in range(400):
         watcher.step()
-        scene.clock.sleep(0.5)
+        scene.clock.sleep(0.5)  # type: ignore[attr-defined]
         if len(ended) == len(ids):
             break
     assert set(ended.values()) == {"succeeded"}

@@ -101,7 +101,7 @@ def declared_fields(request: type, release: str) -> dict[str, tuple[str, Any]]:
 def required_fields(request: type) -> set[str]:
     """The fields that must be given; a `Required` that is a string yet is none for `__required_keys__`."""
     hints = get_type_hints(request, include_extras=True)
-    return set(request.__required_keys__) | {
+    return set(request.__required_keys__) | {  # type: ignore[attr-defined]
         name for name, hint in hints.items() if typing.get_origin(hint) is typing.Required
     }
 

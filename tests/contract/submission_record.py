@@ -45,7 +45,7 @@ SUBMIT: dict[str, Callable[..., Any]] = {
 
 
 def setting(**values: Any) -> Callable[[Any], None]:
-    return lambda world: [setattr(world.airbyte, name, value) for name, value in values.items()] and None
+    return lambda world: [setattr(world.airbyte, name, value) for name, value in values.items()] and None  # type: ignore[return-value]
 
 
 def ours_runs(world: Any) -> None:
@@ -262,7 +262,7 @@ def _played(release: str, kind: str, how: str, name: str, happen: Callable[[Any]
     server = RawServer(airbyte)
     settings = ClientSettings(base_url=server.url, timeout=30)
     try:
-        with AirbyteClient(settings, clock=clock, attempts=1) as client:  # type: ignore[arg-type]
+        with AirbyteClient(settings, clock=clock, attempts=1) as client:
             world = World(release, client, server, airbyte, clock)
             world.kind = kind
             happen(world)

@@ -66,7 +66,7 @@ def endless(airbyte, connect_to, monkeypatch):
         connection_id = airbyte.add_connection()
 
         def make(kind: str):
-            proxy.spoil = make.server = Endless(kind)
+            proxy.spoil = make.server = Endless(kind)  # type: ignore[attr-defined]
             return connect_to(proxy.url), connection_id, airbyte.workspace_id
 
         yield make

@@ -276,7 +276,7 @@ def _scenario_lists(driver: Driver) -> None:
         streams = {"streams": [{"streamName": "users", "streamNamespace": "public"}]}
         one = driver.airbyte.add_connection("Users", [("public", "users")])
         driver.airbyte.advance(driver.airbyte.start_job(one), "succeeded")
-        body = streams if not driver.is_at_least("0.64.0") else {}
+        body = streams if not driver.is_at_least("0.64.0") else {}  # type: ignore[assignment]
         assert driver.call("getConnectionLastJobPerStream", connectionId=one, **body)
 
 

@@ -145,7 +145,7 @@ ACTS = {
     "cancel_for_sure": ("cancelJob", CANCEL),
     "poll": ("getJobInfoLight", POLL),
 }
-ROWS = [(act, fault, *end) for act, (_, table) in ACTS.items() for fault, end in table.items()]
+ROWS = [(act, fault, *end) for act, (_, table) in ACTS.items() for fault, end in table.items()]  # type: ignore[attr-defined]
 
 
 @pytest.fixture

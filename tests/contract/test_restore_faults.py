@@ -74,7 +74,7 @@ def scene_of(start_fake, clock, tmp_path):
 
             root = tmp_path / str(len(list(tmp_path.iterdir())))
             scene = Scene(airbyte, client(30), pausing, root, *STORIES[story])
-            scene.restoring = client(0.15)
+            scene.restoring = client(0.15)  # type: ignore[attr-defined]
             return scene
 
         yield make

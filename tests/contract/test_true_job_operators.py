@@ -352,7 +352,7 @@ def test_a_time_limit_while_a_refresh_is_stored_says_so(start, deferrable):
     if deferrable:
         late = {"error": "AirbyteJobTimeoutError", "message": "Too late.", "job_id": 1, "retryable": True}
         with pytest.raises(AirbyteJobTimeoutError) as caught_later:
-            task.operator("refresh").execute_after_another(task.context, late, **caught.value.kwargs)
+            task.operator("refresh").execute_after_another(task.context, late, **caught.value.kwargs)  # type: ignore[attr-defined]
         caught = caught_later
     assert "Airbyte has stored the refresh" in str(caught.value)
 
@@ -401,7 +401,7 @@ def test_cancel_and_reset_waits_for_the_last_state_of_the_cancelled_job(start, t
     task = start("2.0.0", dates=dates)
     task.airbyte.start(plan=[("running", 500.0), ("succeeded", 0.0)])
     late = {"stateType": "stream", "connectionId": CONNECTION}
-    late["streamState"] = [{"streamDescriptor": {"name": "orders"}, "streamState": {"cursor": 8}}]
+    late["streamState"] = [{"streamDescriptor": {"name": "orders"}, "streamState": {"cursor": 8}}]  # type: ignore[assignment]
     task.airbyte.after(55, lambda: setattr(task.airbyte, "state", late))
     task.run("reset_connection", if_running="cancel", deferrable=deferrable, backup_to=str(tmp_path))
     assert task.jobs == [("sync", "cancelled"), ("reset_connection", "succeeded")]

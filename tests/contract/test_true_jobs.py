@@ -22,7 +22,7 @@ from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.running import resolve_running_job, settled
 
 RELEASES = ("0.36.0", "0.39.20", "0.39.40", "0.40.32", "0.50.8", "0.50.31", "0.57.4", "0.63.0", "0.64.7", "1.2.0")
-RELEASES += ("1.3.0", "1.4.0", "1.8.0", "2.0.0", "2.4.0")
+RELEASES += ("1.3.0", "1.4.0", "1.8.0", "2.0.0", "2.4.0")  # type: ignore[assignment]
 WITH_REFRESHES = ("0.63.0", "0.63.9", "1.1.0", "1.2.0", "1.3.0", "1.4.0", "2.0.0", "2.4.0")
 NEW_SCHEDULER = tuple(release for release in RELEASES if release != "0.36.0")
 SUBMIT = {

@@ -96,7 +96,7 @@ class TrueJobs(TrueAirbyte):
     @property
     def oldest_first(self) -> list[TimedJob]:
         self.settle()
-        return list(reversed(self.jobs))  # type: ignore[arg-type]
+        return list(reversed(self.jobs))
 
     def shown(self) -> list[tuple[str, str, str]]:
         """Each job's kind, end and who started it, oldest first."""
@@ -140,9 +140,9 @@ class TrueJobs(TrueAirbyte):
         while True:
             moments = [(at, act) for at, act in self.later if at <= now]
             moments += [
-                (job.changed_at + job.plan[0][1], lambda job=job: self._next(job))
+                (job.changed_at + job.plan[0][1], lambda job=job: self._next(job))  # type: ignore[attr-defined]
                 for job in self.jobs
-                if not job.is_over and job.changed_at + job.plan[0][1] <= now
+                if not job.is_over and job.changed_at + job.plan[0][1] <= now  # type: ignore[attr-defined]
             ]
             if not moments:
                 return
@@ -180,13 +180,13 @@ class TrueJobs(TrueAirbyte):
             self.resets = 0
 
     def active(self) -> TimedJob | None:
-        return next((job for job in self.jobs if not job.is_over), None)  # type: ignore[return-value]
+        return next((job for job in self.jobs if not job.is_over), None)  # type: ignore[attr-defined, return-value]
 
     def is_busy(self) -> bool:
         """3.2: running, between attempts since 0.50.12, and for a while after the end."""
         if job := self.active():
             return job.status == "running" or (job.status == "incomplete" and self.since("0.50.12"))
-        ended = max((job.changed_at for job in self.jobs), default=-1e9)
+        ended = max((job.changed_at for job in self.jobs), default=-1e9)  # type: ignore[attr-defined]
         return self.clock.time() < ended + self.cooling
 
     # -- requests -----------------------------------------------------------------------------------

@@ -241,7 +241,7 @@ def response_fields() -> str:
     """The fields and words of responses that not every release has."""
     bounded = [(f"ConnectionRead.{each.name}", each) for each in SETTINGS if each.since or each.until]
     found = sorted([*((field.name, field) for field in FIELDS), *bounded], key=lambda item: item[0])
-    lines = [[f"`{name}`", span(row), row.evidence.strip("[]")] for name, row in found]
+    lines = [[f"`{name}`", span(row), row.evidence.strip("[]")] for name, row in found]  # type: ignore[attr-defined]
     return table(["field or word", "releases", "evidence"], lines)
 
 

@@ -32,7 +32,7 @@ def airbyte() -> Iterator[OwnAirbyte]:
 @pytest.fixture(scope="module")
 def airflow(airbyte: OwnAirbyte, tmp_path_factory: pytest.TempPathFactory) -> Iterator[HarshAirflow]:
     with HarshAirflow(tmp_path_factory.mktemp("one_job"), Path(__file__).parent / "dags") as airflow:
-        airflow.add_airbyte(airbyte)
+        airflow.add_airbyte(airbyte)  # type: ignore[attr-defined]
         yield airflow
 
 

@@ -42,7 +42,7 @@ class Scene:
 
     def ending(self, *, record: dict[str, Any], kill: bool = True, timeout: bool = True) -> JobEnding:
         self.store = Store({KEY: {"connection_id": self.connection_id, **record, "max_tries": 2}})
-        record = TaskRecord({"ti": SimpleNamespace(max_tries=2), "task_state_store": self.store})
+        record = TaskRecord({"ti": SimpleNamespace(max_tries=2), "task_state_store": self.store})  # type: ignore[assignment]
         settings = ClientSettings(base_url=self.airbyte.url, timeout=5.0)
         return JobEnding(
             lambda: AirbyteClient(settings, attempts=1),

@@ -78,7 +78,7 @@ def test_a_wrong_argument_is_an_error_of_the_dag(task, name) -> None:
     assert "template" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("task", "name"), [case for case in CASES if case[1] in case[0].template_fields])
+@pytest.mark.parametrize(("task", "name"), [case for case in CASES if case[1] in case[0].template_fields])  # type: ignore[attr-defined]
 def test_a_template_is_not_looked_into(task, name) -> None:
     for value in ("{{ params.x }}", "{% if a %}b{% endif %}"):
         task(**arguments_with(task, name, value))

@@ -364,7 +364,7 @@ def test_a_loop_that_is_closed_while_a_read_is_on_its_way_harms_nobody(airbyte, 
         await until(lambda: airbyte.calls("getJobInfoLight"))
 
     loop.run_until_complete(begin())
-    task._log_destroy_pending = False
+    task._log_destroy_pending = False  # type: ignore[attr-defined]
     loop.close()
     event = asyncio.run(event_of(trigger_for(airbyte, second)))
     assert event["status"] == "succeeded"

@@ -18,7 +18,7 @@ class _Forward(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def _pass_on(self) -> None:
-        self.server.seen.append((self.command, self.path, self.headers.get("Proxy-Authorization")))
+        self.server.seen.append((self.command, self.path, self.headers.get("Proxy-Authorization")))  # type: ignore[attr-defined]
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         _, _, rest = self.path.partition("://")
         host, _, path = rest.partition("/")
@@ -48,8 +48,8 @@ class _Forward(BaseHTTPRequestHandler):
 def proxy():
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Forward)
     server.daemon_threads = True
-    server.seen = []
-    server.url = f"http://127.0.0.1:{server.server_address[1]}"
+    server.seen = []  # type: ignore[attr-defined]
+    server.url = f"http://127.0.0.1:{server.server_address[1]}"  # type: ignore[attr-defined]
     threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     yield server
     server.shutdown()
@@ -111,5 +111,5 @@ def test_a_tunnel_that_is_refused_sent_nothing(stub, connect_to):
     client = connect_to("https://airbyte.example.com", proxies={"https": stub.url}, attempts=1)
     with pytest.raises(AirbyteApiError, match="proxies") as caught:
         client.get_health_check()
-    assert caught.value.was_sent is False
+    assert caught.value.was_sent is False  # type: ignore[attr-defined]
     assert [(request.method, request.path) for request in stub.requests] == [("CONNECT", "airbyte.example.com:443")]

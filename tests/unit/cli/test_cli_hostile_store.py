@@ -327,7 +327,7 @@ def deep(stub, monkeypatch, store):
     connection_id = "99999999-9999-4999-8999-999999999999"
     value = "leaf"
     for _ in range(700):
-        value = {"k": value}
+        value = {"k": value}  # type: ignore[assignment]
     row = {"streamDescriptor": {"name": "orders"}, "streamState": value}
     state = {"stateType": "stream", "connectionId": connection_id, "streamState": [row]}
     stub.response("/connections/get", {"connectionId": connection_id, "name": "Orders", "syncCatalog": {"streams": []}})

@@ -191,7 +191,7 @@ def test_the_mask_itself_asks_for_nothing(stub, connect_to, caplog) -> None:
 
 def test_a_catalog_that_was_not_taken_is_still_an_error(stub, connect_to) -> None:
     server = Converter(stub, entry())
-    server.take = lambda _update: None
+    server.take = lambda _update: None  # type: ignore[assignment]
     with pytest.raises(AirbyteUpdateUnverifiedError, match=r"sync_catalog\.public\.orders\.sync_mode"):
         apply_changes(connect_to(stub.url), ID, {"sync_catalog": {"streams": [entry(syncMode="full_refresh")]}})
 

@@ -373,7 +373,7 @@ def mutated(draw) -> tuple[list[dict[str, Any]], list[dict[str, Any]], list[tupl
     if draw(st.booleans()):
         after.append(entry("added!"))
         done.append(("added!", {"stream_added"}, None))
-    return before, draw(st.permutations(after)), done
+    return before, draw(st.permutations(after)), done  # type: ignore[return-value]
 
 
 @settings(deadline=None)
