@@ -18,7 +18,7 @@ DECISIVE = {"status", "configType", "configId", "connectionStatus", "version"}
 MAX_ROUNDS = 12
 # In a response that is odd in more places, something else is wrong, and to cut each of them out takes long.
 MAX_ODD = 10_000
-LONGEST = 100
+MAX_TEXT = 100
 _OF_OBJECTS = {"missing", "model_type", "model_attributes_type", "dict_type"}
 
 
@@ -123,4 +123,4 @@ def _name(node: Any) -> str:
     known = {**inner, **node}
     named = [known[key] for key in ("name", "connectionId", "id", "jobId", "streamName") if known.get(key)]
     text = " ".join(repr(value) for value in named[:2] if isinstance(value, str | int))
-    return text if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return text if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."

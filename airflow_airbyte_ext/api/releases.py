@@ -52,11 +52,11 @@ class Release:
             return _numbers(self.not_before) >= _numbers(other)
         return _numbers(self.text) >= _numbers(other)
 
-    def is_within(self, since: str, gone: str | None) -> bool | None:
-        """Whether this release has what came with `since` and went with `gone`; None where that is not sure."""
-        if self.is_before(since) or (gone is not None and self.is_at_least(gone)):
+    def is_within(self, since: str, removed_in: str | None) -> bool | None:
+        """Whether this release has what came with `since` and went with `removed_in`; None where that is not sure."""
+        if self.is_before(since) or (removed_in is not None and self.is_at_least(removed_in)):
             return False
-        return True if self.is_at_least(since) and (gone is None or self.is_before(gone)) else None
+        return True if self.is_at_least(since) and (removed_in is None or self.is_before(removed_in)) else None
 
     def at_least(self, first: str) -> Release:
         """Return what is known of this release once it has shown something that came with `first`."""

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-LONGEST = 100
+MAX_TEXT = 100
 
 # What sources say to later releases; earlier ones drop it.
 _OF_LATER_SOURCES = ("is_resumable", "is_file_based")
@@ -265,4 +265,4 @@ def _short(path: str, value: Any) -> Any:
     if path.endswith(".mappers"):
         value = [mapper.get("type") for mapper in value or []]
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return value if len(text) <= LONGEST else f"{text[:LONGEST]}..."
+    return value if len(text) <= MAX_TEXT else f"{text[:MAX_TEXT]}..."

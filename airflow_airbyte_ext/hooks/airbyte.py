@@ -23,7 +23,7 @@ DEFAULT_CONN_ID = "airbyte_config_default"
 _TEST_TIMEOUT = 10.0
 _SECRET_HEADER = r"(?i)auth|cookie|credential|key|pass|secret|token"
 # Airflow warns, in the task log, of each shorter word that it is to mask.
-_SHORTEST_MASKED = 5
+_MIN_MASKED = 5
 _NO_CONNECTION = "00000000-0000-0000-0000-000000000000"
 
 
@@ -138,7 +138,7 @@ def _mask(settings: ClientSettings) -> None:
     secrets += [value for name, value in settings.headers.items() if re.search(_SECRET_HEADER, name)]
     secrets += [password for proxy in settings.proxies.values() if (password := urlsplit(proxy).password)]
     for secret in secrets:
-        if len(secret) >= _SHORTEST_MASKED:
+        if len(secret) >= _MIN_MASKED:
             mask_secret(secret)
 
 

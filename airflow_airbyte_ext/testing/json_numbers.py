@@ -9,7 +9,7 @@ import json
 from typing import Any
 
 # Python refuses to read longer integers from text.
-_LONGEST_INT = 4000
+_MAX_INT_DIGITS = 4000
 
 
 class NumberLiteral(float):
@@ -28,7 +28,7 @@ class NumberLiteral(float):
 
 
 def _integer(text: str) -> int | NumberLiteral:
-    return NumberLiteral(text) if text == "-0" or len(text) > _LONGEST_INT else int(text)
+    return NumberLiteral(text) if text == "-0" or len(text) > _MAX_INT_DIGITS else int(text)
 
 
 def _refuse(constant: str) -> Any:
