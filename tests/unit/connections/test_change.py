@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_airbyte_ext.api.models.connections import ConnectionRead
-from airflow_airbyte_ext.connections.change import LONGEST, FieldChange, apply_changes, changed_fields
+from airflow_airbyte_ext.connections.change import MAX_TEXT, FieldChange, apply_changes, changed_fields
 from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteConnectionDeletedError,
@@ -286,7 +286,7 @@ def test_long_values_are_shortened_and_still_seen_to_differ() -> None:
     new["stream"]["jsonSchema"] = {"properties": {**columns, "another": {"type": "string"}}}
     (change,) = changed_fields(connection(syncCatalog=catalog(old)), {"sync_catalog": catalog(new)})
     assert change.path == "sync_catalog.public.orders.json_schema"
-    assert len(change.before) == LONGEST + 3
+    assert len(change.before) == MAX_TEXT + 3
     assert change.after == f"{change.before} (differs further on)"
     json.dumps([change.before, change.after])
 
