@@ -107,7 +107,6 @@ def get_provider_info() -> dict[str, Any]:
                 "integration-name": "Airbyte Config API",
                 "python-modules": [
                     "airflow_airbyte_ext.triggers.airbyte",
-                    "airflow_airbyte_ext.triggers.connection",
                     "airflow_airbyte_ext.triggers.events",
                 ],
             }

@@ -10,7 +10,7 @@ from airflow_airbyte_ext.api.fields import PAGED, PageSize, Released, RowOffset,
 from airflow_airbyte_ext.api.operation import DISCOVERY_TIMEOUT, operation
 
 if TYPE_CHECKING:
-    from airflow_airbyte_ext.api.models import instance, operations
+    from airflow_airbyte_ext.api.models import connections, instance
 
 
 class WorkspaceMethods:
@@ -110,9 +110,9 @@ class WorkspaceMethods:
         """Return a workspace's destinations: all of them, or (since 1.8.0) a page; see `list_sources_for_workspace`."""
 
     @operation("/v1/operations/get", since="0.36.0")
-    def get_operation(self, *, operation_id: Uuid) -> operations.OperationRead:
+    def get_operation(self, *, operation_id: Uuid) -> connections.OperationRead:
         """Return one of the operations that Airbyte runs after syncs: normalization, dbt, a webhook."""
 
     @operation("/v1/operations/list", since="0.36.0")
-    def list_operations_for_connection(self, *, connection_id: Uuid) -> operations.OperationReadList:
+    def list_operations_for_connection(self, *, connection_id: Uuid) -> connections.OperationReadList:
         """Return what Airbyte runs after a connection's syncs."""

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_airbyte_ext.cli.context import Context
-    from airflow_airbyte_ext.snapshots.content import StateContent
     from airflow_airbyte_ext.snapshots.plan import RestorePlan
+    from airflow_airbyte_ext.snapshots.state import StateContent
     from airflow_airbyte_ext.snapshots.store import SnapshotRef
 
 

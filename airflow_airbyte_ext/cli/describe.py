@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from airflow_airbyte_ext.cli.output import Output
-    from airflow_airbyte_ext.snapshots.content import StateContent
     from airflow_airbyte_ext.snapshots.diff import StateDiff
+    from airflow_airbyte_ext.snapshots.state import StateContent
     from airflow_airbyte_ext.snapshots.store import SnapshotRef
 
 

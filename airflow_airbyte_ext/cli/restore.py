@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.cli.context import Context
     from airflow_airbyte_ext.cli.exit_codes import Exit
-    from airflow_airbyte_ext.snapshots.content import StateContent
     from airflow_airbyte_ext.snapshots.snapshot import Snapshot
+    from airflow_airbyte_ext.snapshots.state import StateContent
     from airflow_airbyte_ext.snapshots.store import SnapshotRef
 
 

@@ -13,7 +13,7 @@ from airflow_airbyte_ext.snapshots.rewind import rewound, rewound_legacy
 if TYPE_CHECKING:
     from airflow_airbyte_ext.cli.context import Context
     from airflow_airbyte_ext.cli.exit_codes import Exit
-    from airflow_airbyte_ext.snapshots.content import StateContent
+    from airflow_airbyte_ext.snapshots.state import StateContent
 
 log = logging.getLogger(__name__)
 

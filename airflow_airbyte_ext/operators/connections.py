@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_airbyte_ext.api.models.web_backend import WebBackendConnectionListItem
-    from airflow_airbyte_ext.connections.change import ConnectionUpdateResult
     from airflow_airbyte_ext.connections.schema import SchemaChange
+    from airflow_airbyte_ext.connections.update import ConnectionUpdateResult
 
 __all__ = ["AirbyteCheckSchemaOperator", "AirbyteListConnectionsOperator", "AirbyteUpdateConnectionOperator"]
 
@@ -187,7 +187,7 @@ class AirbyteUpdateConnectionOperator(ConnectionTask):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Compare, send what differs, and check the response."""
-        from airflow_airbyte_ext.connections.change import apply_changes
+        from airflow_airbyte_ext.connections.update import apply_changes
 
         with no_retry_for_permanent_errors():
             changes, is_dry = self._wanted(), flag_argument("dry_run", self.dry_run)

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 from airflow_airbyte_ext.api.streams import StreamKey, sorted_keys, stream_name
-from airflow_airbyte_ext.snapshots.content import StateContent, canonical_json
+from airflow_airbyte_ext.snapshots.state import StateContent, canonical_json
 from airflow_airbyte_ext.tables import table_lines
 
 if TYPE_CHECKING:

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.streams import StreamKey, sorted_keys, stream_name
 from airflow_airbyte_ext.exceptions import AirbyteRestoreRefusedError
-from airflow_airbyte_ext.snapshots.content import (
+from airflow_airbyte_ext.snapshots.diff import StateDiff, diff
+from airflow_airbyte_ext.snapshots.state import (
     GLOBAL,
     LEGACY,
     NOT_SET,
@@ -16,7 +17,6 @@ from airflow_airbyte_ext.snapshots.content import (
     bare_entry,
     canonical_json,
 )
-from airflow_airbyte_ext.snapshots.diff import StateDiff, diff
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -27,10 +27,10 @@ from airflow_airbyte_ext.exceptions import (
 from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.reader import newest_job
 from airflow_airbyte_ext.jobs.running import resolve_running_job, settled
-from airflow_airbyte_ext.snapshots.content import GLOBAL, StateContent, content_of
 from airflow_airbyte_ext.snapshots.diff import diff
 from airflow_airbyte_ext.snapshots.plan import RestorePlan, Write, plan_writes
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
+from airflow_airbyte_ext.snapshots.state import GLOBAL, StateContent, content_of
 from airflow_airbyte_ext.snapshots.unused import unused_streams
 
 if TYPE_CHECKING:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.streams import stream_name
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
-from airflow_airbyte_ext.snapshots.content import LEGACY, NOT_SET, STREAM, StateContent
+from airflow_airbyte_ext.snapshots.state import LEGACY, NOT_SET, STREAM, StateContent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -21,8 +21,8 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteSnapshotFormatError,
 )
 from airflow_airbyte_ext.jobs.reader import newest_job
-from airflow_airbyte_ext.snapshots.content import StateContent, canonical_json, content_of
 from airflow_airbyte_ext.snapshots.files import MAX_VALUES
+from airflow_airbyte_ext.snapshots.state import StateContent, canonical_json, content_of
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient

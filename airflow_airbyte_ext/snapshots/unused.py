@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.snapshots.content import StateContent, canonical_json
+from airflow_airbyte_ext.snapshots.state import StateContent, canonical_json
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog, AirbyteStreamAndConfiguration

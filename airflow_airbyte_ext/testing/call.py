@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from airflow_airbyte_ext.testing.auth import Guard
-    from airflow_airbyte_ext.testing.responses import Responses
+    from airflow_airbyte_ext.testing.serializers import Responses
     from airflow_airbyte_ext.testing.world import World
 
 DEFAULT_PAGE = 20

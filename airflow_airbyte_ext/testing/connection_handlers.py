@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing import writes
 from airflow_airbyte_ext.testing.call import offset_page, uuid_of
-from airflow_airbyte_ext.testing.catalogs import difference, discovered_entry, is_breaking
+from airflow_airbyte_ext.testing.catalog import difference, discovered_entry, is_breaking
 from airflow_airbyte_ext.testing.errors import Refusal, unknown_id
 from airflow_airbyte_ext.testing.model import NAMES, Event
-from airflow_airbyte_ext.testing.responses import moved, named_stream, without_nulls
+from airflow_airbyte_ext.testing.serializers import moved, named_stream, without_nulls
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.call import Call

@@ -14,8 +14,8 @@ from airflow_airbyte_ext.testing.eras import era_named
 from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.faults import ThreadedServer
 from airflow_airbyte_ext.testing.jobs import Failure, Job, Step, checked_script
-from airflow_airbyte_ext.testing.operations import OPERATIONS
-from airflow_airbyte_ext.testing.responses import Responses
+from airflow_airbyte_ext.testing.routes import OPERATIONS
+from airflow_airbyte_ext.testing.serializers import Responses
 from airflow_airbyte_ext.testing.server import Request, Server
 from airflow_airbyte_ext.testing.setup import Planting
 from airflow_airbyte_ext.testing.world import World

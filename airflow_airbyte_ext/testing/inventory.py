@@ -6,7 +6,7 @@ import uuid
 from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing.catalogs import StreamKey, discovered_stream, entry_of, key_of
+from airflow_airbyte_ext.testing.catalog import StreamKey, discovered_stream, entry_of, key_of
 from airflow_airbyte_ext.testing.errors import Refusal, unknown_id
 from airflow_airbyte_ext.testing.model import NAMES, Actor, Connection, Event, Tag, Workspace
 

@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing.call import Call, whole_number
 from airflow_airbyte_ext.testing.errors import Refusal
-from airflow_airbyte_ext.testing.responses import moved, named_stream
+from airflow_airbyte_ext.testing.serializers import moved, named_stream
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from airflow_airbyte_ext.testing.call import Call
     from airflow_airbyte_ext.testing.jobs import Attempt, Job, Stream
-    from airflow_airbyte_ext.testing.states import StreamKey
+    from airflow_airbyte_ext.testing.state_rows import StreamKey
 
 _Page = list[tuple["Job", "list[Attempt] | None"]]
 _DEFAULT_PAGE = 200

@@ -6,9 +6,9 @@ import uuid
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from airflow_airbyte_ext.testing.catalogs import StreamKey, key_of, selected_streams
+from airflow_airbyte_ext.testing.catalog import StreamKey, key_of, selected_streams
 from airflow_airbyte_ext.testing.fields import within
-from airflow_airbyte_ext.testing.states import StateRows
+from airflow_airbyte_ext.testing.state_rows import StateRows
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.eras import Era

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from airflow_airbyte_ext.testing.eras import Era
     from airflow_airbyte_ext.testing.model import Connection
-    from airflow_airbyte_ext.testing.states import StateRows
+    from airflow_airbyte_ext.testing.state_rows import StateRows
 
 
 class Runs(Inventory):

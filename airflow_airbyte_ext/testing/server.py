@@ -19,8 +19,8 @@ from airflow_airbyte_ext.testing.call import Call
 from airflow_airbyte_ext.testing.errors import Refusal, Reply, reply, timed_out
 from airflow_airbyte_ext.testing.faults import Dropped, Fault, FaultQueue, Hanging, Transports, Truncated
 from airflow_airbyte_ext.testing.fields import check_declared
-from airflow_airbyte_ext.testing.operations import OPERATIONS, TOKEN_OPERATIONS, Operation
-from airflow_airbyte_ext.testing.responses import Responses
+from airflow_airbyte_ext.testing.routes import OPERATIONS, TOKEN_OPERATIONS, Operation
+from airflow_airbyte_ext.testing.serializers import Responses
 
 if TYPE_CHECKING:
     from starlette.requests import Request as HttpRequest

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.testing import connection_handlers, writes
 from airflow_airbyte_ext.testing.call import chosen, cursor_page
-from airflow_airbyte_ext.testing.catalogs import changed_streams, merged
+from airflow_airbyte_ext.testing.catalog import changed_streams, merged
 from airflow_airbyte_ext.testing.errors import Refusal
-from airflow_airbyte_ext.testing.responses import without_nulls
+from airflow_airbyte_ext.testing.serializers import without_nulls
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.testing.call import Call
     from airflow_airbyte_ext.testing.jobs import Job, Stream
     from airflow_airbyte_ext.testing.model import Actor, Connection
-    from airflow_airbyte_ext.testing.responses import Responses
+    from airflow_airbyte_ext.testing.serializers import Responses
     from airflow_airbyte_ext.testing.world import World
 
 Json = dict[str, Any]

@@ -11,7 +11,7 @@ from airflow_airbyte_ext.testing.model import Actor, Connection
 from airflow_airbyte_ext.testing.runs import Runs
 
 if TYPE_CHECKING:
-    from airflow_airbyte_ext.testing.states import StateRows
+    from airflow_airbyte_ext.testing.state_rows import StateRows
 
 __all__ = ["ORGANIZATION_ID", "WORKSPACE_ID", "Actor", "Connection", "World"]
 _RESTARTED = Failure("airbyte_platform", "system_error", "Failing job in order to start from clean job state.")

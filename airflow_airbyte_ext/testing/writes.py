@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from zoneinfo import available_timezones
 
 from airflow_airbyte_ext.testing.call import uuid_of, whole_number
-from airflow_airbyte_ext.testing.catalogs import converted, is_selected
+from airflow_airbyte_ext.testing.catalog import converted, is_selected
 from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.model import LOCKED, SETTINGS, Connection, Event
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 from submitting import submit_refresh, submit_reset, submit_sync
 
 from airflow_airbyte_ext.api.releases import Release
-from airflow_airbyte_ext.connections.change import apply_changes
 from airflow_airbyte_ext.connections.find import connection_by_name, find_connections
+from airflow_airbyte_ext.connections.update import apply_changes
 from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteError,
@@ -28,9 +28,9 @@ from airflow_airbyte_ext.jobs.poll import JobWait, JobWatch, wait_for_job
 from airflow_airbyte_ext.jobs.report import JobReport, job_page, read_report, workspace_of
 from airflow_airbyte_ext.jobs.syncs import SyncPoller
 from airflow_airbyte_ext.jobs.watcher import JobWatcher
-from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.restore import Restorer
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
+from airflow_airbyte_ext.snapshots.state import content_of
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
 from airflow_airbyte_ext.testing import Failure, FakeAirbyte, Step
 

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.api.clock import SystemClock
-from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.plan import target_of
 from airflow_airbyte_ext.snapshots.restore import Restorer
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
+from airflow_airbyte_ext.snapshots.state import content_of
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from openapi import RELEASES, SPEC_DIR, Document, DocumentError, load, without_n
 from airflow_airbyte_ext.testing import Failure, FakeAirbyte, Step, Stream
 from airflow_airbyte_ext.testing.eras import Era, era_named
 from airflow_airbyte_ext.testing.fields import FIELDS, SCHEMAS, release_key, within
-from airflow_airbyte_ext.testing.operations import OPERATIONS, TOKEN_OPERATIONS
+from airflow_airbyte_ext.testing.routes import OPERATIONS, TOKEN_OPERATIONS
 
 # No document of 0.36 is at hand: of what the fake serves, 0.39.0 differs only in ConnectionRead.sourceCatalogId, which
 # is optional. Null properties, spelt out before 0.39.9, are left out before a response is judged.

@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 from airflow_airbyte_ext.testing import Failure, FakeAirbyte, Fault, Step
 from airflow_airbyte_ext.testing.__main__ import command_line
 from airflow_airbyte_ext.testing.demo import BROKEN_API_ID, EVENTS_ID, ORDERS_ID, PAUSED_ID, plant_demo
-from airflow_airbyte_ext.testing.operations import OPERATIONS
+from airflow_airbyte_ext.testing.routes import OPERATIONS
 
 UNKNOWN = "00000000-0000-4000-8000-00000000dead"
 

@@ -30,9 +30,9 @@ from submitting import submit_refresh, submit_reset, submit_sync
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.api.client import OPERATIONS
 from airflow_airbyte_ext.cli.main import main
-from airflow_airbyte_ext.connections.change import apply_changes
 from airflow_airbyte_ext.connections.find import connection_by_name, find_connections, list_sources
 from airflow_airbyte_ext.connections.schema import discover_changes
+from airflow_airbyte_ext.connections.update import apply_changes
 from airflow_airbyte_ext.exceptions import AirbyteError
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.changes import ChangeFeed
@@ -42,9 +42,9 @@ from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.report import job_page, read_report, summary_lines
 from airflow_airbyte_ext.jobs.running import resolve_running_job
 from airflow_airbyte_ext.jobs.syncs import Cursor, SyncFeed, SyncPoller
-from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.restore import Restorer
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
+from airflow_airbyte_ext.snapshots.state import content_of
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
 from airflow_airbyte_ext.testing import FakeAirbyte, Step
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, TypeAdapter
 
 from airflow_airbyte_ext.api.client import OPERATIONS
-from airflow_airbyte_ext.api.models import catalog, connections, jobs, operations, web_backend
+from airflow_airbyte_ext.api.models import catalog, connections, jobs, web_backend
 from airflow_airbyte_ext.jobs.report import report_of
 from airflow_airbyte_ext.jobs.status import JobStatus
 
@@ -56,8 +56,8 @@ MODELLED: list[type[BaseModel]] = [
     jobs.AttemptFailureSummary,
     jobs.FailureReason,
     jobs.StreamDescriptor,
-    operations.OperationRead,
-    operations.OperatorConfiguration,
+    connections.OperationRead,
+    connections.OperatorConfiguration,
     web_backend.WebBackendConnectionRead,
     web_backend.WebBackendConnectionListItem,
 ]

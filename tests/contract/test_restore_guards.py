@@ -30,10 +30,10 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRestoreRefusedError,
     AirbyteSnapshotStoreError,
 )
-from airflow_airbyte_ext.snapshots.content import StateContent
 from airflow_airbyte_ext.snapshots.plan import target_of
 from airflow_airbyte_ext.snapshots.restore import Restorer
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
+from airflow_airbyte_ext.snapshots.state import StateContent
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
 from airflow_airbyte_ext.testing import Fault, Step
 

@@ -11,10 +11,10 @@ from true_airbyte import TrueAirbyte
 from true_bytes import CONNECTION
 
 from airflow_airbyte_ext.exceptions import AirbyteRestoreRefusedError
-from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.plan import target_of
 from airflow_airbyte_ext.snapshots.restore import Restorer
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
+from airflow_airbyte_ext.snapshots.state import content_of
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
 
 

@@ -56,9 +56,8 @@ from airflow_airbyte_ext.testing.behaviour import BEHAVIOUR_BY_NAME, BEHAVIOURS
 from airflow_airbyte_ext.testing.eras import ERAS
 from airflow_airbyte_ext.testing.fields import FIELDS, PROPERTY_BY_NAME, release_key
 from airflow_airbyte_ext.testing.model import SETTINGS
-from airflow_airbyte_ext.testing.operations import OPERATIONS as SERVED
-from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
-from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+from airflow_airbyte_ext.testing.routes import OPERATIONS as SERVED
+from airflow_airbyte_ext.triggers.airbyte import AirbyteConnectionTrigger, AirbyteJobTrigger
 from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
 
 if TYPE_CHECKING:

@@ -56,8 +56,7 @@ from airflow_airbyte_ext.snapshots.packing import Packing
 from airflow_airbyte_ext.testing import FakeAirbyte, Fault
 from airflow_airbyte_ext.testing.demo import BROKEN_API_ID, DEMO_CONNECTIONS, plant_demo
 from airflow_airbyte_ext.testing.eras import ERAS
-from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
-from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+from airflow_airbyte_ext.triggers.airbyte import AirbyteConnectionTrigger, AirbyteJobTrigger
 from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
 
 if TYPE_CHECKING:

@@ -6,9 +6,8 @@ from pydantic import ConfigDict, Field
 
 from airflow_airbyte_ext.api.models.base import AirbyteModel, Items, PartialModel
 from airflow_airbyte_ext.api.models.catalog import CatalogDiff
-from airflow_airbyte_ext.api.models.connections import ConnectionRead, ConnectionScheduleData, Tag
+from airflow_airbyte_ext.api.models.connections import ConnectionRead, ConnectionScheduleData, OperationRead, Tag
 from airflow_airbyte_ext.api.models.instance import DestinationRead, SourceRead
-from airflow_airbyte_ext.api.models.operations import OperationRead
 
 
 class ActorDefinitionVersionRead(AirbyteModel):

@@ -22,10 +22,10 @@ from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
 from airflow_airbyte_ext.api.models.connections import (
     ConnectionSchedule,
     ConnectionScheduleData,
+    OperationWrite,
     ResourceRequirements,
     Tag,
 )
-from airflow_airbyte_ext.api.models.operations import OperationWrite
 
 _GEOGRAPHY = Released("0.40.15", removed_in="1.7.0", alternative="There is dataplane_group_id since 1.6.0.")
 _GROUP = Released("1.6.0", alternative="There is geography from 0.40.15 to 1.6.")

@@ -25,8 +25,8 @@ from airflow_airbyte_ext.jobs import throttle
 from airflow_airbyte_ext.sensors.airbyte import AirbyteConnectionSensor
 from airflow_airbyte_ext.testing import Fault, Step
 from airflow_airbyte_ext.testing.world import WORKSPACE_ID
-from airflow_airbyte_ext.triggers import connection as module
-from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+from airflow_airbyte_ext.triggers import airbyte as module
+from airflow_airbyte_ext.triggers.airbyte import AirbyteConnectionTrigger
 from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
 
 LONG_AGO = "2026-01-01T00:00:00+00:00"
@@ -49,7 +49,7 @@ def deferral_of(task, context) -> AirbyteConnectionTrigger:
     with pytest.raises(TaskDeferred) as deferral:
         task.execute(context)
     path, kept = json.loads(json.dumps(deferral.value.trigger.serialize()))
-    assert path.endswith("triggers.connection.AirbyteConnectionTrigger")
+    assert path.endswith("triggers.airbyte.AirbyteConnectionTrigger")
     return AirbyteConnectionTrigger(**kept)
 
 
@@ -422,7 +422,7 @@ class Finder:
     def find_spec(self, name, *_):
         imported.setdefault(name, threading.current_thread() is threading.main_thread())
 sys.meta_path.insert(0, Finder())
-from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+from airflow_airbyte_ext.triggers.airbyte import AirbyteConnectionTrigger
 before = set(imported)
 values = dict(since=0.0, poll_interval=1, poll_error_timeout=9, deadline=1.0, known={{"after_job": 1}})
 trigger = AirbyteConnectionTrigger(connection_id="{connection_id}", airbyte_conn_id="airbyte_config_default", **values)

@@ -30,8 +30,7 @@ from airflow_airbyte_ext.operators.state import (
 )
 from airflow_airbyte_ext.provider_info import get_provider_info
 from airflow_airbyte_ext.sensors.airbyte import AirbyteConnectionSensor, AirbyteJobSensor
-from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
-from airflow_airbyte_ext.triggers.connection import AirbyteConnectionTrigger
+from airflow_airbyte_ext.triggers.airbyte import AirbyteConnectionTrigger, AirbyteJobTrigger
 from airflow_airbyte_ext.triggers.events import AirbyteSyncEventTrigger
 
 REPOSITORY = Path(airflow_airbyte_ext.__file__).parents[1]
@@ -104,7 +103,7 @@ def test_parsing_a_dag_imports_no_http_library_and_not_the_client() -> None:
         "import airflow_airbyte_ext.operators.airbyte, airflow_airbyte_ext.sensors.airbyte;"
         "import airflow_airbyte_ext.operators.connections, airflow_airbyte_ext.operators.state;"
         "import airflow_airbyte_ext.hooks.airbyte, airflow_airbyte_ext.triggers.airbyte;"
-        "import airflow_airbyte_ext.triggers.connection, airflow_airbyte_ext.triggers.events;"
+        "import airflow_airbyte_ext.triggers.airbyte, airflow_airbyte_ext.triggers.events;"
         "new = set(sys.modules) - before;"
         "print([m for m in new if m.split('.')[0] in ('requests', 'rich', 'tenacity', 'urllib3')"
         " or m.startswith(('airflow_airbyte_ext.api.client', 'airflow_airbyte_ext.api.transport'))])"
@@ -112,14 +111,14 @@ def test_parsing_a_dag_imports_no_http_library_and_not_the_client() -> None:
     assert subprocess.check_output([sys.executable, "-c", code], text=True).strip().splitlines()[-1] == "[]"
 
 
-def test_the_metadata_names_every_room_that_exists() -> None:
+def test_the_metadata_names_every_module_of_users() -> None:
     info = get_provider_info()
     named = {
         module for key in ("hooks", "operators", "sensors", "triggers") for module in info[key][0]["python-modules"]
     }
-    rooms = {"hooks": ["airbyte"], "operators": ["airbyte", "connections", "state"]}
-    rooms |= {"sensors": ["airbyte"], "triggers": ["airbyte", "connection", "events"]}
-    assert named == {f"airflow_airbyte_ext.{room}.{module}" for room, modules in rooms.items() for module in modules}
+    wanted = {"hooks": ["airbyte"], "operators": ["airbyte", "connections", "state"]}
+    wanted |= {"sensors": ["airbyte"], "triggers": ["airbyte", "events"]}
+    assert named == {f"airflow_airbyte_ext.{kind}.{module}" for kind, modules in wanted.items() for module in modules}
 
 
 def test_the_changelog_begins_with_this_version() -> None:

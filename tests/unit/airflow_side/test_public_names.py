@@ -28,8 +28,7 @@ NAMES = {
     ],
     "sensors.airbyte": ["AirbyteConnectionSensor", "AirbyteJobSensor"],
     "testing": ["Failure", "FakeAirbyte", "Fault", "PendingFault", "Request", "Step", "Stream"],
-    "triggers.airbyte": ["AirbyteJobTrigger"],
-    "triggers.connection": ["AirbyteConnectionTrigger"],
+    "triggers.airbyte": ["AirbyteConnectionTrigger", "AirbyteJobTrigger"],
     "triggers.events": ["AirbyteSyncEventTrigger"],
 }
 BASES = {"AirbyteJobOperator", "AirbyteSensor"}

@@ -6,9 +6,9 @@ import pytest
 from cli_states import SECRET, cursors, state_of, writes
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
-from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.plan import plan_writes
 from airflow_airbyte_ext.snapshots.rewind import rewound, with_value
+from airflow_airbyte_ext.snapshots.state import content_of
 from airflow_airbyte_ext.testing import Step
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from airflow_airbyte_ext.api.models.connections import ConnectionRead
-from airflow_airbyte_ext.connections.change import MAX_TEXT, FieldChange, apply_changes, changed_fields
+from airflow_airbyte_ext.connections.update import MAX_TEXT, FieldChange, apply_changes, changed_fields
 from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
     AirbyteConnectionDeletedError,

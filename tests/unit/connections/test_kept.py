@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from airflow_airbyte_ext.connections.change import apply_changes, changed_fields
+from airflow_airbyte_ext.connections.update import apply_changes, changed_fields
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteUpdateUnverifiedError
 
 ID = "11111111-1111-4111-8111-111111111111"

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from airflow_airbyte_ext.api.models.catalog import AirbyteCatalog
-from airflow_airbyte_ext.connections.change import apply_changes
 from airflow_airbyte_ext.connections.schema import SchemaChange, discover_changes, schema_changes
+from airflow_airbyte_ext.connections.update import apply_changes
 from airflow_airbyte_ext.exceptions import (
     AirbyteConnectionDeletedError,
     AirbyteConnectionUnknownError,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from airflow_airbyte_ext.snapshots.content import content_of
+from airflow_airbyte_ext.snapshots.state import content_of
 
 CONNECTION = "11111111-1111-4111-8111-111111111111"
 

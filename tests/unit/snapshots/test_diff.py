@@ -16,8 +16,8 @@ from snapshot_states import (
     stream_state,
 )
 
-from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.diff import diff
+from airflow_airbyte_ext.snapshots.state import content_of
 
 BEFORE = stream_state(
     entry("same", {"c": 1}),

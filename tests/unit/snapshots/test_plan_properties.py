@@ -26,9 +26,9 @@ from snapshot_states import (
 )
 
 from airflow_airbyte_ext.exceptions import AirbyteRestoreRefusedError
-from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.plan import plan_writes, target_of
-from airflow_airbyte_ext.testing.states import StateRows
+from airflow_airbyte_ext.snapshots.state import content_of
+from airflow_airbyte_ext.testing.state_rows import StateRows
 
 
 def server_with(state) -> StateRows:

@@ -26,8 +26,8 @@ from snapshot_states import (
 )
 
 from airflow_airbyte_ext.exceptions import AirbyteSnapshotDamagedError, AirbyteSnapshotFormatError
-from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.snapshot import Origin, Snapshot, id_time
+from airflow_airbyte_ext.snapshots.state import content_of
 
 TAKEN_AT = datetime(2026, 3, 1, 2, 3, 4, 567890, tzinfo=UTC)
 UNUSABLE = (AirbyteSnapshotDamagedError, AirbyteSnapshotFormatError)

@@ -14,10 +14,10 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteSnapshotDamagedError,
     AirbyteSnapshotError,
 )
-from airflow_airbyte_ext.snapshots.content import content_of
 from airflow_airbyte_ext.snapshots.diff import diff
 from airflow_airbyte_ext.snapshots.restore import Restorer
 from airflow_airbyte_ext.snapshots.snapshot import Snapshot, take_snapshot
+from airflow_airbyte_ext.snapshots.state import content_of
 from airflow_airbyte_ext.snapshots.store import SnapshotStore
 
 KNOWN = {"stream": stream_state(entry("a", {"c": 1})), "global": global_state(entry("a", {"c": 1}), shared={"l": 2})}

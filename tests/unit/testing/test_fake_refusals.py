@@ -7,7 +7,7 @@ import requests
 
 from airflow_airbyte_ext.testing import FakeAirbyte
 from airflow_airbyte_ext.testing.eras import ERAS, era_named
-from airflow_airbyte_ext.testing.operations import OPERATIONS, TOKEN_OPERATIONS
+from airflow_airbyte_ext.testing.routes import OPERATIONS, TOKEN_OPERATIONS
 
 UNKNOWN = "00000000-0000-4000-8000-00000000dead"
 # state/get and its like know no unknown connection, and search looks at nothing.

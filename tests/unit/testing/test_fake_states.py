@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from airflow_airbyte_ext.testing import Stream, json_numbers
 from airflow_airbyte_ext.testing.errors import Refusal
-from airflow_airbyte_ext.testing.states import StateRows
+from airflow_airbyte_ext.testing.state_rows import StateRows
 
 ABSENT = object()
 

@@ -12,12 +12,12 @@ import airflow_airbyte_ext.testing as fake
 from airflow_airbyte_ext.testing.behaviour import BEHAVIOUR_BY_NAME, BEHAVIOURS
 from airflow_airbyte_ext.testing.fields import FIELD_BY_NAME, FIELDS, PROPERTY_BY_NAME, SCHEMAS, release_key
 from airflow_airbyte_ext.testing.model import SETTINGS
-from airflow_airbyte_ext.testing.operations import OPERATIONS
+from airflow_airbyte_ext.testing.routes import OPERATIONS
 
 FOLDER = Path(fake.__file__).parent
 TREES = {path.name: ast.parse(path.read_text()) for path in FOLDER.glob("*.py")}
 # The tables, and what reads them.
-TABLES = {"behaviour.py", "fields.py", "operations.py", "model.py", "eras.py"}
+TABLES = {"behaviour.py", "fields.py", "routes.py", "model.py", "eras.py"}
 ROWS = [row for rows in BEHAVIOURS.values() for row in rows]
 EVERY_ROW = [*ROWS, *FIELDS, *OPERATIONS, *SETTINGS]
 EVIDENCE = re.compile(r"\[(CODE|PUBLIC|DOC|TEST|RUN|SPEC|INFER|UNPROVEN)\b[^\]]*\]")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext.testing.errors import Refusal
 from airflow_airbyte_ext.testing.jobs import Attempt, Failure, Job, Stream, counted_attempts, share
 from airflow_airbyte_ext.testing.model import LOCKED, SETTINGS, Actor, Connection, Workspace
-from airflow_airbyte_ext.testing.states import StateRows
+from airflow_airbyte_ext.testing.state_rows import StateRows
 from airflow_airbyte_ext.testing.world import ORGANIZATION_ID, World
 
 if TYPE_CHECKING:
