@@ -1,5 +1,5 @@
 """
-Sync all connections of a workspace that have a tag, whichever these are today: one mapped trequest each.
+Sync all connections of a workspace that have a tag, whichever these are today: one mapped task for each.
 
 Anyone who tags a connection in Airbyte has it synced from the next run on, and nobody touches this file. The grid shows
 the mapped tasks by the names of their connections.

@@ -202,7 +202,7 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
         return None if self.completed_after is None else moment_argument("completed_after", self.completed_after)
 
     def _failing_for_good(self, call: Callable[[], Any]) -> Any:
-        """Call; what no retry can mend fails the trequest good, and so does a sync that failed, where that matters."""
+        """Call; what no retry can mend fails the task for good, and so does a sync that failed, where that matters."""
         try:
             with no_retry_for_permanent_errors():
                 return call()

@@ -341,7 +341,7 @@ def test_the_alias_is_the_operators_and_schedules_the_documented_dag(tmp_path: P
 
 
 class OutletEvents:
-    """What Airflow gives a trequest its asset events."""
+    """What Airflow gives a task for its asset events."""
 
     def __init__(self) -> None:
         self.extras: list[dict[str, Any]] = []
