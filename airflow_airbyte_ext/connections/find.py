@@ -208,7 +208,7 @@ def _workspaces(client: AirbyteClient) -> list[WorkspaceRead]:
 
 
 def _names(end: SourceSnippetRead | DestinationSnippetRead | None) -> set[str | None]:
-    """Return what a source or destination may be requested by."""
+    """Return the names by which a source or destination may be given."""
     if end is None:
         return set()
     return {getattr(end, "source_id", None) or getattr(end, "destination_id", None), end.name}
