@@ -109,7 +109,7 @@ class AirbyteJobOperator(ConnectionTask):
         return {"log_attempts": self.log_attempts, "poll_error_timeout": self.seconds("poll_error_timeout")}
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Submit the job and, if requested to, wait for its end; return the XCom described in docs/operators.md."""
+        """Submit the job and, if requested, wait for its end; return the XCom described in docs/operators.md."""
         return self._run(context)
 
     def _run(self, context: Context, **progress: Any) -> dict[str, Any]:

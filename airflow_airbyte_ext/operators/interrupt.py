@@ -1,4 +1,4 @@
-"""A kill of the task: it ends all waiting, and the job with it where somebody meant that."""
+"""What becomes of the job of a task that is killed or out of time, and whether somebody meant the kill."""
 
 from __future__ import annotations
 
