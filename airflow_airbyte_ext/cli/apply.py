@@ -98,7 +98,7 @@ def _plan(context: Context, change: Change) -> None:
     output.about = f"connection {change.connection_id}: "
     if change.error is None:
         try:
-            change.plan = _restorer(context, change).restore(change.target_of, dry_run=True).plan
+            change.plan = _restorer(context, change).prepare(change.target_of).plan
         except Exception as error:  # reported, and the next connection follows
             change.error = error
     if change.error:
@@ -123,7 +123,11 @@ def _write(context: Context, change: Change) -> None:
         "restore the snapshot of the state before that is named above."
     )
     try:
-        result = _restorer(context, change, requested=not context.options.yes).restore(change.target_of)
+        restorer = _restorer(context, change)
+        prepared = restorer.prepare(change.target_of)
+        if not context.options.yes:
+            _check_shown(change, prepared.plan)
+        result = restorer.write(prepared)
     except Exception as error:  # reported, and the next connection follows
         change.error, context.undo_hint = error, ""
         context.output.note(f"failed: connection {change.connection_id}: {explain(error)}")
@@ -137,23 +141,17 @@ def _write(context: Context, change: Change) -> None:
         context.output.line(f"  to go back: {restore_command(context, change.connection_id, result.safety.id)}")
 
 
-def _stop_if_other(change: Change) -> Callable[[RestorePlan], None]:
-    """Return what stops a restore that is no longer the one that a person has said yes to."""
-    shown = change.plan
-
-    def check(plan: RestorePlan) -> None:
-        if shown and shown.current.digest() != plan.current.digest():
-            raise AirbyteRestoreRefusedError(
-                "The state in Airbyte has changed since it was shown. Nothing was written. Run the command again.",
-                connection_id=change.connection_id,
-            )
-
-    return check
+def _check_shown(change: Change, plan: RestorePlan) -> None:
+    """Check that a restore is still the one that a person has said yes to."""
+    if change.plan and change.plan.current.digest() != plan.current.digest():
+        raise AirbyteRestoreRefusedError(
+            "The state in Airbyte has changed since it was shown. Nothing was written. Run the command again.",
+            connection_id=change.connection_id,
+        )
 
 
-def _restorer(context: Context, change: Change, *, requested: bool = False) -> Restorer:
+def _restorer(context: Context, change: Change) -> Restorer:
     options = context.options
-    on_plan = {"on_plan": _stop_if_other(change)} if requested else {}
     return Restorer(
         context.client,
         context.store,
@@ -162,7 +160,6 @@ def _restorer(context: Context, change: Change, *, requested: bool = False) -> R
         if_running=options.if_running,
         wait_timeout=options.wait_timeout,
         if_stream_missing=getattr(options, "if_stream_missing", "warn"),
-        **on_plan,
     )
 
 

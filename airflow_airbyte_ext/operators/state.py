@@ -271,9 +271,10 @@ class AirbyteRestoreStateOperator(ConnectionTask):
                 if_running=self.if_running,
                 wait_timeout=self._wait_timeout,
                 if_stream_missing=self.if_stream_missing,
-                on_plan=self._log_plan,
             )
-            result = restorer.restore(self._target(snapshot, client), dry_run=self._is_dry)
+            prepared = restorer.prepare(self._target(snapshot, client))
+            self._log_plan(prepared.plan)
+            result = restorer.write(prepared, dry_run=self._is_dry)
         return self._report(snapshot, result)
 
     def _check_arguments(self) -> None:

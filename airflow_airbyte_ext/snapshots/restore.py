@@ -61,6 +61,21 @@ class RestoreResult:
     dry_run: bool
 
 
+@dataclass(frozen=True)
+class PreparedRestore:
+    """
+    A restore that was planned and checked, and has written nothing yet.
+
+    :param plan: How the state becomes what is wanted.
+    :param safety: The state as it is.
+    :param newest: The id of the connection's newest job; 0 for none.
+    """
+
+    plan: RestorePlan
+    safety: Snapshot
+    newest: int
+
+
 class Restorer:
     """
     Makes one connection's state what it is to be, and nothing else.
@@ -75,7 +90,6 @@ class Restorer:
     :param wait_timeout: Seconds to wait for it at most; None waits as long as it runs.
     :param if_stream_missing: What to do about streams that get a state which no sync would use, since they are not in
         the connection's catalog, not selected, or read with full refresh: "warn" or "fail".
-    :param on_plan: Called with the plan before anything is written: to show it, or to stop by an error of one's own.
     """
 
     def __init__(
@@ -88,7 +102,6 @@ class Restorer:
         if_running: str = "fail",
         wait_timeout: float | None = None,
         if_stream_missing: str = "warn",
-        on_plan: Callable[[RestorePlan], None] = lambda _plan: None,
     ) -> None:
         self._client = client
         self._store = store
@@ -97,18 +110,25 @@ class Restorer:
         self._if_running = if_running
         self._wait_timeout = wait_timeout
         self._if_stream_missing = if_stream_missing
-        self._on_plan = on_plan
 
     def restore(self, target_of: Callable[[StateContent], StateContent], *, dry_run: bool = False) -> RestoreResult:
         """
         Make the connection's state the one that `target_of` returns for the state that it has now.
 
         :param dry_run: Plan and check, and write nothing.
-        :raises AirbyteJobRunningError: A job runs; nothing was written.
+        :raises AirbyteError: See `prepare` and `write`.
+        """
+        return self.write(self.prepare(target_of), dry_run=dry_run)
+
+    def prepare(self, target_of: Callable[[StateContent], StateContent]) -> PreparedRestore:
+        """
+        Plan and check; nothing is written.
+
+        :param target_of: Returns the wanted state for the one that there is now.
+        :raises AirbyteJobRunningError: A job runs.
         :raises AirbyteJobTimeoutError: A job still runs, or may still write state, when `wait_timeout` has passed.
-        :raises AirbyteRestoreRefusedError: A check failed, or Airbyte refused; nothing was changed.
-        :raises AirbyteRestoreUnverifiedError: The state is not what was wanted; says what it is, and how to go back.
-        :raises AirbyteApiError: A request failed, before anything was written.
+        :raises AirbyteRestoreRefusedError: A check failed.
+        :raises AirbyteApiError: A request failed.
         """
         connection = get_connection_or_explain(self._client, self._connection_id)
         newest = settled_job(
@@ -121,7 +141,18 @@ class Restorer:
         safety = take_snapshot(self._client, self._connection_id, clock=self._clock)
         plan = plan_writes(self._connection_id, safety.content, target_of(safety.content))
         self._check_catalog(connection, plan)
-        self._on_plan(plan)
+        return PreparedRestore(plan, safety, newest)
+
+    def write(self, prepared: PreparedRestore, *, dry_run: bool = False) -> RestoreResult:
+        """
+        Keep the state as it is, write what was planned, read it back and compare.
+
+        :param dry_run: Write nothing.
+        :raises AirbyteRestoreRefusedError: The state has moved since, or Airbyte refused; nothing was changed.
+        :raises AirbyteRestoreUnverifiedError: The state is not what was wanted; says what it is, and how to go back.
+        :raises AirbyteApiError: A request failed, before anything was written.
+        """
+        plan, safety, newest = prepared.plan, prepared.safety, prepared.newest
         if dry_run or not plan.writes:
             return RestoreResult(plan, None, dry_run)
         ref = self._store.write(safety, safety=True)

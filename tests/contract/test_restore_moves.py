@@ -64,13 +64,14 @@ def test_what_happens_while_the_state_before_is_kept_stops_it(scene, tmp_path, h
     assert scene.now == scene.target
 
 
-def test_the_plan_is_shown_before_anything_is_kept_or_written(scene):
-    """Whoever is shown it may stop all with an error of their own."""
-    shown = []
-    restore(scene, on_plan=lambda plan: shown.append((plan.diff.summary(), scene.kept, scene.sent)))
-    [(summary, kept, sent)] = shown
-    assert summary
-    assert (kept, sent) == ([], [])
+def test_the_plan_is_there_before_anything_is_kept_or_written(scene):
+    """So that it can be shown, and a person may say no."""
+    restorer = Restorer(scene.client, scene.store, CONNECTION, clock=scene.clock)
+    prepared = restorer.prepare(lambda _current: scene.snapshot.content)
+    assert prepared.plan.diff.summary()
+    assert (scene.kept, scene.sent) == ([], [])
+    restorer.write(prepared)
+    assert scene.now == scene.target
 
 
 def test_a_snapshot_of_another_connection_is_refused(scene):
