@@ -21,6 +21,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteJobRunningError,
     AirbyteJobTimeoutError,
 )
+from airflow_airbyte_ext.jobs.running import MAX_WAITED_FOR
 from airflow_airbyte_ext.operators import job_run
 from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
 from airflow_airbyte_ext.testing import Failure, Fault, Step
@@ -315,6 +316,52 @@ def test_a_deferred_task_hands_over_json_without_secrets(airbyte, connection_id,
         "seen": True,
         "workspace_id": airbyte.workspace_id,
     }
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+@pytest.mark.parametrize("attached", [True, False])
+def test_a_deferred_task_cancels_its_own_job_alone(airbyte, connection_id, context, attached, wanted) -> None:
+    """And that only where it may: the trigger is told so, and the task that goes on knows whose job it was."""
+    airbyte.script(connection_id, LONG)
+    if attached:
+        airbyte.start_job(connection_id)
+    with pytest.raises(TaskDeferred) as deferral:
+        sync(connection_id, deferrable=True, cancel_on_kill=wanted).execute(context)
+    assert deferral.value.trigger.cancel_on_kill is (wanted and not attached)
+    assert deferral.value.kwargs == {"attached": attached, "connection_id": connection_id}
+
+
+def test_a_task_stops_after_so_and_so_many_jobs_of_others(airbyte, connection_id, context) -> None:
+    """A connection on which one job follows the other never lets ours in."""
+    airbyte.script(connection_id, LONG)
+    other = airbyte.start_job(connection_id)
+    for deferrals in (0, MAX_WAITED_FOR - 1):
+        with pytest.raises(TaskDeferred) as deferral:
+            sync(connection_id, deferrable=True, if_running="wait")._run(context, deferrals=deferrals, followed=7)
+        assert deferral.value.kwargs["deferrals"] == deferrals + 1
+        assert deferral.value.kwargs["followed"] == 7
+    with pytest.raises(AirbyteJobRunningError, match=f"Job {other} .* after {MAX_WAITED_FOR} others") as caught:
+        sync(connection_id, deferrable=True, if_running="wait")._run(context, deferrals=MAX_WAITED_FOR)
+    assert (caught.value.job_id, caught.value.connection_id) == (other, connection_id)
+
+
+def test_each_status_is_logged_once(airbyte, connection_id, context, capsys) -> None:
+    """However often it is read."""
+    airbyte.script(connection_id, [Step("running", polls=4), Step("succeeded")])
+    job_id = sync(connection_id).execute(context)["job_id"]
+    shown = capsys.readouterr().out
+    assert (shown.count(f"Job {job_id}: running"), shown.count(f"Job {job_id}: succeeded")) == (1, 1)
+
+
+@pytest.mark.parametrize(("log_attempts", "calls"), [("always", 1), ("on_failure", 0), ("never", 0)])
+def test_the_log_of_a_deferred_job_comes_at_its_end(airbyte, connection_id, context, log_attempts, calls) -> None:
+    airbyte.script(connection_id, [Step("running"), Step("succeeded")])
+    job_id = airbyte.start_job(connection_id)
+    airbyte.advance(job_id, "succeeded")
+    task = sync(connection_id, log_attempts=log_attempts)
+    report = task.execute_complete(context, {"job_id": job_id, "status": "succeeded"}, attached=True)
+    assert report["attached"] is True
+    assert len(airbyte.calls("getAttemptForJob")) == calls
 
 
 @pytest.fixture
