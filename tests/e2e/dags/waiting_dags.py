@@ -30,7 +30,7 @@ def sensor_dag(dag_id: str, **arguments: Any) -> DAG:
 
 connection_poke = sensor_dag("connection_poke", poke_interval=0.5)
 # A task that comes back within a few seconds is at times taken for lost by Airflow's own scheduler.
-connection_reschedule = sensor_dag("connection_reschedule", poke_interval=8, mode="reschedule")
+connection_reschedule = sensor_dag("connection_reschedule", poke_interval=12, mode="reschedule")
 connection_deferred = sensor_dag("connection_deferred", poke_interval=0.5, deferrable=True)
 connection_next = sensor_dag("connection_next", poke_interval=0.5, deferrable=True, completed_after=None)
 connection_strict = sensor_dag("connection_strict", poke_interval=0.5, deferrable=True, on_failure="fail")
