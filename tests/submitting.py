@@ -7,12 +7,13 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext.exceptions import AirbyteJobRunningError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.jobs.kinds import RefreshSubmitter, ResetSubmitter, SyncSubmitter
 from airflow_airbyte_ext.jobs.poll import wait_for_job
+from airflow_airbyte_ext.jobs.running import LateState
 from airflow_airbyte_ext.jobs.submit import Baseline, JobSubmitter, Preceded, Prepare, Refused, Stored, Submission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-DRIVING = ("resolve_running_job", "wait", "before_start", "on_stored", "on_refusal", "after", "is_stored", "followed")
+DRIVING = ("resolve_running_job", "wait", "before_start", "on_stored", "on_refusal", "earlier", "is_stored", "followed")
 
 
 def drive(
@@ -53,6 +54,14 @@ def drive(
                 on_refusal()
         step = steps.send(response)
     return step
+
+
+def settled(client: Any, connection_id: str, resolve: Callable[[], Any], *, clock: Any) -> Any:
+    """Return the newest job once none runs and no ended one can write state, as a task does."""
+    late_state, newest = LateState(client, connection_id, clock=clock), resolve()
+    while late_state.had_to_wait(newest):
+        newest = resolve()
+    return newest
 
 
 class PlainReset(JobSubmitter):

@@ -13,7 +13,7 @@ from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Check: TypeAlias = "Callable[[str, Any], object]"
+Check: TypeAlias = "Callable[[str, Any], Any]"
 """Takes an argument's name and value, and raises `AirbyteConfigurationError` where the value is wrong."""
 
 TEMPLATE_HINT = "If it is templated, check what the template rendered to."

@@ -88,4 +88,4 @@ class AirbyteClient(ConnectionMethods, JobMethods, StateMethods, WebBackendMetho
 
     def server_time(self) -> float | None:
         """Return the server's clock at its last response, in epoch seconds; None where it does not say."""
-        return self._transport.server_time
+        return self._transport.server_time()

@@ -136,13 +136,18 @@ class Transport:
         self.access = Access(settings, sign=sign, renew=renew, clock=self._clock)
         self._instance = Instance(self._clock)
         warn_of_plain_http(settings)
-        self.server_time: float | None = None
-        """The server's clock at its last response, in epoch seconds; None where it does not say."""
+        # The server's clock at its last response, and ours then.
+        self._server_time: tuple[float | None, float] = (None, 0.0)
 
     @property
     def settings(self) -> ClientSettings:
         """The settings as they are now."""
         return self.access.settings
+
+    def server_time(self) -> float | None:
+        """Return what time it is at the server, in epoch seconds, by its last response; None where it does not say."""
+        said, at = self._server_time
+        return None if said is None else said + self._clock.monotonic() - at
 
     def without_retries(self) -> Transport:
         """Return a transport with the same session and credentials that tries everything only once."""
@@ -254,7 +259,7 @@ class Transport:
             with response:
                 # What follows an interim response belongs to this request, so such a connection is closed.
                 content = read_body(response.raw, limit) if response.status_code >= 200 else b""
-            self.server_time = date_of(response.headers.get("Date", ""))
+            self._server_time = (date_of(response.headers.get("Date", "")), self._clock.monotonic())
             log.debug("%s: HTTP %s after %s", operation.operation_id, response.status_code, response.elapsed)
             return HttpResponse(response.status_code, response.headers, content, request)
         except AirbyteError:
@@ -262,8 +267,8 @@ class Transport:
         except ResponseTooLargeError:
             raise AirbyteResponseError(
                 f"{operation.operation_id}: the response of {url} is larger than {limit} bytes, in itself or "
-                "decompressed, or has too many values for that size. Raise max_response_bytes where Airbyte has so "
-                "much to say, or check any proxy before.",
+                "decompressed, or has too many values for that size. Increase max_response_bytes if the response "
+                "is legitimate; otherwise check any proxy before Airbyte.",
                 operation=operation.operation_id,
             ) from None
         except _UNFORESEEN as error:

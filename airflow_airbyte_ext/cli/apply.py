@@ -98,7 +98,9 @@ def _plan(context: Context, change: Change) -> None:
     output.about = f"connection {change.connection_id}: "
     if change.error is None:
         try:
-            change.plan = _restorer(context, change).prepare(change.target_of).plan
+            restorer = _restorer(context, change)
+            before = restorer.read()
+            change.plan = restorer.plan(before, change.target_of(before.content))
         except Exception as error:  # reported, and the next connection follows
             change.error = error
     if change.error:
@@ -124,10 +126,11 @@ def _write(context: Context, change: Change) -> None:
     )
     try:
         restorer = _restorer(context, change)
-        prepared = restorer.prepare(change.target_of)
+        before = restorer.read()
+        plan = restorer.plan(before, change.target_of(before.content))
         if not context.options.yes:
-            _check_shown(change, prepared.plan)
-        result = restorer.write(prepared)
+            _check_shown(change, plan)
+        result = restorer.write(before, plan)
     except Exception as error:  # reported, and the next connection follows
         change.error, context.undo_hint = error, ""
         context.output.note(f"failed: connection {change.connection_id}: {explain(error)}")

@@ -16,8 +16,8 @@ from airflow_airbyte_ext.jobs.kinds import ResetSubmitter
 from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.reader import newest_job
 from airflow_airbyte_ext.jobs.report import read_report
+from airflow_airbyte_ext.jobs.running import settled_job
 from airflow_airbyte_ext.jobs.submit import Prepare, Submission
-from airflow_airbyte_ext.snapshots.restore import settled_job
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 from airflow_airbyte_ext.text import without_password
 
@@ -112,7 +112,8 @@ class _Reset:
         context.undo_hint = f"Job {self.job.id} goes on in Airbyte. {self._back}"
         try:
             self.job = wait_for_job(client, self.job.id, clock=clock, connection_id=self.connection_id)
-            error = read_report(client, self.job.id, connection_id=self.connection_id, attached=False).error()
+            report = read_report(client, self.job.id, connection_id=self.connection_id, attached=False, clock=clock)
+            error = report.error()
         except AirbyteError as failure:
             error = failure
         context.undo_hint = ""

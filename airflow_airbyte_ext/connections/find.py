@@ -1,10 +1,10 @@
-"""Find connections, sources and destinations of a workspace; servers' own searches find nothing, or page by 20."""
+"""Find the connections of a workspace; servers' own searches find nothing, or page by 20."""
 
 from __future__ import annotations
 
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.exceptions import (
     AirbyteApiError,
@@ -18,14 +18,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from airflow_airbyte_ext.api.client import AirbyteClient
-    from airflow_airbyte_ext.api.models.instance import DestinationRead, SourceRead, WorkspaceRead, WorkspaceReadList
+    from airflow_airbyte_ext.api.models.instance import WorkspaceRead, WorkspaceReadList
     from airflow_airbyte_ext.api.models.web_backend import (
         DestinationSnippetRead,
         SourceSnippetRead,
         WebBackendConnectionListItem,
     )
-
-Row = TypeVar("Row")
 
 TAGS_SINCE = "1.6.0"
 PAGES_SINCE = "1.8.0"
@@ -101,55 +99,6 @@ def connection_by_name(client: AirbyteClient, *, workspace_id: str, name: str) -
     raise AirbyteConfigurationError(f"Workspace {workspace_id} has no connection that is called {name!r}. {hint}")
 
 
-def list_sources(client: AirbyteClient, *, workspace_id: str) -> list[SourceRead]:
-    """Return all sources of a workspace."""
-    return walk(
-        client,
-        lambda **page: client.list_sources_for_workspace(workspace_id=workspace_id, **page),
-        rows=lambda page: page.sources,
-        key=lambda row: row.source_id,
-    )
-
-
-def list_destinations(client: AirbyteClient, *, workspace_id: str) -> list[DestinationRead]:
-    """Return all destinations of a workspace."""
-    return walk(
-        client,
-        lambda **page: client.list_destinations_for_workspace(workspace_id=workspace_id, **page),
-        rows=lambda page: page.destinations,
-        key=lambda row: row.destination_id,
-    )
-
-
-def walk(
-    client: AirbyteClient, read: Callable[..., Any], *, rows: Callable[[Any], list[Row]], key: Callable[[Row], str]
-) -> list[Row]:
-    """
-    Return all rows of a list that Airbyte cuts into pages since 1.8.0, each row once.
-
-    :param read: Reads a page; takes `cursor`, the id of the last row of the page before, and `page_size`.
-    :param rows: The rows of a page.
-    :param key: The id of a row.
-    :raises AirbyteResponseError: There is always another page.
-    """
-    found: dict[str, Row] = {}
-    requested: dict[str, Any] = {"page_size": PAGE_SIZE} if client.release().is_at_least(PAGES_SINCE) else {}
-    for _ in range(MAX_PAGES):
-        page = read(**requested)
-        news = {key(row): row for row in rows(page)}
-        size = page.page_size or requested.get("page_size")
-        # A page without anything new: a server that does not know the cursor would respond the first one for ever.
-        is_last = not size or len(rows(page)) + page.left_out.rows < size or news.keys() <= found.keys()
-        found |= news
-        if is_last:
-            return list(found.values())
-        requested["cursor"] = list(news)[-1]
-    raise AirbyteResponseError(
-        f"A list of Airbyte does not end: after {MAX_PAGES} pages with {len(found)} rows there is still another one. "
-        "Check any proxy before Airbyte."
-    )
-
-
 def name_of(end: SourceSnippetRead | DestinationSnippetRead | None) -> str:
     """Return the name of a connection's source or destination, for people."""
     return (end and end.name) or "?"
@@ -158,12 +107,7 @@ def name_of(end: SourceSnippetRead | DestinationSnippetRead | None) -> str:
 def _all_connections(client: AirbyteClient, workspace_id: str) -> list[WebBackendConnectionListItem]:
     """Return a workspace's connections without their catalogs, which may be megabytes."""
     try:
-        listed = walk(
-            client,
-            lambda **page: client.web_backend_list_connections_for_workspace(workspace_id=workspace_id, **page),
-            rows=lambda page: page.connections,
-            key=lambda row: row.connection_id,
-        )
+        listed = _pages(client, workspace_id)
     except (AirbyteNotFoundError, AirbytePermissionError) as error:
         if wrong := workspace_problem(client, workspace_id):
             raise wrong from error
@@ -212,3 +156,27 @@ def _names(end: SourceSnippetRead | DestinationSnippetRead | None) -> set[str | 
     if end is None:
         return set()
     return {getattr(end, "source_id", None) or getattr(end, "destination_id", None), end.name}
+
+
+def _pages(client: AirbyteClient, workspace_id: str) -> list[WebBackendConnectionListItem]:
+    """
+    Return all rows of a list that Airbyte cuts into pages since 1.8.0, each row once.
+
+    :raises AirbyteResponseError: There is always another page.
+    """
+    found: dict[str, WebBackendConnectionListItem] = {}
+    requested: dict[str, Any] = {"page_size": PAGE_SIZE} if client.release().is_at_least(PAGES_SINCE) else {}
+    for _ in range(MAX_PAGES):
+        page = client.web_backend_list_connections_for_workspace(workspace_id=workspace_id, **requested)
+        news = {row.connection_id: row for row in page.connections}
+        size = page.page_size or requested.get("page_size")
+        # A page without anything new: a server that does not know the cursor would respond with the first one for ever.
+        is_last = not size or len(page.connections) + page.left_out.rows < size or news.keys() <= found.keys()
+        found |= news
+        if is_last:
+            return list(found.values())
+        requested["cursor"] = list(news)[-1]
+    raise AirbyteResponseError(
+        f"A list of Airbyte does not end: after {MAX_PAGES} pages with {len(found)} rows there is still another one. "
+        "Check any proxy before Airbyte."
+    )

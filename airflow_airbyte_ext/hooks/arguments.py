@@ -27,8 +27,7 @@ class CheckedArguments:
     """
     A task that checks its arguments.
 
-    `argument_checks` says how, by name. `check_parsed` stands at the end of `__init__`, `check_rendered` at the
-    beginning of what runs.
+    `argument_checks` says how, by name. `__init__` ends with `check_parsed`; what runs begins with `check_rendered`.
     """
 
     argument_checks: ClassVar[Mapping[str, Check]] = {}
@@ -49,14 +48,14 @@ class CheckedArguments:
         if not getattr(self, "_BaseOperator__from_mapped", False):
             self._check_known(vars(self))
 
-    def check_rendered(self) -> None:
+    def check_rendered(self) -> dict[str, Any]:
         """
-        Check all arguments; their templates are rendered.
+        Check all arguments, now that their templates are rendered, and return what they mean.
 
+        :return: By name, what each check returns: seconds for a timedelta, and so on.
         :raises AirbyteConfigurationError: Names the argument, and what is allowed.
         """
-        for name, check in self.argument_checks.items():
-            check(name, getattr(self, name))
+        return {name: check(name, getattr(self, name)) for name, check in self.argument_checks.items()}
 
     @classmethod
     def _check_known(cls, arguments: Mapping[str, Any]) -> None:

@@ -52,7 +52,7 @@ class TaskRecord:
         try:
             yield
         except AirbyteApiError as error:
-            if self.values.get("after") is None and self.values.get("job_id") is None:
+            if self.values.get("baseline") is None and self.values.get("job_id") is None:
                 error.args = (f"{error} Nothing was started.",)
             raise
 
@@ -61,7 +61,7 @@ class TaskRecord:
         try:
             self.save(ended=True)
         except Exception as error:  # whatever Airflow says now, the task is over
-            log.info("Airflow does not keep that the task was ended (%s).", type(error).__name__)
+            log.info("Airflow did not save that the task was ended (%s).", type(error).__name__)
 
 
 def task_state(task_instance: Any) -> str | None:

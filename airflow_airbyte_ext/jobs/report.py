@@ -115,8 +115,9 @@ def read_report(
     """
     Read what a job moved and why it failed, without its logs where the release allows.
 
-    :param patience: Seconds for which the job may be unreadable: a job that has ended well must not fail its task
-        because Airbyte is away for a moment.
+    :param poll_error_timeout: Seconds for which the job may be unreadable: a job that has ended well must not fail its
+        task because Airbyte is away for a moment.
+    :param clock: Waits between two readings.
     :raises AirbyteJobNotFoundError: The server does not have the job.
     :raises AirbyteApiError: A request failed.
     """

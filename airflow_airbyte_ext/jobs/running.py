@@ -16,14 +16,13 @@ from airflow_airbyte_ext.jobs.reader import jobs_of, newest_job, replication_kin
 from airflow_airbyte_ext.jobs.status import JobStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.jobs import JobRead
 
 log = logging.getLogger(__name__)
 
 MAX_CANCELLED = 3
+MAX_LATE_STATE_WAITS = 3
 MAX_WAITED_FOR = 20
 # Before it a basic schedule counts from the last run that was not cancelled (facts, 3.5).
 CANCELLED_RUN_COUNTS_SINCE = "1.4.0"
@@ -90,31 +89,66 @@ def resolve_running_job(
     return job
 
 
-def settled(
+def settled_job(
     client: AirbyteClient,
     connection_id: str,
-    way: Callable[[], JobRead | None],
     *,
+    if_running: str,
+    wait_timeout: float | None = None,
     clock: Clock = SYSTEM_CLOCK,
-    deadline: float | None = None,
-) -> JobRead | None:
+) -> int:
     """
-    Prepare the connection for a job that deletes state, and wait until no job that has ended can write state any more.
+    Return the id of a connection's newest job (0 for none), when none runs or may write state any more.
 
-    :param way: Sees to it that no job runs, and returns the newest one.
-    :param deadline: Epoch seconds beyond which not to wait.
-    :raises AirbyteJobTimeoutError: The wait would not be over at the deadline.
+    :param if_running: What to do while a job of the connection runs: "fail", or "wait" for its end.
+    :param wait_timeout: Seconds to wait at most; None waits as long as it takes.
+    :raises AirbyteJobRunningError: A job runs.
+    :raises AirbyteJobTimeoutError: A job still runs, or may still write state, when `wait_timeout` has passed.
     """
-    newest = way()
-    for _ in range(MAX_CANCELLED):
-        if newest is None or not JobStatus.of(newest.status).is_terminal:
-            return newest
-        if not wait_for_late_state(client, connection_id, clock=clock, deadline=deadline):
-            return newest
-        waited_for, newest = newest, way()
-        if newest and newest.id == waited_for.id:
-            return newest
-    return newest
+    deadline = None if wait_timeout is None else clock.time() + wait_timeout
+    late_state = LateState(client, connection_id, clock=clock, deadline=deadline)
+    while True:
+        job = resolve_running_job(
+            client, connection_id, how=if_running, clock=clock, polling=Polling(deadline=deadline)
+        )
+        if not late_state.had_to_wait(job):
+            return job.id if job else 0
+
+
+class LateState:
+    """
+    State that jobs of a connection may still write after their end, waited for before anything deletes or writes state.
+
+    :param client: Reads the connection's jobs.
+    :param connection_id: The connection.
+    :param clock: Waits.
+    :param deadline: Epoch seconds beyond which not to wait.
+    """
+
+    def __init__(
+        self, client: AirbyteClient, connection_id: str, *, clock: Clock = SYSTEM_CLOCK, deadline: float | None = None
+    ) -> None:
+        self._client = client
+        self._connection_id = connection_id
+        self._clock = clock
+        self._deadline = deadline
+        self._waits = 0
+        self._waited_for: JobRead | None = None
+
+    def had_to_wait(self, newest: JobRead | None) -> bool:
+        """
+        Wait where late state is possible; return whether that took time, so that the newest job must be read again.
+
+        :param newest: The connection's newest job; one that runs is not waited for.
+        :raises AirbyteJobTimeoutError: The wait would not be over at the deadline.
+        """
+        if newest is None or not JobStatus.of(newest.status).is_terminal or self._waits == MAX_LATE_STATE_WAITS:
+            return False
+        # A server that does not give its time would have the same job waited for again.
+        if self._waited_for is not None and self._waited_for.id == newest.id:
+            return False
+        self._waits, self._waited_for = self._waits + 1, newest
+        return wait_for_late_state(self._client, self._connection_id, clock=self._clock, deadline=self._deadline)
 
 
 def wait_for_late_state(

@@ -2,8 +2,8 @@
 Find or start exactly one job, of whatever kind.
 
 Airbyte has no idempotency key, and may hold a request until a proxy gives up, so a response that got lost says nothing.
-But job ids only grow, and a connection has one running job at most. So: note the newest job, POST, and after any
-unclear response read the list again. A job newer than the one noted is the one we started.
+But job ids only grow, and a connection has one running job at most. So: note the newest job (the baseline), POST, and
+after any unclear response read the list again. A job newer than the baseline is the one we started.
 
 What Airbyte starts is not always what was requested: a reset that is still stored from before comes first, then a
 stored refresh, then a sync (facts, 3.4).
@@ -14,7 +14,6 @@ from __future__ import annotations
 import logging
 import math
 from abc import ABC, abstractmethod
-from functools import partial
 from typing import TYPE_CHECKING, ClassVar, NamedTuple, TypeAlias, TypeVar
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
@@ -37,7 +36,7 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.poll import wait_for_job
 from airflow_airbyte_ext.jobs.reader import REFRESH, RESET, STANDS_FOR, SYNC, JobReader, first_job_after, newest_job
-from airflow_airbyte_ext.jobs.running import settled
+from airflow_airbyte_ext.jobs.running import LateState
 from airflow_airbyte_ext.jobs.status import JobStatus
 
 if TYPE_CHECKING:
@@ -87,7 +86,7 @@ class Submission(NamedTuple):
 
 
 class Prepare(NamedTuple):
-    """A job may run on the connection: see to it that none does, and send its newest job."""
+    """A job may run on the connection: wait for its end or cancel it, and send the newest job."""
 
 
 class Baseline(NamedTuple):
@@ -143,6 +142,19 @@ class JobSubmitter(ABC):
         self._connection_id = connection_id
         self._attach = attach
         self._clock = clock
+        # Whether Airbyte has stored the request, and whether it may have started a job for it.
+        self._is_stored = self._may_have_started = False
+        # What the rounds of a submission have met: see the bounds above.
+        self._unclear = 0
+        self._jobs_in_the_way = 0
+        self._busy_until = math.inf
+        # The stored reset that was waited for, if any: a second one is an error.
+        self._followed: int | None = None
+        # The newest job when the list was last read, and what time it was then at the server.
+        self._newest: JobRead | None = None
+        self._listed_at: float | None = None
+        # Of the first request whose response was unclear.
+        self._first_sent: Sent | None = None
 
     @abstractmethod
     def _request(self) -> JobRead | None:
@@ -155,9 +167,12 @@ class JobSubmitter(ABC):
             check_usable(self._client, self._connection_id, for_what=what)
 
     def prepare(self) -> JobRead | None:
-        """Return the connection's newest job; before state is deleted when no job that has ended can write it again."""
-        newest = partial(newest_job, self._client, self._connection_id)
-        return settled(self._client, self._connection_id, newest, clock=self._clock) if self.deletes_state else newest()
+        """Return the newest job; if ours deletes state, first wait until no ended job can still write it."""
+        late_state = LateState(self._client, self._connection_id, clock=self._clock)
+        newest = newest_job(self._client, self._connection_id)
+        while self.deletes_state and late_state.had_to_wait(newest):
+            newest = newest_job(self._client, self._connection_id)
+        return newest
 
     def submit(self) -> Submission:
         """
@@ -177,12 +192,12 @@ class JobSubmitter(ABC):
         return step
 
     def steps(
-        self, *, after: int | None = None, is_stored: bool = False, followed: int | None = None
+        self, *, earlier: int | None = None, is_stored: bool = False, followed: int | None = None
     ) -> Generator[Step, JobRead | None, None]:
         """
         Find or start the job, step by step; the last step is the `Submission`.
 
-        :param after: The baseline of an earlier, unfinished submission: a newer job is that one's.
+        :param earlier: The baseline of an earlier, unfinished submission: a newer job is that one's.
         :param is_stored: Whether that submission's refresh is stored in Airbyte, and no job has taken it yet.
         :param followed: The job of a stored reset that Airbyte ran in the place of that submission's job.
         :raises AirbyteJobRunningError: Another job runs that is not to be taken for ours.
@@ -192,10 +207,8 @@ class JobSubmitter(ABC):
         :raises AirbyteApiError: Airbyte could not be reached.
         """
         self._is_stored = self._may_have_started = is_stored
-        self._jobs_in_the_way = 0
         self._followed = followed
-        self._first_sent: Sent | None = None
-        if after is not None and (found := self._found_after(after)):
+        if earlier is not None and (found := self._found_after(earlier)):
             yield found
             return
         if followed is not None:
@@ -203,13 +216,13 @@ class JobSubmitter(ABC):
         self._check_connection()
         newest = yield from self._prepared()
         if newest and not JobStatus.of(newest.status).is_terminal:
-            found = None if after is None else self._found_after(after)
+            found = None if earlier is None else self._found_after(earlier)
             yield found or self._running_already(newest)
             return
-        noted = after if is_stored and after is not None else newest.id if newest else 0
+        baseline = earlier if is_stored and earlier is not None else newest.id if newest else 0
         try:
-            yield from self._begin(noted)
-            yield (yield from self._start_after(noted))
+            yield from self._note_baseline(baseline)
+            yield (yield from self._start_after(baseline))
         except AirbyteError:
             if not self._may_have_started:
                 yield Refused()
@@ -232,38 +245,37 @@ class JobSubmitter(ABC):
                 error.args = (f"{error} {REFRESH_IS_STORED}",)
             raise
 
-    def _begin(self, noted: int) -> Steps[None]:
+    def _note_baseline(self, baseline: int) -> Steps[None]:
         self._check_connection()  # again, since others may have been waited for
         if not self._client.release().is_at_least(CHECKS_CONNECTION_SINCE):
             self._explain()
-        yield Baseline(noted)
+        yield Baseline(baseline)
 
-    def _start_after(self, noted: int) -> Steps[Submission]:
+    def _start_after(self, baseline: int) -> Steps[Submission]:
         """Send the request until one job stands for it. Each round is one of a bounded number of its kind."""
-        self._unclear, self._busy_until = 0, math.inf
         while True:
-            was_stored, sent = self._is_stored, (self._listed_at, self._server_time())
-            response = self._send(noted)
+            was_stored, sent = self._is_stored, (self._listed_at, self._client.server_time())
+            response = self._send(baseline)
             if self._is_stored and not was_stored:
                 yield Stored()
             step: Submission | int
             if not isinstance(response, _NoJob):
-                step = yield from self._take(response, noted, sent, was_stored=was_stored)
+                step = yield from self._whose(response, baseline, sent, was_stored=was_stored)
                 self._busy_until = math.inf
             elif response.is_refusal:
-                step = yield from self._after_refusal(response.error, noted)
+                step = yield from self._after_refusal(response.error, baseline)
             else:
-                step = yield from self._after_unclear(response.error, noted, sent)
+                step = yield from self._after_unclear(response.error, baseline, sent)
             if isinstance(step, Submission):
                 return step
-            noted = step
+            baseline = step
 
-    def _send(self, noted: int) -> JobRead | _NoJob:
+    def _send(self, baseline: int) -> JobRead | _NoJob:
         """Send the request, and return the job of its response, or why it has none."""
         try:
             job = self._request()
-            # All jobs up to the one noted had ended before: such a response is an old one, as of a cache.
-            return _NoJob() if job is None else job if job.id > noted else _NoJob(self._outdated(job))
+            # All jobs up to the baseline had ended before: such a response is an old one, as of a cache.
+            return _NoJob() if job is None else job if job.id > baseline else _NoJob(self._outdated(job))
         except AirbyteJobRunningError as error:
             return _NoJob(error, is_refusal=True)
         except AirbyteApiError as error:
@@ -279,25 +291,25 @@ class JobSubmitter(ABC):
             log.info("It is unclear whether a job was started; searching for it. %s", error)
             return _NoJob(error)
 
-    def _after_unclear(self, error: AirbyteError | None, noted: int, sent: Sent) -> Steps[Submission | int]:
-        """Return the job that may have been started, or from which job on to try again."""
+    def _after_unclear(self, error: AirbyteError | None, baseline: int, sent: Sent) -> Steps[Submission | int]:
+        """Return the job that may have been started, or from which baseline on to try again."""
         self._unclear = self._unclear + 1 if error else 1
         if not self._may_have_started:
             self._first_sent = sent
         self._may_have_started = True
-        if found := self._search_for_lost(noted):
+        if found := self._search_for_lost(baseline):
             return found
         if isinstance(error, AirbyteApiError) and _is_of_a_proxy(error):
             self._may_have_started = self._is_stored
             raise error
         if self._unclear == SUBMISSIONS:
             raise self._not_started(error) from error
-        step = yield from self._after_others(noted)
-        return noted if step is None else step
+        step = yield from self._after_others(baseline)
+        return baseline if step is None else step
 
-    def _after_refusal(self, error: AirbyteError | None, noted: int) -> Steps[Submission | int]:
+    def _after_refusal(self, error: AirbyteError | None, baseline: int) -> Steps[Submission | int]:
         """Find out why Airbyte refused: mostly because a job runs, ours after a lost response."""
-        step = yield from self._after_others(noted)
+        step = yield from self._after_others(baseline)
         if step is not None:
             self._busy_until = math.inf
             return step
@@ -310,23 +322,23 @@ class JobSubmitter(ABC):
             words = "Airbyte says that the connection is busy, though none of its jobs runs: trying again for %.0f s."
             log.info(words, BUSY_AFTER_JOB)
         self._clock.sleep(BUSY_PAUSE)
-        return noted
+        return baseline
 
-    def _after_others(self, noted: int) -> Steps[Submission | int | None]:
+    def _after_others(self, baseline: int) -> Steps[Submission | int | None]:
         """Return our job where it has appeared, else deal with one of others that runs: see `_let_others_end`."""
-        if self._may_have_started and (found := self._found_after(noted)):
+        if self._may_have_started and (found := self._found_after(baseline)):
             return found
         newest = self._newest = newest_job(self._client, self._connection_id)
-        self._note_time()
+        self._listed_at = self._client.server_time()
         if newest is None:
             return None
-        came_first = newest.id > noted and newest.id != self._followed
+        came_first = newest.id > baseline and newest.id != self._followed
         if came_first and self._may_have_started and self._is_stored_reset(newest):
-            return (yield from self._follow_reset(newest, noted))
-        return None if JobStatus.of(newest.status).is_terminal else (yield from self._let_others_end(newest, noted))
+            return (yield from self._follow_reset(newest, baseline))
+        return None if JobStatus.of(newest.status).is_terminal else (yield from self._let_others_end(newest, baseline))
 
-    def _take(self, job: JobRead, noted: int, sent: Sent, *, was_stored: bool) -> Steps[Submission | int]:
-        """Say what the job of a response is: ours or another's, or else from which job on to try again."""
+    def _whose(self, job: JobRead, baseline: int, sent: Sent, *, was_stored: bool) -> Steps[Submission | int]:
+        """Decide whose the job of a response is: return ours, or from which baseline on to try again."""
         started_now = was_stored or not was_there_before(job, sent)
         if started_now and job.config_type in (None, *STANDS_FOR[self.kind]):
             if job.config_type == REFRESH != self.kind:
@@ -337,23 +349,23 @@ class JobSubmitter(ABC):
                 )
             return Submission(job, attached=False)
         if started_now and self._is_stored_reset(job):
-            return (yield from self._follow_reset(job, noted))
+            return (yield from self._follow_reset(job, baseline))
         if was_stored:  # a run that our refresh had been stored for, and was not
-            if found := self._found_after(noted):
+            if found := self._found_after(baseline):
                 return found
             raise AirbyteJobNotStartedError(
                 f"Airbyte ran job {job.id} ({job.config_type}) on connection {self._connection_id} in the place of the "
                 "refresh that it had stored. Check the connection's jobs in Airbyte, and try again.",
                 connection_id=self._connection_id,
             )
-        return (yield from self._let_others_end(job, noted))
+        return (yield from self._let_others_end(job, baseline))
 
     def _is_stored_reset(self, job: JobRead) -> bool:
         """Whether this job came in the place of ours; the old scheduler also gives one that somebody else started."""
         return job.config_type == RESET != self.kind
 
-    def _follow_reset(self, job: JobRead, noted: int) -> Steps[int]:
-        """Wait for a reset that was stored from before and came first, and return from which job on to try again."""
+    def _follow_reset(self, job: JobRead, baseline: int) -> Steps[int]:
+        """Wait for a stored reset that came first, and return from which baseline on to try again."""
         if self._followed is not None:
             raise self._reset_again(job, "came again after it had ended")
         self._followed = job.id
@@ -365,9 +377,9 @@ class JobSubmitter(ABC):
         if not self._may_have_started:
             yield Refused()
         self._reset_ended((yield Preceded(job)))
-        noted = noted if self._may_have_started else job.id
-        yield from self._begin(noted)
-        return noted
+        baseline = baseline if self._may_have_started else job.id
+        yield from self._note_baseline(baseline)
+        return baseline
 
     def _read_followed(self, job_id: int) -> JobRead | None:
         try:
@@ -389,8 +401,8 @@ class JobSubmitter(ABC):
             connection_id=self._connection_id,
         )
 
-    def _let_others_end(self, job: JobRead, noted: int) -> Steps[Submission | int]:
-        """Deal with a job of somebody else that came first, and return from which job on to try again."""
+    def _let_others_end(self, job: JobRead, baseline: int) -> Steps[Submission | int]:
+        """Deal with a job of somebody else that came first, and return from which baseline on to try again."""
         if self._attach and job.config_type == self.kind:
             return Submission(job, attached=True)
         self._jobs_in_the_way += 1
@@ -399,18 +411,18 @@ class JobSubmitter(ABC):
         if not self._may_have_started:
             yield Refused()
         newest = yield from self._prepared()
-        if self._may_have_started and (found := self._found_after(noted)):
+        if self._may_have_started and (found := self._found_after(baseline)):
             return found
         if newest and not JobStatus.of(newest.status).is_terminal:
             return self._running_already(newest)
-        noted = newest.id if newest and not self._may_have_started else noted
-        yield from self._begin(noted)
-        return noted
+        baseline = newest.id if newest and not self._may_have_started else baseline
+        yield from self._note_baseline(baseline)
+        return baseline
 
     def _prepared(self) -> Steps[JobRead | None]:
-        """Let the caller see to it that no job runs, and return the newest one."""
+        """Let the caller deal with jobs that run, and return the newest one."""
         newest = yield Prepare()
-        self._note_time()
+        self._listed_at = self._client.server_time()
         return newest
 
     def explain(self, error: AirbyteJobRunningError | AirbyteJobTimeoutError) -> AirbyteError:
@@ -422,10 +434,10 @@ class JobSubmitter(ABC):
         error.args = (f"{error} {REFRESH_IS_STORED}",)
         return error
 
-    def _search_for_lost(self, noted: int) -> Submission | None:
+    def _search_for_lost(self, baseline: int) -> Submission | None:
         """Search several times for the job that an unclear response may have started."""
         for number, pause in enumerate(PAUSES_AFTER_LOST_RESPONSE):
-            if found := self._found_after(noted):
+            if found := self._found_after(baseline):
                 return found
             if number == 0:
                 self._explain()
@@ -458,16 +470,6 @@ class JobSubmitter(ABC):
             job_id=job.id,
         )
 
-    # -- whose job it is ----------------------------------------------------------------------------
-
-    def _note_time(self) -> None:
-        """Keep what time it was at the server when the list of jobs was read."""
-        self._listed_at, self._noted_at = self._client.server_time(), self._clock.monotonic()
-
-    def _server_time(self) -> float | None:
-        """Return what time it is at the server now, at the earliest; None where it does not say."""
-        return None if self._listed_at is None else self._listed_at + self._clock.monotonic() - self._noted_at
-
     # -- what to say --------------------------------------------------------------------------------
 
     def _stored_words(self) -> str:
@@ -487,7 +489,7 @@ class JobSubmitter(ABC):
         return AirbyteJobNotStartedError(
             f"Airbyte has said for {BUSY_AFTER_JOB:.0f} s that connection {self._connection_id} is busy, though "
             f"{ended}. Slow webhooks or notifications after that job hold a connection, and so does Airbyte while it "
-            f"deletes or locks it: check the connection, and at the server's log.{self._stored_words()}",
+            f"deletes or locks it: check the connection and the server's log.{self._stored_words()}",
             connection_id=self._connection_id,
         )
 

@@ -139,20 +139,19 @@ class AirbyteJobOperator(ConnectionTask):
         """Go on after the triggerer's wait for a job of somebody else, however that one ended; see `JobRun`."""
         from airflow_airbyte_ext.triggers.base import raise_for_event
 
-        is_stored = bool((progress.get("record") or {}).get("is_stored"))
-        try:
-            with no_retry_for_permanent_errors():
+        with no_retry_for_permanent_errors():
+            try:
                 raise_for_event(event)
                 if deadline is not None and deadline <= time.time():
                     raise AirbyteJobTimeoutError("The job that was in the way took all the time; nothing was started.")
-        except AirbyteJobNotFoundError as error:
-            self.log.info("%s", error)
-        except AirbyteJobTimeoutError as error:
-            if is_stored:
-                from airflow_airbyte_ext.jobs.submit import REFRESH_IS_STORED
+            except AirbyteJobNotFoundError as error:  # then it is in nobody's way
+                self.log.info("%s", error)
+            except AirbyteJobTimeoutError as error:
+                if (progress.get("record") or {}).get("is_stored"):
+                    from airflow_airbyte_ext.jobs.submit import REFRESH_IS_STORED
 
-                error.args = (f"{error} {REFRESH_IS_STORED}",)
-            self.raise_timeout(error)
+                    error.args = (f"{error} {REFRESH_IS_STORED}",)
+                self.raise_timeout(error)
         return self._run(context, deadline=deadline, connection_id=connection_id, **progress)
 
     def execute_complete(
@@ -163,11 +162,11 @@ class AirbyteJobOperator(ConnectionTask):
         connection_id: str | None = None,
     ) -> dict[str, Any]:
         """Go on after the triggerer's wait for our job."""
+        clock = self._clock = KillableClock()  # first, since a kill may come at any time
         from airflow_airbyte_ext.operators.job_run import JobRun
 
         with no_retry_for_permanent_errors():
             self.check_rendered()
-            clock = KillableClock()
             run = JobRun(self, context, clock, connection_id=connection_id or str(self.connection_id))
             return run.complete(event, attached=attached)
 

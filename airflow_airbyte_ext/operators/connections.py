@@ -11,10 +11,7 @@ from airflow_airbyte_ext.connections.schedule import schedule_argument, time_zon
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteSchemaChangedError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
-from airflow_airbyte_ext.hooks.target import (
-    ConnectionTask,
-    text_argument,
-)
+from airflow_airbyte_ext.hooks.target import ConnectionTask, text_argument
 from airflow_airbyte_ext.hooks.task import no_retry_for_permanent_errors
 
 if TYPE_CHECKING:
@@ -116,9 +113,9 @@ class AirbyteListConnectionsOperator(CheckedArguments, BaseOperator):
         return found
 
     def _wanted(self) -> dict[str, Any]:
+        given = self.check_rendered()
         names = ("workspace_id", "name", "source", "destination", "tags", "status")
-        wanted = {name: self.argument_checks[name](name, getattr(self, name)) for name in names}
-        return {name: value for name, value in wanted.items() if value is not None}
+        return {name: given[name] for name in names if given[name] is not None}
 
     def _show(self, found: Sequence[Mapping[str, Any]]) -> None:
         columns = ("name", "connection_id", "status", "source", "destination", "tags")
@@ -321,7 +318,7 @@ class AirbyteCheckSchemaOperator(ConnectionTask):
         log_table(self.log, ("stream", "field", "change", "before -> after", "breaking"), rows)
 
     def _act(self, connection_id: str, changes: Sequence[SchemaChange]) -> None:
-        """Do what is requested about each kind of change: to fail goes before to skip, and that before to warn."""
+        """Do what is requested about each kind of change: fail wins over skip, and skip over warn."""
         breaking = [change for change in changes if change.is_breaking]
         others = [change for change in changes if not change.is_breaking]
         requested = [(self.on_breaking, breaking), (self.on_change, others)]

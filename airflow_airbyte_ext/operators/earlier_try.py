@@ -35,32 +35,29 @@ class SubmissionRecord:
     :param client: Says what time it is at the server.
     :param connection_id: The connection.
     :param record: Where it is kept.
-    :param clock: Says how long ago the server said its time.
     """
 
-    def __init__(self, client: AirbyteClient, connection_id: str, record: TaskRecord, *, clock: Clock) -> None:
+    def __init__(self, client: AirbyteClient, connection_id: str, record: TaskRecord) -> None:
         self._client = client
         self._connection_id = connection_id
         self._record = record
-        self._clock = clock
-        self.after = submitted_after(connection_id, record)
+        self.baseline = earlier_baseline(connection_id, record)
         """The baseline of an earlier try whose job is not known."""
-        self.is_stored = self.after is not None and bool(record.values.get("is_stored"))
+        self.is_stored = self.baseline is not None and bool(record.values.get("is_stored"))
         """Whether the refresh of that try is stored in Airbyte."""
 
     def keep(self, step: Step) -> None:
         """Keep what a step says."""
         match step:
-            case Baseline(newest):
-                listed_at, began = self._client.server_time(), self._clock.monotonic()
-                self._record.save(after=newest, connection_id=self._connection_id, job_id=None, attached=False)
-                # For a kill while the response is out; see `submitted_job`.
-                sent_at = None if listed_at is None else listed_at + self._clock.monotonic() - began
-                self._record.values["sent"] = [listed_at, sent_at]
+            case Baseline(baseline):
+                listed_at = self._client.server_time()
+                self._record.save(baseline=baseline, connection_id=self._connection_id, job_id=None, attached=False)
+                # Not saved: for a kill of this process while the response is out; see `submitted_job`.
+                self._record.values["sent"] = [listed_at, self._client.server_time()]
             case Refused():
                 # Or the next try would take a job of somebody else for its own; that of an earlier try is still
                 # searched for.
-                self._record.save(after=self.after)
+                self._record.save(baseline=self.baseline)
             case Stored():
                 # Or the next try would store it once more, perhaps after a run has taken it.
                 self._record.save(is_stored=True)
@@ -95,10 +92,10 @@ def job_of_earlier_try(client: AirbyteClient, connection_id: str, record: TaskRe
     return Submission(job, attached=bool(record.values.get("attached")))
 
 
-def submitted_after(connection_id: str, record: TaskRecord) -> int | None:
+def earlier_baseline(connection_id: str, record: TaskRecord) -> int | None:
     """Return the newest job's id from before a submission whose own job's id was not kept any more."""
     is_unfinished = record.values.get("job_id") is None and record.values.get("connection_id") == connection_id
-    return record.values.get("after") if is_unfinished else None
+    return record.values.get("baseline") if is_unfinished else None
 
 
 def submitted_job(
@@ -110,10 +107,10 @@ def submitted_job(
     The job is None where there is none. One that was there before the request is another's: Airbyte gives a job that
     is pending to everybody.
     """
-    after = submitted_after(connection_id, record)
-    if after is None:
+    baseline = earlier_baseline(connection_id, record)
+    if baseline is None:
         return record.values.get("job_id"), bool(record.values.get("attached"))
-    job = first_job_after(client, connection_id, after, kind=kind)
+    job = first_job_after(client, connection_id, baseline, kind=kind)
     if job is None:
         return None, False
     listed_at, sent_at = record.values.get("sent") or (None, None)
@@ -133,4 +130,6 @@ def let_cleared_job_end(client: AirbyteClient, connection_id: str, record: TaskR
     try:
         wait_for_job(client, job_id, clock=clock, connection_id=connection_id, polling=Polling(1.0, deadline))
     except AirbyteJobTimeoutError:
-        log.info("Nobody cancels job %s: it is treated as any job that runs already.", job_id)
+        log.info(
+            "Job %s still runs after %.0f s and was not cancelled; if_running applies to it.", job_id, CANCELLATION_TIME
+        )

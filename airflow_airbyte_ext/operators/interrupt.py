@@ -11,7 +11,7 @@ from airflow_airbyte_ext.hooks.task import task_state
 from airflow_airbyte_ext.jobs.cancel import cancel_job, why_not_cancelled
 from airflow_airbyte_ext.jobs.reader import REFRESH
 from airflow_airbyte_ext.jobs.status import JobStatus
-from airflow_airbyte_ext.operators.earlier_try import submitted_after, submitted_job
+from airflow_airbyte_ext.operators.earlier_try import earlier_baseline, submitted_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -84,7 +84,7 @@ class JobEnding:
             with self._connect() as client:
                 for _ in range(POLLS_FOR_STARTING_JOB):
                     job_id, attached = submitted_job(client, self._connection_id, self._record, kind=self._kind)
-                    if job_id is not None or submitted_after(self._connection_id, self._record) is None:
+                    if job_id is not None or earlier_baseline(self._connection_id, self._record) is None:
                         break
                     SYSTEM_CLOCK.sleep(POLL_INTERVAL)
         except AirbyteError as problem:
@@ -101,7 +101,7 @@ class JobEnding:
         next_run = "the connection's next run, no matter who starts it, is that refresh."
         if self._record.values.get("is_stored"):
             log.warning("Airbyte has stored the refresh: %s", next_run)
-        elif self._kind == REFRESH and submitted_after(self._connection_id, self._record) is not None:
+        elif self._kind == REFRESH and earlier_baseline(self._connection_id, self._record) is not None:
             log.warning("No job was started. If Airbyte has stored the refresh, %s", next_run)
         else:
             log.info("No job was started.")

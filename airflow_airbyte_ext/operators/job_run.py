@@ -17,15 +17,15 @@ from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import JobWatch, poll_job, wait_for_job
 from airflow_airbyte_ext.jobs.reader import newest_job, running_job
 from airflow_airbyte_ext.jobs.report import job_page, report_of, workspace_of
-from airflow_airbyte_ext.jobs.running import MAX_WAITED_FOR, resolve_running_job, settled
+from airflow_airbyte_ext.jobs.running import MAX_WAITED_FOR, LateState, resolve_running_job
 from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.submit import Preceded, Prepare, Step, Submission
 from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM
 from airflow_airbyte_ext.operators.earlier_try import (
     SubmissionRecord,
+    earlier_baseline,
     job_of_earlier_try,
     let_cleared_job_end,
-    submitted_after,
 )
 from airflow_airbyte_ext.operators.interrupt import JobEnding
 from airflow_airbyte_ext.operators.outcome import LogForwarder, OutcomePolicy
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.operators.base import AirbyteJobOperator
     from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
 
-# A job that ends within these seconds needs no triggerer.
+# A job that has ended by the last of these polls needs no triggerer.
 POLLS_BEFORE_DEFERRAL = 2
 POLL_BEFORE_DEFERRAL_INTERVAL = 1.0
 
@@ -132,9 +132,9 @@ class JobRun:
     def _submit(self) -> Submission:
         if self.operator.cancel_on_kill:
             let_cleared_job_end(self.client, self.connection_id, self.record, clock=self.clock)
-        kept = SubmissionRecord(self.client, self.connection_id, self.record, clock=self.clock)
+        kept = SubmissionRecord(self.client, self.connection_id, self.record)
         submitter = self.operator.submitter(self)
-        steps = submitter.steps(after=kept.after, is_stored=kept.is_stored, followed=self._followed)
+        steps = submitter.steps(earlier=kept.baseline, is_stored=kept.is_stored, followed=self._followed)
         step = next(steps)
         while not isinstance(step, Submission):
             kept.keep(step)
@@ -152,17 +152,11 @@ class JobRun:
                 return None
 
     def _prepare(self, submitter: JobSubmitter) -> JobRead | None:
-        """See to it that no job runs, and nothing is in the way of ours; return the newest job."""
+        """Do what `if_running` says until no job is in the way of ours; return the newest job."""
         try:
-            if submitter.deletes_state:
-                newest = settled(
-                    self.client,
-                    self.connection_id,
-                    self._resolve_running_job,
-                    clock=self.clock,
-                    deadline=self._deadline,
-                )
-            else:
+            newest = self._resolve_running_job()
+            late_state = LateState(self.client, self.connection_id, clock=self.clock, deadline=self._deadline)
+            while submitter.deletes_state and late_state.had_to_wait(newest):
                 newest = self._resolve_running_job()
         except (AirbyteJobRunningError, AirbyteJobTimeoutError) as error:
             explained = submitter.explain(error)
@@ -174,7 +168,7 @@ class JobRun:
 
     def _resolve_running_job(self) -> JobRead | None:
         except_kind = self.operator.job_kind if self.operator.if_running == "attach" else None
-        if submitted_after(self.connection_id, self.record) is not None:
+        if earlier_baseline(self.connection_id, self.record) is not None:
             except_kind = self.operator.job_kind  # ours, whose response has not come
         how = {"attach": "wait", "skip": "fail"}.get(self.operator.if_running, self.operator.if_running)
         if how == "wait" and self.operator.deferrable:
@@ -258,9 +252,7 @@ class JobRun:
                 forwarder.forward_if_due()
         if forwards:
             forwarder.forward()
-        return OutcomePolicy(**self.operator.outcome_choices).finish(
-            self.client, job_id, connection_id=self.connection_id, attached=self.submission.attached
-        )
+        return self._report(job_id, attached=self.submission.attached)
 
     def complete(self, event: dict[str, Any] | None, *, attached: bool) -> dict[str, Any]:
         """Go on after the triggerer's wait for our job, and return the XCom."""
@@ -272,13 +264,18 @@ class JobRun:
             self._ending().after_timeout(error.job_id, attached=attached)
             self.operator.raise_timeout(error)
         job_id = int((event or {})["job_id"])
-        if self.operator.log_attempts == "always":
-            LogForwarder(self.client, job_id, connection_id=self.connection_id, clock=self.clock).forward()
-        return OutcomePolicy(**self.operator.outcome_choices).finish(
-            self.client, job_id, connection_id=self.connection_id, attached=attached
-        )
+        # Before Airflow 3.3 nothing else remembers the job, which a kill would then call "not started".
+        self.record.values.setdefault("job_id", job_id)
+        with self:
+            if self.operator.log_attempts == "always":
+                LogForwarder(self.client, job_id, connection_id=self.connection_id, clock=self.clock).forward()
+            return self._report(job_id, attached=attached)
 
-    # -- what these stand on ----------------------------------------------------------------------------
+    def _report(self, job_id: int, *, attached: bool) -> dict[str, Any]:
+        policy = OutcomePolicy(**self.operator.outcome_choices)
+        return policy.finish(self.client, job_id, connection_id=self.connection_id, attached=attached, clock=self.clock)
+
+    # -- helpers ----------------------------------------------------------------------------------------
 
     def _time_limit(self) -> float | None:
         """Return the epoch seconds at which to stop waiting; Airflow leaves deferred time out of execution_timeout."""

@@ -41,7 +41,7 @@ class OutcomePolicy:
     :param log_attempts: When Airbyte's own log goes into the task log: "never", "on_failure" or "always".
     :param on_zero_records: What to make of a success that moved no record: "ignore", "warn", "skip" or "fail".
     :param on_partial_success: What to make of a failure that Airbyte calls a partial success: "fail", "warn" or "skip".
-    :param patience: Seconds for which the job's report may be unreadable.
+    :param poll_error_timeout: Seconds for which the job's report may be unreadable.
     """
 
     log_attempts: str = "never"
@@ -49,15 +49,23 @@ class OutcomePolicy:
     on_partial_success: str = "fail"
     poll_error_timeout: float = 0.0
 
-    def finish(self, client: AirbyteClient, job_id: int, *, connection_id: str, attached: bool) -> dict[str, Any]:
+    def finish(
+        self, client: AirbyteClient, job_id: int, *, connection_id: str, attached: bool, clock: Clock
+    ) -> dict[str, Any]:
         """
         Log how the job ended, and return its XCom.
 
+        :param clock: Waits between two readings, and ends that when the task is killed.
         :raises AirbyteError: It is no success.
         :raises AirflowSkipException: It is one that the task wants to be skipped for.
         """
         report = read_report(
-            client, job_id, connection_id=connection_id, attached=attached, poll_error_timeout=self.poll_error_timeout
+            client,
+            job_id,
+            connection_id=connection_id,
+            attached=attached,
+            poll_error_timeout=self.poll_error_timeout,
+            clock=clock,
         )
         error = report.error()
         if reason := why_nothing_moved(client, report):

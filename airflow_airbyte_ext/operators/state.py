@@ -21,9 +21,7 @@ from airflow_airbyte_ext.api.streams import renamed_streams, resolve_streams, st
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
-from airflow_airbyte_ext.hooks.target import (
-    ConnectionTask,
-)
+from airflow_airbyte_ext.hooks.target import ConnectionTask
 from airflow_airbyte_ext.hooks.task import no_retry_for_permanent_errors
 from airflow_airbyte_ext.operators.store import key_argument, open_store, store_argument
 
@@ -113,19 +111,19 @@ class AirbyteBackupStateOperator(ConnectionTask):
         from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
 
         with no_retry_for_permanent_errors():
-            retention = None if self.keep is None else keep_argument("keep", self.keep)
+            given = self.check_rendered()
             store = open_store(self.store, encryption_key=self.encryption_key, compress=self.compress)
             client = AirbyteConfigHook(self.airbyte_conn_id).client
             connection_id = self.find_connection(client)
             snapshot = take_snapshot(client, connection_id, clock=SYSTEM_CLOCK)
             # For map_index_template.
             context["connection_name"] = snapshot.origin.connection_name or connection_id  # type: ignore[typeddict-unknown-key]
-            reference = self._keep(store, snapshot, context)
-            if retention:
-                forget_and_log(self.log, store, connection_id, retention)
+            reference = self._save(store, snapshot, context)
+            if given["keep"]:
+                forget_and_log(self.log, store, connection_id, given["keep"])
             return reference
 
-    def _keep(self, store: SnapshotStore, snapshot: Snapshot, context: Context) -> dict[str, Any]:
+    def _save(self, store: SnapshotStore, snapshot: Snapshot, context: Context) -> dict[str, Any]:
         if self.skip_unchanged and (latest := store.latest_like(snapshot)):
             self.log.info("The state equals snapshot %s: nothing new to keep.", latest.id)
             return _reference(latest, snapshot.digest, unchanged=True)
@@ -141,7 +139,8 @@ class AirbyteBackupStateOperator(ConnectionTask):
         events = context["outlet_events"]
         for outlet in self.outlets:
             if isinstance(outlet, AssetAlias):
-                asset = Asset(name=f"airbyte_state_{reference['connection_id']}", uri=_asset_uri(reference))
+                connection_id = reference["connection_id"]
+                asset = Asset(name=f"airbyte_state_{connection_id}", uri=f"airbyte-state://{connection_id}")
                 events[outlet].add(asset, extra=reference)
             else:
                 events[outlet].extra.update(reference)
@@ -251,37 +250,43 @@ class AirbyteRestoreStateOperator(ConnectionTask):
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Find the snapshot, check, keep the state before, write, read back, and compare."""
+        from airflow_airbyte_ext.snapshots.plan import target_of
         from airflow_airbyte_ext.snapshots.restore import Restorer, check_origin
 
         with no_retry_for_permanent_errors():
-            self._check_arguments()
+            given = self.check_rendered()
             client = AirbyteConfigHook(self.airbyte_conn_id).client
-            self._id = self.find_connection(client)
-            owner = self._snapshot_of or self._id
+            connection_id = self.find_connection(client)
+            owner = given["snapshot_of"] or connection_id
             store = self._open(self.store)
             backup_store = self._open(self.backup_to) if self.backup_to else store
             snapshot = _find_in(store, backup_store, owner, self._wanted())
             check_origin(snapshot, owner)
-            self.log.info("Restoring snapshot %s to connection %s", snapshot.id, self._id)
+            choice = self._choice(snapshot, client, connection_id)
+            self.log.info("Restoring snapshot %s to connection %s", snapshot.id, connection_id)
             restorer = Restorer(
                 client,
                 backup_store,
-                self._id,
+                connection_id,
                 clock=SYSTEM_CLOCK,
                 if_running=self.if_running,
-                wait_timeout=self._wait_timeout,
+                wait_timeout=given["wait_timeout"],
                 if_stream_missing=self.if_stream_missing,
             )
-            prepared = restorer.prepare(self._target(snapshot, client))
-            self._log_plan(prepared.plan)
-            result = restorer.write(prepared, dry_run=self._is_dry)
-        return self._report(snapshot, result)
-
-    def _check_arguments(self) -> None:
-        self.check_rendered()
-        self._snapshot_of = uuid_argument("snapshot_of", self.snapshot_of) if self.snapshot_of else None
-        self._is_dry = flag_argument("dry_run", self.dry_run)
-        self._wait_timeout = None if self.wait_timeout is None else seconds_argument("wait_timeout", self.wait_timeout)
+            before = restorer.read()
+            plan = restorer.plan(before, target_of(snapshot.content, before.content, **choice))
+            self._log_plan(plan)
+            result = restorer.write(before, plan, dry_run=given["dry_run"])
+        self._log_result(result)
+        changes = result.plan.diff.differing
+        return {
+            "connection_id": connection_id,
+            "snapshot": snapshot.id,
+            "safety_snapshot": result.safety.path if result.safety else None,
+            "dry_run": result.dry_run,
+            "written": result.safety is not None,
+            "changes": [{"stream": part.name, "change": part.change, "keys": list(part.keys)} for part in changes],
+        }
 
     def _open(self, address: str) -> SnapshotStore:
         return open_store(
@@ -302,39 +307,28 @@ class AirbyteRestoreStateOperator(ConnectionTask):
             "returned. If it is templated, check what the template rendered to."
         )
 
-    def _target(self, snapshot: Snapshot, client: AirbyteClient) -> Any:
-        """Return the function that says what the state is to be."""
-        from airflow_airbyte_ext.snapshots.plan import target_of
-
+    def _choice(self, snapshot: Snapshot, client: AirbyteClient, connection_id: str) -> dict[str, Any]:
+        """Return what of the snapshot is wanted: the arguments of `target_of`."""
         known = list(snapshot.content.stream_rows())
         renamed = {}
         if self.rename_streams:
-            there = client.get_connection(connection_id=self._id).streams()
+            there = client.get_connection(connection_id=connection_id).streams()
             renamed = renamed_streams(self.rename_streams, known, there)
         streams = None if self.streams is None else resolve_streams(self.streams, known)
-        return lambda current: target_of(snapshot.content, current, mode=self.mode, streams=streams, renamed=renamed)
+        return {"mode": self.mode, "streams": streams, "renamed": renamed}
 
     def _log_plan(self, plan: RestorePlan) -> None:
         self.log.info("From the state now to the state wanted: %s", plan.diff.summary())
         for line in plan.diff.table():
             self.log.info("%s", line)
 
-    def _report(self, snapshot: Snapshot, result: RestoreResult) -> dict[str, Any]:
-        changes = result.plan.diff.differing
+    def _log_result(self, result: RestoreResult) -> None:
         if result.dry_run:
             self.log.info("This was a dry run: nothing was written.")
         elif result.safety is None:
             self.log.info("The state was the wanted one already: nothing was written.")
         else:
             self.log.info("Airbyte was read again: its state is the wanted one.")
-        return {
-            "connection_id": self._id,
-            "snapshot": snapshot.id,
-            "safety_snapshot": result.safety.path if result.safety else None,
-            "dry_run": result.dry_run,
-            "written": result.safety is not None,
-            "changes": [{"stream": part.name, "change": part.change, "keys": list(part.keys)} for part in changes],
-        }
 
 
 def _find_in(store: SnapshotStore, backup_store: SnapshotStore, connection_id: str, which: str) -> Snapshot:
@@ -353,10 +347,6 @@ def _reference(ref: SnapshotRef, digest: str, *, unchanged: bool) -> dict[str, A
         "taken_at": ref.taken_at.isoformat(),
         "unchanged": unchanged,
     }
-
-
-def _asset_uri(reference: Mapping[str, Any]) -> str:
-    return f"airbyte-state://{reference['connection_id']}"
 
 
 class AirbyteForgetSnapshotsOperator(CheckedArguments, BaseOperator):
@@ -393,10 +383,9 @@ class AirbyteForgetSnapshotsOperator(CheckedArguments, BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002
         """Decide, delete, and say why."""
         with no_retry_for_permanent_errors():
-            connection_id = uuid_argument("connection_id", self.connection_id)
-            retention = keep_argument("keep", self.keep)
-            is_dry = flag_argument("dry_run", self.dry_run)
-            return forget_and_log(self.log, open_store(self.store), connection_id, retention, dry_run=is_dry)
+            given = self.check_rendered()
+            store = open_store(self.store)
+            return forget_and_log(self.log, store, given["connection_id"], given["keep"], dry_run=given["dry_run"])
 
 
 def forget_and_log(

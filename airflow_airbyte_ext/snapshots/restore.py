@@ -24,9 +24,8 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteRestoreUnverifiedError,
     AirbyteSnapshotError,
 )
-from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.reader import newest_job
-from airflow_airbyte_ext.jobs.running import resolve_running_job, settled
+from airflow_airbyte_ext.jobs.running import settled_job
 from airflow_airbyte_ext.snapshots.diff import diff
 from airflow_airbyte_ext.snapshots.plan import RestorePlan, Write, plan_writes
 from airflow_airbyte_ext.snapshots.snapshot import take_snapshot
@@ -34,11 +33,8 @@ from airflow_airbyte_ext.snapshots.state import GLOBAL, StateContent, content_of
 from airflow_airbyte_ext.snapshots.unused import unused_streams
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.models.connections import ConnectionRead
-    from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.snapshots.snapshot import Snapshot
     from airflow_airbyte_ext.snapshots.store import SnapshotRef, SnapshotStore
 
@@ -62,18 +58,23 @@ class RestoreResult:
 
 
 @dataclass(frozen=True)
-class PreparedRestore:
+class StateBefore:
     """
-    A restore that was planned and checked, and has written nothing yet.
+    A connection as it is before its state is restored.
 
-    :param plan: How the state becomes what is wanted.
-    :param safety: The state as it is.
-    :param newest: The id of the connection's newest job; 0 for none.
+    :param connection: The connection.
+    :param newest: The id of its newest job; 0 for none.
+    :param snapshot: Its state.
     """
 
-    plan: RestorePlan
-    safety: Snapshot
+    connection: ConnectionRead
     newest: int
+    snapshot: Snapshot
+
+    @property
+    def content(self) -> StateContent:
+        """What its state says."""
+        return self.snapshot.content
 
 
 class Restorer:
@@ -111,23 +112,12 @@ class Restorer:
         self._wait_timeout = wait_timeout
         self._if_stream_missing = if_stream_missing
 
-    def restore(self, target_of: Callable[[StateContent], StateContent], *, dry_run: bool = False) -> RestoreResult:
+    def read(self) -> StateBefore:
         """
-        Make the connection's state the one that `target_of` returns for the state that it has now.
+        Read the connection and its state, once no job can change it.
 
-        :param dry_run: Plan and check, and write nothing.
-        :raises AirbyteError: See `prepare` and `write`.
-        """
-        return self.write(self.prepare(target_of), dry_run=dry_run)
-
-    def prepare(self, target_of: Callable[[StateContent], StateContent]) -> PreparedRestore:
-        """
-        Plan and check; nothing is written.
-
-        :param target_of: Returns the wanted state for the one that there is now.
         :raises AirbyteJobRunningError: A job runs.
         :raises AirbyteJobTimeoutError: A job still runs, or may still write state, when `wait_timeout` has passed.
-        :raises AirbyteRestoreRefusedError: A check failed.
         :raises AirbyteApiError: A request failed.
         """
         connection = get_connection_or_explain(self._client, self._connection_id)
@@ -138,12 +128,19 @@ class Restorer:
             wait_timeout=self._wait_timeout,
             clock=self._clock,
         )
-        safety = take_snapshot(self._client, self._connection_id, clock=self._clock)
-        plan = plan_writes(self._connection_id, safety.content, target_of(safety.content))
-        self._check_catalog(connection, plan)
-        return PreparedRestore(plan, safety, newest)
+        return StateBefore(connection, newest, take_snapshot(self._client, self._connection_id, clock=self._clock))
 
-    def write(self, prepared: PreparedRestore, *, dry_run: bool = False) -> RestoreResult:
+    def plan(self, before: StateBefore, target: StateContent) -> RestorePlan:
+        """
+        Return how the state becomes what is wanted, once it is checked.
+
+        :raises AirbyteRestoreRefusedError: A check failed.
+        """
+        plan = plan_writes(self._connection_id, before.content, target)
+        self._check_catalog(before.connection, plan)
+        return plan
+
+    def write(self, before: StateBefore, plan: RestorePlan, *, dry_run: bool = False) -> RestoreResult:
         """
         Keep the state as it is, write what was planned, read it back and compare.
 
@@ -152,20 +149,19 @@ class Restorer:
         :raises AirbyteRestoreUnverifiedError: The state is not what was wanted; says what it is, and how to go back.
         :raises AirbyteApiError: A request failed, before anything was written.
         """
-        plan, safety, newest = prepared.plan, prepared.safety, prepared.newest
         if dry_run or not plan.writes:
             return RestoreResult(plan, None, dry_run)
-        ref = self._store.write(safety, safety=True)
+        ref = self._store.write(before.snapshot, safety=True)
         log.info("The state before is kept as snapshot %s at %s", ref.id, ref.path)
-        self._check_unmoved(newest, safety.content, ref)
-        self._write_all(plan, newest, _Undo(ref, safety.content, newest))
+        self._check_unmoved(before, ref)
+        self._write_all(plan, _Undo(ref, before.content, before.newest))
         return RestoreResult(plan, ref, dry_run)
 
-    def _check_unmoved(self, newest: int, content: StateContent, ref: SnapshotRef) -> None:
+    def _check_unmoved(self, before: StateBefore, ref: SnapshotRef) -> None:
         """Check once more: keeping the state took time, in which a job may have moved it on."""
         job = newest_job(self._client, self._connection_id)
         now = read_content(self._client, self._connection_id)
-        if (job.id if job else 0) == newest and now.digest() == content.digest():
+        if (job.id if job else 0) == before.newest and now.digest() == before.content.digest():
             return
         refused = AirbyteRestoreRefusedError(
             "A job started, or the state moved, while the state from before was being kept. Nothing was written: run "
@@ -201,11 +197,11 @@ class Restorer:
             kept += " The shared part of a global state is used, and such rows may keep it where the rest is cleared."
         log.warning("%s %s", words, kept)
 
-    def _write_all(self, plan: RestorePlan, newest: int, undo: _Undo) -> None:
-        before = plan.current
+    def _write_all(self, plan: RestorePlan, undo: _Undo) -> None:
+        now = plan.current
         for write in plan.writes:
-            self._write(write, before, undo)
-            before = write.result
+            self._write(write, now, undo)
+            now = write.result
         try:
             job = newest_job(self._client, self._connection_id)
         except AirbyteApiError as error:
@@ -215,7 +211,7 @@ class Restorer:
                 connection_id=self._connection_id,
                 safety_snapshot=undo.ref.path,
             ) from error
-        if job is not None and job.id != newest:
+        if job is not None and job.id != undo.newest:
             raise self._failed(f"Job {job.id} ({job.config_type}) started while the state was written", undo)
 
     def _write(self, write: Write, before: StateContent, undo: _Undo) -> None:
@@ -307,33 +303,6 @@ class _Undo:
     @property
     def words(self) -> str:
         return f"The state from before is snapshot {self.ref.id}: restore it to go back, or run this restore again."
-
-
-def settled_job(
-    client: AirbyteClient,
-    connection_id: str,
-    *,
-    if_running: str,
-    wait_timeout: float | None = None,
-    clock: Clock = SYSTEM_CLOCK,
-) -> int:
-    """
-    Return the id of a connection's newest job (0 for none), when none runs or may write state any more.
-
-    :param if_running: What to do while a job of the connection runs: "fail", or "wait" for its end.
-    :param wait_timeout: Seconds to wait at most; None waits as long as it takes.
-    :raises AirbyteJobRunningError: A job runs.
-    :raises AirbyteJobTimeoutError: A job still runs, or may still write state, when `wait_timeout` has passed.
-    """
-    deadline = None if wait_timeout is None else clock.time() + wait_timeout
-
-    def way() -> JobRead | None:
-        return resolve_running_job(
-            client, connection_id, how=if_running, clock=clock, polling=Polling(deadline=deadline)
-        )
-
-    job = settled(client, connection_id, way, clock=clock, deadline=deadline)
-    return job.id if job else 0
 
 
 def check_origin(snapshot: Snapshot, connection_id: str) -> None:

@@ -11,6 +11,7 @@ from concurrent.futures import Executor, Future
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from restore_steps import restored
 from submitting import submit_refresh, submit_reset, submit_sync
 
 from airflow_airbyte_ext.api.releases import Release
@@ -182,7 +183,7 @@ def restore_state(scene: Scene) -> None:
     before = take_snapshot(scene.client, scene.connection_id, clock=scene.clock)
     scene.wait(scene.job())
     restorer = Restorer(scene.client, SnapshotStore(scene.folder), scene.connection_id, clock=scene.clock)
-    restorer.restore(lambda _now: before.content)
+    restored(restorer, lambda _now: before.content)
     assert content_of(scene.airbyte.state(scene.connection_id)).digest() == before.content.digest()
 
 

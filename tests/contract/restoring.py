@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from restore_steps import restored
+
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.api.clock import SystemClock
 from airflow_airbyte_ext.snapshots.plan import target_of
@@ -84,7 +86,7 @@ class Scene:
     def restore(self, *, dry_run: bool = False, client=None, how: dict[str, Any] | None = None, **options: Any):
         wanted = self.store.read(self.store.find(CONNECTION, "latest")).content
         restorer = Restorer(client or self.client, self.store, CONNECTION, clock=self.clock, **options)
-        return restorer.restore(lambda current: target_of(wanted, current, **(how or {})), dry_run=dry_run)
+        return restored(restorer, lambda current: target_of(wanted, current, **(how or {})), dry_run=dry_run)
 
     @property
     def now(self) -> Any:
@@ -104,7 +106,7 @@ class Scene:
         """Restore the snapshot that an error has named."""
         snapshot = self.store.read(self.store.find(CONNECTION, path))
         restorer = Restorer(self.client, self.store, CONNECTION, clock=self.clock)
-        restorer.restore(lambda current: target_of(content_of(snapshot.state), current))
+        restored(restorer, lambda current: target_of(content_of(snapshot.state), current))
 
 
 def restore_latest(url: str, root: str) -> None:
@@ -114,4 +116,4 @@ def restore_latest(url: str, root: str) -> None:
         store = SnapshotStore(root)
         wanted = store.read(store.find(CONNECTION, "latest")).content
         restorer = Restorer(client, store, CONNECTION, clock=clock)
-        restorer.restore(lambda current: target_of(wanted, current))
+        restored(restorer, lambda current: target_of(wanted, current))

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 sys.path.insert(0, str(Path(__file__).parents[1]))
 sys.path.insert(0, str(Path(__file__).parent))
 from raw_server import RawServer
-from submitting import submit_refresh, submit_reset, submit_sync
+from submitting import settled, submit_refresh, submit_reset, submit_sync
 from true_bytes import CONNECTION, http
 from true_jobs import EVENTS, TrueJobs, between, both, cooling, lost
 
@@ -23,7 +23,7 @@ from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.exceptions import AirbyteError
 from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import wait_for_job
-from airflow_airbyte_ext.jobs.running import resolve_running_job, settled
+from airflow_airbyte_ext.jobs.running import resolve_running_job
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -125,7 +125,7 @@ SCENES: dict[str, tuple[Callable[[Any], None], dict[str, Any]]] = {
     "a sync is there first": (first("sync"), {}),
     "a sync is there first, and the request is lost": (first("sync", "after"), {}),
     "a reset is there first": (first("reset_connection"), {}),
-    "a reset is there first, and it is stored": (first("reset_connection"), {"after": 0, "is_stored": True}),
+    "a reset is there first, and it is stored": (first("reset_connection"), {"earlier": 0, "is_stored": True}),
     "started between, and then what is stored": (
         both(between("running", 30.0), lambda world: world.airbyte.after(36, world.airbyte.schedule_runs)),
         {},
@@ -135,7 +135,7 @@ SCENES: dict[str, tuple[Callable[[Any], None], dict[str, Any]]] = {
         {},
     ),
     "the request is held": (held, {}),
-    "what is stored runs first, and then a sync": (a_run_before_ours, {"after": 0, "is_stored": True}),
+    "what is stored runs first, and then a sync": (a_run_before_ours, {"earlier": 0, "is_stored": True}),
     "busy, and the clocks differ": (both(cooling(40.0), setting(date_ahead=20.0)), {}),
     "busy, a run, and busy again": (busy_with_a_run_between, {}),
     "a reset has ended, and the request is lost": (
@@ -153,13 +153,13 @@ SCENES: dict[str, tuple[Callable[[Any], None], dict[str, Any]]] = {
     "a reset is stored, and the connection is busy": (both(cooling(40.0), setting(resets=1)), {}),
     "no refreshes": (setting(supports_refreshes=False), {}),
     "no date": (setting(dates=False), {}),
-    "a try before": (lambda world: world.airbyte.start(plan=[("running", 5.0), ("succeeded", 0.0)]), {"after": 0}),
-    "a try before that sent nothing": (cooling(0.0), {"after": 1}),
-    "a try before that stored it": (setting(refreshes=1), {"after": 0, "is_stored": True}),
-    "a try before that stored it, and it is lost": (setting(refreshes=0), {"after": 0, "is_stored": True}),
+    "a try before": (lambda world: world.airbyte.start(plan=[("running", 5.0), ("succeeded", 0.0)]), {"earlier": 0}),
+    "a try before that sent nothing": (cooling(0.0), {"earlier": 1}),
+    "a try before that stored it": (setting(refreshes=1), {"earlier": 0, "is_stored": True}),
+    "a try before that stored it, and it is lost": (setting(refreshes=0), {"earlier": 0, "is_stored": True}),
     "a try before that stored it, and a job runs": (
         both(EVENTS["running"], setting(refreshes=1)),
-        {"after": 0, "is_stored": True},
+        {"earlier": 0, "is_stored": True},
     ),
     "a try before that followed a reset": (
         lambda world: world.airbyte.start("reset_connection", plan=[("succeeded", 0.0)]),

@@ -9,7 +9,7 @@ import pytest
 from hostile import hostile_proxy, response
 
 from airflow_airbyte_ext.connections import find
-from airflow_airbyte_ext.connections.find import connection_by_name, find_connections, list_sources
+from airflow_airbyte_ext.connections.find import connection_by_name, find_connections
 from airflow_airbyte_ext.exceptions import AirbyteResponseError
 from airflow_airbyte_ext.jobs import changes as jobs_recent
 from airflow_airbyte_ext.jobs import reader as jobs_find
@@ -110,14 +110,13 @@ def test_jobs_of_workspaces_end(endless, clock, kind):
     assert not recent.is_complete or kind == "the same"
 
 
-@pytest.mark.parametrize("read", ["connections", "by name", "sources"])
+@pytest.mark.parametrize("read", ["connections", "by name"])
 def test_rows_of_a_workspace_end(endless, read):
     """A page full of news is not the last one, but for one too many."""
     client, _, workspace_id = endless("falling")
     reads = {
         "connections": lambda: find_connections(client, workspace_id=workspace_id),
         "by name": lambda: connection_by_name(client, workspace_id=workspace_id, name="Orders"),
-        "sources": lambda: list_sources(client, workspace_id=workspace_id),
     }
     with pytest.raises(AirbyteResponseError, match=f"after {PAGES} pages with {PAGES * 100} rows"):
         reads[read]()

@@ -25,12 +25,13 @@ import pytest
 from hostile import BROKEN, Exchange, HostileProxy, Parts, chunked, hostile_proxy, response
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
+from restore_steps import restored
 from submitting import submit_refresh, submit_reset, submit_sync
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.api.client import OPERATIONS
 from airflow_airbyte_ext.cli.main import main
-from airflow_airbyte_ext.connections.find import connection_by_name, find_connections, list_sources
+from airflow_airbyte_ext.connections.find import connection_by_name, find_connections
 from airflow_airbyte_ext.connections.schema import discover_changes
 from airflow_airbyte_ext.connections.update import apply_changes
 from airflow_airbyte_ext.exceptions import AirbyteError
@@ -363,7 +364,7 @@ def _follow(it: Scene) -> None:
 def _restore(it: Scene) -> None:
     target = content_of({**OTHER_STATE, "connectionId": it.connection_id})
     restorer = Restorer(it.client, it.store, it.connection_id, clock=it.clock, if_running="wait", wait_timeout=3600)
-    restorer.restore(lambda _current: target)
+    restored(restorer, lambda _current: target)
 
 
 def _back_up(it: Scene) -> None:
@@ -396,7 +397,6 @@ TASKS: dict[str, Callable[[Scene], object]] = {
     "recent jobs": _recent,
     "find": lambda it: find_connections(it.client, workspace_id=it.airbyte.workspace_id, name="Ord*"),
     "find by name": lambda it: connection_by_name(it.client, workspace_id=it.airbyte.workspace_id, name="Orders"),
-    "sources": lambda it: list_sources(it.client, workspace_id=it.airbyte.workspace_id),
     "check the schema": lambda it: discover_changes(it.client, it.connection_id),
     "change": lambda it: apply_changes(it.client, it.connection_id, {"name": "Other"}, schedule="0 0 3 * * ?"),
     "back up": _back_up,

@@ -6,6 +6,7 @@ import logging
 
 import pytest
 from raw_server import RawServer
+from restore_steps import restored
 from restoring import (
     CONNECTION,
     GLOBAL,
@@ -186,7 +187,7 @@ def test_a_server_without_a_clock_is_waited_for_once(clock, connect_to, tmp_path
     server = RawServer(airbyte)
     restorer = Restorer(connect_to(server.url), SnapshotStore(tmp_path), RAW_CONNECTION, clock=clock)
     try:
-        restorer.restore(lambda _: StateContent(), dry_run=True)
+        restored(restorer, lambda _: StateContent(), dry_run=True)
     finally:
         server.close()
     assert clock.sleeps == [90]
@@ -227,7 +228,7 @@ def test_an_unknown_connection_is_told(start_fake, connect, clock, tmp_path, era
     store = SnapshotStore(tmp_path)
     restorer = Restorer(connect(airbyte), store, CONNECTION, clock=clock)
     with pytest.raises(AirbyteConnectionUnknownError):
-        restorer.restore(lambda current: current)
+        restored(restorer, lambda current: current)
     with pytest.raises(AirbyteConnectionUnknownError):
         take_snapshot(connect(airbyte), CONNECTION, clock=clock)
     assert not [request for request in airbyte.journal if request.operation_id in WRITES]
@@ -402,8 +403,9 @@ def test_a_snapshot_of_another_connection_with_renamed_streams(scene_of, clock):
     other = scene.airbyte.add_connection("Orders, again", streams=["a2", ("v2", "b")])
     wanted = scene.store.read(scene.ref).content
     renamed = {(None, "a"): (None, "a2"), (None, "b"): ("v2", "b")}
-    Restorer(scene.client, scene.store, other, clock=clock, if_stream_missing="fail").restore(
-        lambda current: target_of(wanted, current, renamed=renamed)
+    restored(
+        Restorer(scene.client, scene.store, other, clock=clock, if_stream_missing="fail"),
+        lambda current: target_of(wanted, current, renamed=renamed),
     )
     rows = scene.airbyte.state(other)["streamState"]
     assert {

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from hostile import hostile_proxy, response
+from restore_steps import restored
 from restoring import CONNECTION, NOT_SET, OTHER_STREAM, TWO_STEPS, WRITES, Scene, row, said_by
 
 from airflow_airbyte_ext.exceptions import AirbyteRestoreRefusedError, AirbyteRestoreUnverifiedError
@@ -41,7 +42,7 @@ def a_job(scene: Scene) -> None:
 def restore(scene: Scene, store: SnapshotStore | None = None, **options):
     wanted = scene.store.read(scene.store.find(CONNECTION, "latest")).content
     restorer = Restorer(scene.client, store or scene.store, CONNECTION, clock=scene.clock, **options)
-    return restorer.restore(lambda current: target_of(wanted, current))
+    return restored(restorer, lambda current: target_of(wanted, current))
 
 
 @pytest.mark.parametrize(
@@ -67,10 +68,11 @@ def test_what_happens_while_the_state_before_is_kept_stops_it(scene, tmp_path, h
 def test_the_plan_is_there_before_anything_is_kept_or_written(scene):
     """So that it can be shown, and a person may say no."""
     restorer = Restorer(scene.client, scene.store, CONNECTION, clock=scene.clock)
-    prepared = restorer.prepare(lambda _current: scene.snapshot.content)
-    assert prepared.plan.diff.summary()
+    before = restorer.read()
+    plan = restorer.plan(before, scene.snapshot.content)
+    assert plan.diff.summary()
     assert (scene.kept, scene.sent) == ([], [])
-    restorer.write(prepared)
+    restorer.write(before, plan)
     assert scene.now == scene.target
 
 

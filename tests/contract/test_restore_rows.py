@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from raw_server import RawServer
+from restore_steps import restored
 from restoring import said_by
 from true_airbyte import TrueAirbyte
 from true_bytes import CONNECTION
@@ -75,10 +76,10 @@ def test_the_wanted_state_is_alone_afterwards(scene, rows):
     """However the rows are ordered when they are read; the state before is kept with all of them."""
     airbyte, _, store, restorer = scene
     airbyte.state = stream_state(*rows)
-    result = restorer.restore(lambda current: target_of(content_of(WANTED), current))
+    result = restored(restorer, lambda current: target_of(content_of(WANTED), current))
     assert {str(each) for each in airbyte.state["streamState"]} == {str(row("a", {"c": 2}))}
     assert said_by(store.read(result.safety).state) == said_by(stream_state(*rows))
-    assert restorer.restore(lambda current: target_of(content_of(WANTED), current)).safety is None
+    assert restored(restorer, lambda current: target_of(content_of(WANTED), current)).safety is None
 
 
 def test_an_order_of_rows_is_no_change(scene, clock):
@@ -88,10 +89,10 @@ def test_an_order_of_rows_is_no_change(scene, clock):
     first, second = (take_snapshot(client, CONNECTION, clock=clock) for _ in range(2))
     assert first.state != second.state
     assert first.digest == second.digest
-    restorer.restore(lambda current: target_of(content_of(stream_state(row("b", {"c": 0}))), current, mode="merge"))
+    restored(restorer, lambda current: target_of(content_of(stream_state(row("b", {"c": 0}))), current, mode="merge"))
     assert sorted(map(str, airbyte.state["streamState"])) == sorted(
         map(str, (row("a", {"c": 1}), row("a", {"c": 2}), row("b", {"c": 0})))
     )
     store.write(first)
     with pytest.raises(AirbyteRestoreRefusedError, match="several rows, which differ, of a"):
-        restorer.restore(lambda current: target_of(first.content, current))
+        restored(restorer, lambda current: target_of(first.content, current))

@@ -6,7 +6,7 @@ import json
 
 import pytest
 from raw_server import RawServer
-from submitting import submit_refresh, submit_reset, submit_sync
+from submitting import settled, submit_refresh, submit_reset, submit_sync
 from true_bytes import CONNECTION, http
 from true_jobs import EVENTS, TrueJobs, between, cooling, lost
 
@@ -19,7 +19,7 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.cancel import cancel_job
 from airflow_airbyte_ext.jobs.outage import Polling
-from airflow_airbyte_ext.jobs.running import resolve_running_job, settled
+from airflow_airbyte_ext.jobs.running import resolve_running_job
 
 RELEASES = ("0.36.0", "0.39.20", "0.39.40", "0.40.32", "0.50.8", "0.50.31", "0.57.4", "0.63.0", "0.64.7", "1.2.0")
 RELEASES += ("1.3.0", "1.4.0", "1.8.0", "2.0.0", "2.4.0")  # type: ignore[assignment]
@@ -229,9 +229,9 @@ def test_a_refresh_that_is_stored_beside_a_job_says_so(start, release, how):
     assert caught.value.retryable
     assert (kept, refused) == ({"after": 0, "stored": True}, [])
     with pytest.raises(AirbyteJobRunningError, match="has stored the refresh"):
-        world.submit("refresh", how=how, after=0, is_stored=True)
+        world.submit("refresh", how=how, earlier=0, is_stored=True)
     world.clock.sleep(200)
-    again = world.submit("refresh", how=how, after=0, is_stored=True)
+    again = world.submit("refresh", how=how, earlier=0, is_stored=True)
     assert again.job.config_type == "refresh"
     assert world.count("connections/refresh") == 1
     assert [job.kind for job in world.airbyte.oldest_first] == ["sync", "refresh"]
@@ -373,7 +373,7 @@ def test_a_stored_refresh_of_a_paused_connection_says_both(start):
     """A refresh that is stored on a connection that is paused then says both."""
     world = start("2.0.0", refreshes=1, status="inactive")
     with pytest.raises(AirbyteConnectionInactiveError, match="is inactive") as caught:
-        world.submit("refresh", after=0, is_stored=True)
+        world.submit("refresh", earlier=0, is_stored=True)
     assert world.airbyte.jobs == []
     assert "stored the refresh" in str(caught.value)
 

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 import pytest
 from raw_server import RawServer
+from restore_steps import restored
 from submitting import submit_refresh, submit_reset, submit_sync
 from true_airbyte import DECLARED, JOB, LOG, REASON, TOKEN, Job, TrueAirbyte, number
 from true_bytes import CONNECTION, JSONERROR_413, NGINX_413, UNKNOWN_JOB, WORKSPACE
@@ -198,7 +199,7 @@ def test_state_is_restored(start, clock, tmp_path, setup):
     _, airbyte, client = start(setup)
     airbyte.state = stream_state(BEFORE)
     restorer = Restorer(client, SnapshotStore(tmp_path), CONNECTION, clock=clock)
-    restorer.restore(lambda _: StateContent(type="stream", streams=WANTED))
+    restored(restorer, lambda _: StateContent(type="stream", streams=WANTED))
     assert airbyte.state == stream_state(WANTED)
 
 
@@ -208,7 +209,7 @@ def test_before_0_40_3_no_state_is_written(start, clock, tmp_path):
     airbyte.state = {"connectionId": CONNECTION, "state": {"cursor": "9"}}
     restorer = Restorer(client, SnapshotStore(tmp_path), CONNECTION, clock=clock)
     with pytest.raises((AirbyteOperationMissingError, AirbyteRestoreRefusedError)):
-        restorer.restore(lambda _: StateContent(type="legacy", legacy={"cursor": "5"}))
+        restored(restorer, lambda _: StateContent(type="legacy", legacy={"cursor": "5"}))
     assert not airbyte.states
     assert server.count("state/create_or_update") <= 1
 
@@ -233,7 +234,7 @@ def test_a_refused_second_write_is_taken_back(start, clock, tmp_path, release, p
     server.on(path, airbyte, refusal, airbyte)
     restorer = Restorer(client, SnapshotStore(tmp_path), CONNECTION, clock=clock)
     with pytest.raises(AirbyteRestoreRefusedError):
-        restorer.restore(lambda _: StateContent(type="stream", streams=WANTED))
+        restored(restorer, lambda _: StateContent(type="stream", streams=WANTED))
     assert airbyte.state == before
     assert server.count(path) == 3
 
@@ -260,8 +261,9 @@ def test_nothing_undeclared_is_ever_sent(start, clock, tmp_path, release):
     if airbyte.since("0.40.3"):
         airbyte.jobs.clear()
         airbyte.state = stream_state(BEFORE)
-        Restorer(client, SnapshotStore(tmp_path), CONNECTION, clock=clock).restore(
-            lambda _: StateContent(type="stream", streams=WANTED)
+        restored(
+            Restorer(client, SnapshotStore(tmp_path), CONNECTION, clock=clock),
+            lambda _: StateContent(type="stream", streams=WANTED),
         )
     assert not airbyte.refused
     assert not undeclared_in(server, release)

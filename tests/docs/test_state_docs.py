@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pages import ROOT, block_with, blocks, commands, rows, section, text_of
+from restore_steps import restored
 
 from airflow_airbyte_ext.api import AirbyteClient, ClientSettings
 from airflow_airbyte_ext.api.streams import resolve_streams
@@ -390,7 +391,7 @@ def test_the_dry_runs_log_is_what_a_restore_says(demo: FakeAirbyte, tmp_path: Pa
     demo.set_state(ORDERS_ID, stream_state(orders="9999"))
     wanted = snapshot(DOCUMENT["state"]).content
     with client_of(demo) as client:
-        plan = restorer(client, tmp_path).restore(lambda _: wanted, dry_run=True).plan
+        plan = restored(restorer(client, tmp_path), lambda _: wanted, dry_run=True).plan
     log = block_with(BACKUP_PAGE, "log of a dry run").splitlines()
     first, *table, last = log
     assert first == f"From the state now to the state wanted: {plan.diff.summary()}"
@@ -428,23 +429,23 @@ def test_the_documented_refusals_are_those_of_a_restore(demo: FakeAirbyte, tmp_p
 
     with client_of(demo) as client:
         job_id = demo.start_job(ORDERS_ID)
-        refused(lambda: restorer(client, tmp_path).restore(lambda _: known.content))
+        refused(lambda: restored(restorer(client, tmp_path), lambda _: known.content))
         demo.advance(job_id, "cancelled")
-        refused(lambda: restorer(client, tmp_path, wait_timeout=1).restore(lambda _: known.content))
+        refused(lambda: restored(restorer(client, tmp_path, wait_timeout=1), lambda _: known.content))
         demo.advance(job_id, "succeeded")
         refused(lambda: check_origin(known, EVENTS_ID))
-        refused(lambda: restorer(client, tmp_path, if_stream_missing="fail").restore(lambda _: unknown))
+        refused(lambda: restored(restorer(client, tmp_path, if_stream_missing="fail"), lambda _: unknown))
         rows = [{"streamDescriptor": {"name": "twice"}, "streamState": cursor} for cursor in (1, 2)]
         twice = snapshot({"connectionId": ORDERS_ID, "stateType": "stream", "streamState": rows}).content
-        refused(lambda: restorer(client, tmp_path).restore(lambda now: target_of(twice, now)))
+        refused(lambda: restored(restorer(client, tmp_path), lambda now: target_of(twice, now)))
         merged = snapshot(shared).content
-        refused(lambda: restorer(client, tmp_path).restore(lambda now: target_of(merged, now, mode="merge")))
+        refused(lambda: restored(restorer(client, tmp_path), lambda now: target_of(merged, now, mode="merge")))
         refused(lambda: resolve_streams(["gone"], known.content.streams))
         demo.set_connection_status(ORDERS_RECREATED_ID, "deprecated")
-        refused(lambda: restorer(client, tmp_path, ORDERS_RECREATED_ID).restore(lambda _: known.content))
+        refused(lambda: restored(restorer(client, tmp_path, ORDERS_RECREATED_ID), lambda _: known.content))
         demo.fail_next("createOrUpdateStateSafe", Fault.status(423, body={"message": "A sync is running."}))
         other = snapshot(stream_state(orders="1")).content
-        refused(lambda: restorer(client, tmp_path).restore(lambda _: other))
+        refused(lambda: restored(restorer(client, tmp_path), lambda _: other))
     assert len(REFUSALS) == len(words)
     for documented, said in zip(REFUSALS, words, strict=True):
         assert documented in said

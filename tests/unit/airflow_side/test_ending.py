@@ -122,7 +122,7 @@ def test_a_submission_whose_job_is_known_ends_it_at_once(scene, error, attached,
     monkeypatch.setattr(interrupt, "POLL_INTERVAL", 5.0)
     job_id = scene.airbyte.start_job(scene.connection_id)
     began = time.monotonic()
-    scene.ending(record={"job_id": job_id, "after": 0, "attached": attached}).interrupted(context(), error)
+    scene.ending(record={"job_id": job_id, "baseline": 0, "attached": attached}).interrupted(context(), error)
     assert time.monotonic() - began < 3
     assert scene.statuses == ["running" if attached else "cancelled"]
 
@@ -131,7 +131,7 @@ def test_a_submission_whose_job_is_known_ends_it_at_once(scene, error, attached,
 def test_a_submission_whose_response_is_out_is_looked_for(scene, error):
     """The job appears some time after the request."""
     threading.Timer(0.3, scene.airbyte.start_job, [scene.connection_id]).start()
-    scene.ending(record={"job_id": None, "after": 0}).interrupted(context(), error)
+    scene.ending(record={"job_id": None, "baseline": 0}).interrupted(context(), error)
     assert scene.statuses == ["cancelled"]
 
 
@@ -142,7 +142,7 @@ def test_the_job_that_was_there_before_the_request_is_left(scene, error, monkeyp
     began = time.monotonic()
     scene.airbyte.start_job(scene.connection_id)
     created = scene.airbyte.jobs(scene.connection_id)[0]["created_at"]
-    record = {"job_id": None, "after": 0, "sent": [created - 20, created + 20]}
+    record = {"job_id": None, "baseline": 0, "sent": [created - 20, created + 20]}
     scene.ending(record=record).interrupted(context(), error)
     assert scene.statuses == ["running"]
     assert time.monotonic() - began < 4
@@ -161,7 +161,7 @@ def test_a_submission_that_never_began_is_not_looked_for(scene, monkeypatch):
 
 
 def test_a_submission_without_a_job_is_looked_for_four_times(scene):
-    scene.ending(record={"job_id": None, "after": 0}).interrupted(context(), KILLED)
+    scene.ending(record={"job_id": None, "baseline": 0}).interrupted(context(), KILLED)
     assert len(scene.airbyte.calls("listJobsFor")) == 4
     assert "No job was started." in scene.caplog.text
 
@@ -169,7 +169,7 @@ def test_a_submission_without_a_job_is_looked_for_four_times(scene):
 @pytest.mark.parametrize("is_stored", [True, False])
 def test_a_request_that_is_stored_is_told(scene, is_stored):
     """It runs one day, and nobody can take it back."""
-    scene.ending(record={"job_id": None, "after": 0, "is_stored": is_stored}).interrupted(context(), KILLED)
+    scene.ending(record={"job_id": None, "baseline": 0, "is_stored": is_stored}).interrupted(context(), KILLED)
     assert ("has stored the refresh" in scene.caplog.text) is is_stored
     assert ("No job was started." in scene.caplog.text) is not is_stored
 
@@ -183,7 +183,7 @@ def test_a_stored_request_whose_job_runs_is_that_job(scene):
 def test_where_airbyte_cannot_be_asked_the_log_says_so(scene):
     """What ended the task stays the error."""
     scene.airbyte.fail_next("listJobsFor", Fault.status(503), times=10)
-    scene.ending(record={"job_id": None, "after": 0}).interrupted(context(), KILLED)
+    scene.ending(record={"job_id": None, "baseline": 0}).interrupted(context(), KILLED)
     assert "It is unknown whether a job was started" in scene.caplog.text
     assert "No job was started" not in scene.caplog.text
 

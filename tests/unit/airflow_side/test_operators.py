@@ -160,7 +160,7 @@ def test_a_running_sync_is_an_error_where_that_is_asked_for(airbyte, connection_
 
 def test_a_retry_finds_the_job_whose_answer_and_id_were_lost(airbyte, connection_id, context) -> None:
     """The try died between submitting and keeping the id: the store knows only what came before."""
-    context["task_state_store"]["airbyte_job"] = {"max_tries": 2, "after": 0, "connection_id": connection_id}
+    context["task_state_store"]["airbyte_job"] = {"max_tries": 2, "baseline": 0, "connection_id": connection_id}
     airbyte.script(connection_id, [Step("succeeded", records=5)])
     lost = airbyte.start_job(connection_id)
     report = sync(connection_id).execute(context)
@@ -182,7 +182,7 @@ def test_the_intent_is_kept_before_the_request(airbyte, connection_id, context) 
     airbyte.fail_next("syncConnection", Fault.status(403))
     with pytest.raises(AirflowFailException):
         sync(connection_id).execute(context)
-    assert [record["after"] for record in kept] == [0, None]
+    assert [record["baseline"] for record in kept] == [0, None]
     foreign = airbyte.start_job(connection_id)
     report = sync(connection_id).execute(context)
     assert (report["job_id"], report["attached"]) == (foreign, True)

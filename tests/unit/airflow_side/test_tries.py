@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,8 +14,8 @@ from airflow_airbyte_ext.hooks.task import KEY, TaskRecord
 from airflow_airbyte_ext.jobs.submit import Baseline, Refused, Stored, Submission
 from airflow_airbyte_ext.operators.earlier_try import (
     SubmissionRecord,
+    earlier_baseline,
     job_of_earlier_try,
-    submitted_after,
     submitted_job,
 )
 from airflow_airbyte_ext.testing import Fault, Step
@@ -27,19 +28,6 @@ class Store(dict[str, Any]):
     """Airflow's task state store."""
 
     set = dict.__setitem__
-
-
-class Clock:
-    """Ten seconds pass between two polls at it."""
-
-    now = 0.0
-
-    def run(self, call: Any) -> Any:
-        return call()
-
-    def monotonic(self) -> float:
-        self.now += 10
-        return self.now
 
 
 @pytest.fixture
@@ -87,15 +75,15 @@ def test_a_job_of_another_connection_is_not_gone_on_with(airbyte, client, connec
 
 def test_what_an_earlier_try_began_counts_for_its_connection_alone():
     """And only while its job is not known."""
-    assert submitted_after(OTHER, record_of(after=5, job_id=None, connection_id=OTHER)) == 5
-    assert submitted_after("x", record_of(after=5, job_id=None, connection_id=OTHER)) is None
-    assert submitted_after(OTHER, record_of(after=5, job_id=6, connection_id=OTHER)) is None
-    assert submitted_after(OTHER, record_of()) is None
+    assert earlier_baseline(OTHER, record_of(baseline=5, job_id=None, connection_id=OTHER)) == 5
+    assert earlier_baseline("x", record_of(baseline=5, job_id=None, connection_id=OTHER)) is None
+    assert earlier_baseline(OTHER, record_of(baseline=5, job_id=6, connection_id=OTHER)) is None
+    assert earlier_baseline(OTHER, record_of()) is None
 
 
 @pytest.mark.parametrize("attached", [True, False])
 def test_a_job_that_is_kept_is_not_looked_for(airbyte, client, attached):
-    record = record_of(job_id=7, after=5, connection_id=OTHER, attached=attached)
+    record = record_of(job_id=7, baseline=5, connection_id=OTHER, attached=attached)
     assert submitted_job(client, OTHER, record, kind="sync") == (7, attached)
     assert submitted_job(client, OTHER, record_of(), kind="sync") == (None, False)
     assert airbyte.journal == []
@@ -108,12 +96,12 @@ def test_a_job_that_is_kept_is_not_looked_for(airbyte, client, attached):
 def test_a_job_whose_response_is_out_is_looked_for(airbyte, client, connection_id, sent, attached):
     """It is somebody else's where it was created after the list was read, and before the request was sent."""
     assert submitted_job(
-        client, connection_id, record_of(after=0, job_id=None, connection_id=connection_id), kind="sync"
+        client, connection_id, record_of(baseline=0, job_id=None, connection_id=connection_id), kind="sync"
     ) == (None, False)
     job_id = airbyte.start_job(connection_id)
     created = client.get_job_info_light(id=job_id).job.created_at
     times = sent and [None if each is None else created + each for each in sent]
-    record = record_of(after=0, job_id=None, connection_id=connection_id, **({"sent": times} if sent else {}))
+    record = record_of(baseline=0, job_id=None, connection_id=connection_id, **({"sent": times} if sent else {}))
     assert submitted_job(client, connection_id, record, kind="sync") == (job_id, attached)
 
 
@@ -128,7 +116,7 @@ class Submits:
 
     def run(self, client, record: TaskRecord) -> dict[str, Any]:
         self.task_record = record
-        self.record = SubmissionRecord(client, OTHER, record, clock=Clock())
+        self.record = SubmissionRecord(client, OTHER, record)
         for step in self.steps:
             self.record.keep(step)
             self.records.append(kept(record))
@@ -137,13 +125,13 @@ class Submits:
 
 
 class Server:
-    """A client that was last told this time."""
+    """A client whose server gives this time, or none; ten seconds pass between two readings."""
 
     def __init__(self, time: float | None) -> None:
-        self.time = time
+        self.times = itertools.repeat(None) if time is None else itertools.count(time, 10.0)
 
     def server_time(self) -> float | None:
-        return self.time
+        return next(self.times)
 
 
 @pytest.mark.parametrize("time", [None, T0])
@@ -151,32 +139,34 @@ def test_the_newest_job_is_kept_before_the_request_and_ours_after_it(time):
     """With the server's times of the list and of the request, for a kill while the response is out."""
     submits = Submits(Baseline(4))
     record = submits.run(Server(time), record_of())
-    before = {"after": 4, "connection_id": OTHER, "job_id": None, "attached": False}
+    before = {"baseline": 4, "connection_id": OTHER, "job_id": None, "attached": False}
     assert submits.records == [before]
     assert submits.task_record.values["sent"] == [time, None if time is None else T0 + 10]
     assert (record["job_id"], record["attached"], record["is_stored"]) == (5, False, False)
-    assert (submits.record.after, submits.record.is_stored) == (None, False)
+    assert (submits.record.baseline, submits.record.is_stored) == (None, False)
 
 
 def test_a_job_that_is_attached_to_is_kept_as_such():
     assert Submits(attached=True).run(Server(None), record_of())["attached"] is True
 
 
-@pytest.mark.parametrize("after", [None, 3])
-def test_after_a_refusal_the_record_is_as_it_was(after):
+@pytest.mark.parametrize("baseline", [None, 3])
+def test_after_a_refusal_the_record_is_as_it_was(baseline):
     """Or the next try would take a job of somebody else for its own."""
-    record = record_of(after=after, job_id=None, connection_id=OTHER)
+    record = record_of(baseline=baseline, job_id=None, connection_id=OTHER)
     submits = Submits(Baseline(4), Refused())
     submits.run(Server(None), record)
-    assert [record["after"] for record in submits.records] == [4, after]
-    assert submits.record.after == after
+    assert [record["baseline"] for record in submits.records] == [4, baseline]
+    assert submits.record.baseline == baseline
 
 
-@pytest.mark.parametrize(("after", "is_stored"), [(3, True), (3, False), (None, True)])
-def test_a_stored_request_is_told_to_the_next_try(after, is_stored):
+@pytest.mark.parametrize(("baseline", "is_stored"), [(3, True), (3, False), (None, True)])
+def test_a_stored_request_is_told_to_the_next_try(baseline, is_stored):
     """That of a try whose job is not known yet."""
     submits = Submits(Stored())
-    record = submits.run(Server(None), record_of(after=after, job_id=None, connection_id=OTHER, is_stored=is_stored))
-    assert submits.record.is_stored is (after is not None and is_stored)
+    record = submits.run(
+        Server(None), record_of(baseline=baseline, job_id=None, connection_id=OTHER, is_stored=is_stored)
+    )
+    assert submits.record.is_stored is (baseline is not None and is_stored)
     assert [each["is_stored"] for each in submits.records] == [True]
     assert record["is_stored"] is False

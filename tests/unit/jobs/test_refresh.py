@@ -125,7 +125,7 @@ def test_a_wait_that_takes_too_long_says_what_is_stored(start_fake, connect, clo
             mode="Merge",
             clock=clock,
             resolve_running_job=way,
-            after=0,
+            earlier=0,
             is_stored=is_stored,
         )
     assert ("has stored the refresh" in str(caught.value)) is is_stored

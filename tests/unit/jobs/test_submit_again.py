@@ -26,7 +26,7 @@ def test_the_job_of_a_crashed_try_is_found(start_fake, connect, clock, era, stat
     connection_id = airbyte.add_connection()
     airbyte.script(connection_id, [Step(status, polls=1000)])
     job_id = airbyte.start_job(connection_id)
-    submission = submit_sync(connect(airbyte), connection_id, clock=clock, after=0)
+    submission = submit_sync(connect(airbyte), connection_id, clock=clock, earlier=0)
     assert (submission.job.id, submission.attached) == (job_id, False)
     assert airbyte.calls("syncConnection") == []
 
@@ -39,7 +39,7 @@ def test_the_job_of_a_crashed_try_is_found_behind_later_ones(airbyte, client, cl
     airbyte.advance(noted, "succeeded")
     for _ in range(1 + later):
         airbyte.advance(airbyte.start_job(connection_id), "succeeded")
-    submission = submit_sync(client, connection_id, clock=clock, after=noted)
+    submission = submit_sync(client, connection_id, clock=clock, earlier=noted)
     assert submission.job.id == noted + 1
     assert not submission.attached
 
@@ -48,7 +48,7 @@ def test_a_job_of_another_connection_is_not_ours(airbyte, client, clock):
     """Ids grow over the whole instance."""
     connection_id, other = airbyte.add_connection(), airbyte.add_connection("Other")
     airbyte.start_job(other)
-    submission = submit_sync(client, connection_id, clock=clock, after=0)
+    submission = submit_sync(client, connection_id, clock=clock, earlier=0)
     assert submission.job.id == 2
     assert submission.job.config_id == connection_id
 
@@ -57,7 +57,7 @@ def test_a_reset_since_then_is_not_our_sync(airbyte, client, clock):
     """The earlier try sent nothing; somebody reset the connection meanwhile."""
     connection_id = airbyte.add_connection()
     airbyte.advance(airbyte.start_job(connection_id, "reset_connection"), "succeeded")
-    submission = submit_sync(client, connection_id, clock=clock, after=0)
+    submission = submit_sync(client, connection_id, clock=clock, earlier=0)
     assert (submission.job.id, submission.job.config_type) == (2, "sync")
 
 
@@ -65,7 +65,7 @@ def test_where_the_earlier_try_started_nothing_a_job_is_started(airbyte, client,
     """The note alone is no job."""
     connection_id = airbyte.add_connection()
     airbyte.advance(airbyte.start_job(connection_id), "succeeded")
-    submission = submit_sync(client, connection_id, clock=clock, after=1)
+    submission = submit_sync(client, connection_id, clock=clock, earlier=1)
     assert (submission.job.id, submission.attached) == (2, False)
 
 
@@ -74,7 +74,7 @@ def test_the_job_of_a_crashed_try_is_found_though_attaching_is_not_wanted(airbyt
     connection_id = airbyte.add_connection()
     airbyte.script(connection_id, LONG)
     airbyte.start_job(connection_id)
-    assert submit_sync(client, connection_id, clock=clock, after=0, attach=False).job.id == 1
+    assert submit_sync(client, connection_id, clock=clock, earlier=0, attach=False).job.id == 1
 
 
 PROBLEMS = {

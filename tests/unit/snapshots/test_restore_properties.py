@@ -7,6 +7,7 @@ from contextlib import suppress
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from restore_steps import restored
 from snapshot_states import STABLE, entries_of, has_poison, rows_of, said_by, states
 
 from airflow_airbyte_ext.exceptions import AirbyteApiError
@@ -59,7 +60,7 @@ class World:
         self.airbyte.reset()
         restorer = Restorer(self.client, self.store, self.id, clock=self.clock)
         self.clock.now += 1
-        return restorer.restore(lambda current: target_of(snapshot.content, current, **how), dry_run=dry_run)
+        return restored(restorer, lambda current: target_of(snapshot.content, current, **how), dry_run=dry_run)
 
     @property
     def sent(self):

@@ -6,6 +6,7 @@ import json
 import tracemalloc
 
 import pytest
+from restore_steps import restored
 from snapshot_states import CONNECTION, entry, global_state, legacy_state, nested, not_set, stream_state
 
 from airflow_airbyte_ext.exceptions import (
@@ -168,7 +169,7 @@ def test_a_state_that_is_not_understood_after_a_write_names_the_way_back(server,
     store = SnapshotStore(tmp_path / "store")
     wanted = content_of(stream_state(entry("a", {"c": 2})))
     with pytest.raises(AirbyteRestoreUnverifiedError, match="could not be read back") as caught:
-        Restorer(connect_to(server.url), store, CONNECTION).restore(lambda _: wanted)
+        restored(Restorer(connect_to(server.url), store, CONNECTION), lambda _: wanted)
     assert caught.value.safety_snapshot == store.snapshots(CONNECTION, safety=True)[0].path
 
 
@@ -189,7 +190,7 @@ def test_deep_states_are_saved_and_restored(server, connect_to, tmp_path, depth)
     server.response("/state/create_or_update_safe", deep)
     client, store = connect_to(server.url), SnapshotStore(tmp_path / "store")
     snapshot = store.read(store.write(take_snapshot(client, CONNECTION)))
-    Restorer(client, store, CONNECTION).restore(lambda _: snapshot.content)
+    restored(Restorer(client, store, CONNECTION), lambda _: snapshot.content)
     (written,) = server.seen("/state/create_or_update_safe")
     assert content_of(written.json["connectionState"]).digest() == snapshot.digest
 
