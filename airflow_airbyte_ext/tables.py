@@ -33,7 +33,7 @@ def table_lines(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[s
         justify: JustifyMethod = "right" if all(map(_NUMBER.fullmatch, cells)) else "left"
         ids = [cell for cell in cells if _ID.search(cell)]
         is_ids = bool(ids) and all(map(_ID.fullmatch, filter(None, cells)))
-        # Among other words an id stands in quotes and brackets: all of these fit into a line.
+        # Among other words an id may have quotes and brackets around it: all of these fit into a line.
         width = LENGTH_OF_ID + 5 if ids and not is_ids else None
         table.add_column(column, overflow="fold", justify=justify, no_wrap=is_ids, min_width=width)
     for row in rows[:MAX_ROWS]:

@@ -99,7 +99,7 @@ def settings_of(connection: AirflowConnection, *, name: str, **changes: Any) -> 
 
 def check_type(connection: AirflowConnection, *, name: str) -> None:
     """
-    See to it that a Connection is of an Airbyte: the password of a database must not go to the database over HTTP.
+    Check that a Connection is of an Airbyte: the password of a database must not go to the database over HTTP.
 
     A Connection in JSON may lack the type; then it was not made for anything else.
 
@@ -114,7 +114,7 @@ def check_type(connection: AirflowConnection, *, name: str) -> None:
 
 
 def _check_fields(connection: AirflowConnection) -> None:
-    """See to it that the fields are text, which in JSON they need not be, and that the host is an address."""
+    """Check that the fields are text, which in JSON they need not be, and that the host is an address."""
     for name in ("host", "schema", "login", "password"):
         if not isinstance(getattr(connection, name), str | None):
             raise AirbyteConfigurationError(f"the {name} field is no text. In JSON, write it in quotes.")

@@ -96,8 +96,8 @@ def lifetime_of(token: str, expires_in: float | None, *, now: float) -> float:
     """
     Return how many seconds a new token lives.
 
-    The JWT's own `exp` decides, since several releases report a wrong `expires_in` (facts: lifetime 24 h while
-    `expires_in` said 180 s). With `iat` beside it, the server's clock need not agree with ours.
+    The JWT's own `exp` decides, since several releases report a wrong `expires_in` (180 s, say, for a token that
+    lives 24 h). With `iat` beside it, the server's clock need not agree with ours.
 
     :param now: Epoch seconds.
     """

@@ -60,7 +60,7 @@ class Released:
 
 
 class InPage:
-    """Marks an argument that stands in the request's `pagination`, which is left out where one of them is None."""
+    """Marks an argument that is part of the request's `pagination`, which is left out where one of them is None."""
 
 
 def _stream_objects(streams: Any) -> list[dict[str, str]]:

@@ -29,7 +29,7 @@ REFUSAL_KEPT = 300.0
 # Letters of a version; what is longer is none, and is printed in many messages.
 MAX_VERSION = 50
 
-# What a server that lacks the configuration is, by how it says so (facts, 3.1.2).
+# What a server that lacks the configuration is, by how it says so (docs/airbyte-behaviour.md, Authentication).
 _SPANS = {"json": Release.UP_TO_0_40_27, "text": Release.FROM_0_40_28}
 
 

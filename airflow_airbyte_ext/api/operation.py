@@ -44,7 +44,7 @@ DISCOVERY_TIMEOUT = 600.0
 
 PAGE = "pagination"
 MODELS = "airflow_airbyte_ext.api.models"
-_MODEL_MODULES = ("connections", "instance", "jobs", "operations", "state", "web_backend", "writes")
+_MODEL_MODULES = ("connections", "instance", "jobs", "state", "web_backend", "writes")
 
 OPERATIONS: dict[str, Operation] = {}
 

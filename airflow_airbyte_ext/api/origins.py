@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-_SECRET_HEADER = re.compile(r"auth|cookie|key|token|secret|password", re.IGNORECASE)
+_SECRET_NAME = re.compile(r"auth|cookie|credential|key|pass|secret|token", re.IGNORECASE)
 _DEFAULT_PORTS = {"http": 80, "https": 443}
 
 _warned: set[str] = set()
@@ -42,9 +42,14 @@ def origin_of(url: str) -> tuple[str, str | None, int | None]:
     return parts.scheme, parts.hostname, parts.port or _DEFAULT_PORTS.get(parts.scheme)
 
 
+def is_secret_header(name: str) -> bool:
+    """Whether the value of a header of this name may be a secret."""
+    return _SECRET_NAME.search(name) is not None
+
+
 def warn_of_plain_http(settings: ClientSettings) -> None:
     """Say, once for each host in the life of a process, that credentials go there over plain http."""
-    secret_headers = any(map(_SECRET_HEADER.search, settings.headers))
+    secret_headers = any(map(is_secret_header, settings.headers))
     if settings.auth_kind == "none" and not secret_headers:
         return
     for url in filter(None, (settings.base_url, settings.token_url)):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 OLDEST_RELEASE = "0.36.0"
-# The first release that reports itself (facts, section 4).
+# The first release that reports itself (docs/airbyte-behaviour.md).
 SAYS_RELEASE_SINCE = "0.57.4"
 # The first release on Micronaut: before it a request with a field that the server does not declare gets 422.
 IGNORES_UNKNOWN_FIELDS_SINCE = "0.40.28"

@@ -103,7 +103,7 @@ class ClientSettings(BaseModel):
     @field_validator("verify", "client_cert")
     @classmethod
     def _files(cls, value: bool | str | tuple[str, str] | None) -> bool | str | tuple[str, str] | None:
-        # What stands in the place of a path would be repeated as a file that is not there.
+        # What is given in the place of a path would be repeated as a file that is not there.
         paths = (value,) if isinstance(value, str) else value if isinstance(value, tuple) else ()
         if not all(map(_is_path, paths)):
             raise ValueError("holds a certificate or a key itself; give the path of a file that holds it")
@@ -253,7 +253,7 @@ def checked_url(url: str, field: str) -> SplitResult:
 
 
 def _check_host(host: str, field: str) -> None:
-    """See to it that DNS can carry a host's name: the parts between its dots have 1 to 63 letters."""
+    """Check that DNS can carry a host's name: the parts between its dots have 1 to 63 letters."""
     if re.search(r"[\s{}<>\"|\\^`]", host):
         raise AirbyteConfigurationError(f"{field} has a host with a character that no host's name has.")
     try:

@@ -45,7 +45,7 @@ def body_of(
             f"{operation.operation_id}: "
             f"{'; '.join(_complaint(detail, operation.request) for detail in error.errors()[:5])}."
         ) from None
-    _check_release(operation, request, release)
+    _check_release(operation, released_fields(operation.request), request, release)
     body: dict[str, Any] = _adapter(operation.request).dump_python(
         request,
         by_alias=True,
@@ -70,8 +70,10 @@ def _mark(hint: Any) -> Released | None:
     return None
 
 
-def _check_release(operation: Operation, request: Mapping[str, Any], release: Callable[[], Release]) -> None:
-    for name, mark in released_fields(operation.request).items() if operation.request else ():
+def _check_release(
+    operation: Operation, marks: Mapping[str, Released], request: Mapping[str, Any], release: Callable[[], Release]
+) -> None:
+    for name, mark in marks.items():
         if name not in request:
             continue
         if reason := mark.unavailable_reason(release()):

@@ -88,7 +88,7 @@ class WorkspaceMethods:
         disable_cache: Annotated[bool, Field(alias="disable_cache")] = False,
     ) -> instance.SourceDiscoverSchemaRead:
         """
-        Discover what a source offers now; runs its connector, for minutes. A failure stands in `job_info`.
+        Discover what a source offers now; runs its connector, for minutes. `job_info` says why one failed.
 
         :param connection_id: Compare with this connection's catalog, too (since 0.40.17 or so). Airbyte may then change
             or disable that connection, as its preferences for schema changes say.

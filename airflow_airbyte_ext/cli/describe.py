@@ -27,7 +27,7 @@ def ref_document(ref: SnapshotRef) -> dict[str, Any]:
         "connection_id": ref.connection_id,
         "path": without_password(ref.path),
         "taken_at": ref.taken_at.isoformat(),
-        "digest": ref.digest,
+        "digest": ref.short_digest,
         "safety": ref.safety,
     }
 

@@ -188,10 +188,10 @@ def _show_snapshots(context: Context, connection_id: str, origin: Origin | None,
     for ref in sorted(refs):
         notes = [
             *(["latest"] if ref == latest else []),
-            *(["same as above"] if ref.digest == digest else []),
+            *(["same as above"] if ref.short_digest == digest else []),
             *(["state before a restore"] if ref.safety else []),
         ]
-        digest = ref.digest
+        digest = ref.short_digest
         rows.append((ref.id, age(context.now() - ref.taken_at), ", ".join(notes)))
     if rows:
         context.output.table(("SNAPSHOT", "TAKEN", ""), rows)

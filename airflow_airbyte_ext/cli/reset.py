@@ -72,11 +72,11 @@ class _Reset:
         self.job: JobRead | None = None
 
     def check(self) -> None:
-        """See to it that the connection is active: else Airbyte deletes its state, and empties nothing."""
+        """Check that the connection is active; otherwise Airbyte deletes its state, and empties nothing."""
         check_usable(self._context.client, self.connection_id, for_what="a reset")
 
     def settle(self) -> None:
-        """See to it that no job runs, or may write state once more."""
+        """Make sure that no job runs, or may write state once more."""
         options, client = self._context.options, self._context.client
         settled_job(
             client,
@@ -119,7 +119,7 @@ class _Reset:
         context.undo_hint = ""
         if error:
             context.output.note(f"failed: connection {self.connection_id}: {explain(error)}")
-            if self.job.status == "failed":  # facts, 3.4: its rows go with a success or a cancellation alone
+            if self.job.status == "failed":  # its stored request goes with a success or a cancellation alone
                 context.output.note("Airbyte keeps a reset that failed: the connection's next run is that reset again.")
             context.output.note(self._back)
         else:

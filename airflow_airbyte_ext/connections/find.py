@@ -131,7 +131,7 @@ def workspace_problem(client: AirbyteClient, workspace_id: str) -> AirbyteConfig
     more = f", and {len(found) - MAX_NAMES} more" if len(found) > MAX_NAMES else ""
     return AirbyteConfigurationError(
         f"{client.settings.base_url} has no workspace {workspace_id} that these credentials may see. "
-        + (f"There are: {shown}{more}." if found else "Its id stands in the address of Airbyte's web app.")
+        + (f"There are: {shown}{more}." if found else "Its id is part of the address of Airbyte's web app.")
     )
 
 

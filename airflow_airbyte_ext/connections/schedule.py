@@ -62,7 +62,7 @@ def check_cron(name: str, expression: str) -> None:
         if field.name == "year":
             hint = f"a year; a time zone is given as {'cron_time_zone' if '.' in name else 'schedule_time_zone'}"
         raise AirbyteConfigurationError(
-            f"{name} is {expression!r}, whose field for the {field.name} is {shown!r}. There stands {hint}."
+            f"{name} is {expression!r}: its field for the {field.name} is {shown!r}, but must be {hint}."
         )
     if [words[3], words[5]].count("?") != 1:
         raise AirbyteConfigurationError(

@@ -206,7 +206,7 @@ class _Comparison:
 
 
 def _within(path: Path, other: Path) -> bool:
-    """Whether a field is another one, or lies in it."""
+    """Whether a field is another one, or part of it."""
     return bool(path) and path[: len(other)] == other
 
 
@@ -219,7 +219,7 @@ def _text(key: list[Path]) -> str:
 
 
 def _field_changes(old: Any, new: Any, above: Path) -> Iterator[tuple[Path, str | None, str | None]]:
-    """Yield the fields that differ, with their types; what lies in one that differs is left out."""
+    """Yield the fields that differ, with their types; what is part of one that differs is left out."""
     before, after = _properties(old), _properties(new)
     for name in sorted({**before, **after}):
         types = (

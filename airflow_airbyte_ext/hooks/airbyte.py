@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -21,7 +20,6 @@ if TYPE_CHECKING:
 
 DEFAULT_CONN_ID = "airbyte_config_default"
 _TEST_TIMEOUT = 10.0
-_SECRET_HEADER = r"(?i)auth|cookie|credential|key|pass|secret|token"
 # Airflow warns, in the task log, of each shorter word that it is to mask.
 _MIN_MASKED = 5
 _NO_CONNECTION = "00000000-0000-0000-0000-000000000000"
@@ -32,7 +30,7 @@ class AirbyteConfigHook(BaseHook):
     Speaks to the Airbyte that an Airflow Connection names.
 
     :param airbyte_conn_id: Airflow Connection of type `airbyteconfig`, or `airbyte`.
-    :param clock: Waits between tries; for tests.
+    :param clock: Waits between tries; a task's own ends all waiting when the task is killed.
     """
 
     conn_name_attr = "airbyte_conn_id"
@@ -90,14 +88,14 @@ class AirbyteConfigHook(BaseHook):
 
 def check_conn_id(conn_id: str) -> None:
     """
-    See to it that an id is none that Airflow would repeat with a secret in it: the Connection itself in its place.
+    Refuse a URI or JSON given as `airbyte_conn_id`: Airflow would log it, password included.
 
     :raises AirbyteConfigurationError: It is a URI or JSON.
     """
     if any(mark in conn_id for mark in ("://", "@", "{")):
         raise AirbyteConfigurationError(
             "airbyte_conn_id is not the id of an Airflow Connection, but perhaps the Connection itself, which then "
-            "stands in the DAG and in the task's rendered templates: change its password. Keep the Connection in "
+            "is in the DAG and in the task's rendered templates: change its password. Keep the Connection in "
             "Airflow, and give its id."
         )
 
@@ -134,8 +132,10 @@ def _mask(settings: ClientSettings) -> None:
     """Keep the extra's secrets out of task logs; Airflow does so with the password alone."""
     from airflow.providers.common.compat.sdk import mask_secret
 
+    from airflow_airbyte_ext.api.origins import is_secret_header
+
     secrets = [settings.token.get_secret_value()] if settings.token else []
-    secrets += [value for name, value in settings.headers.items() if re.search(_SECRET_HEADER, name)]
+    secrets += [value for name, value in settings.headers.items() if is_secret_header(name)]
     secrets += [password for proxy in settings.proxies.values() if (password := urlsplit(proxy).password)]
     for secret in secrets:
         if len(secret) >= _MIN_MASKED:

@@ -23,7 +23,7 @@ TARGET_FIELDS = ("connection_id", "connection_name", "workspace_id")
 
 def check_target(connection_id: object, connection_name: object, workspace_id: object) -> None:
     """
-    Check that a connection is named in exactly one way; for constructors, so templates are not inspected.
+    Check that a connection is named in exactly one way; their values are not checked.
 
     :raises AirbyteConfigurationError: Says which arguments are given, and which are wanted.
     """

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError
@@ -69,6 +69,20 @@ def why_not_cancelled(status: str | None) -> str:
     """Say why Airbyte does not cancel a job of this status, to follow "it was not cancelled"; nothing if unknown."""
     reason = next((why for known, why in _WHY_NOT_CANCELLED.items() if known == status), "")
     return f": {reason}" if reason else ""
+
+
+def log_cancellation(log: Any, job_id: int, job: JobRead | None) -> None:
+    """
+    Log what became of a job that was to be cancelled.
+
+    :param log: The task's or the trigger's logger.
+    :param job: What `cancel_job` returned.
+    """
+    if job and not JobStatus.of(job.status).is_terminal:
+        why = why_not_cancelled(job.status)
+        log.error("Job %s is %s, and was not cancelled%s. Cancel it in Airbyte.", job_id, job.status, why)
+    else:
+        log.info("Job %s is %s.", job_id, job.status if job else "gone")
 
 
 def _cancel_and_read(client: AirbyteClient, reader: JobReader) -> JobRead | None:

@@ -28,6 +28,8 @@ LISTS_SINCE = "0.50.18"
 
 PAGE_SIZE = 100
 MAX_KNOWN = 100_000
+# Up to this many jobs or connections are read one by one: that is cheaper than a list of all.
+MAX_READ_ONE_BY_ONE = 3
 MAX_PAGES = 200
 # A change is in the list when its transaction ends, and stands there with the time of its beginning.
 OVERLAP = 60
@@ -171,7 +173,7 @@ class ChangeFeed:
     def _walk_all(
         self, workspace_ids: Sequence[str], limit: int | None, sure: float
     ) -> Generator[list[JobRead], None, int | None]:
-        """Walk the workspaces' jobs together; one by one where Airbyte refuses several at once (2.4: facts, 6)."""
+        """Walk the workspaces' jobs together; one by one where Airbyte refuses several at once (2.4)."""
         self.is_complete = True
         if not self._is_split:
             try:

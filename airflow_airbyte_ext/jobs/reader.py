@@ -26,7 +26,7 @@ RESET = "reset_connection"
 REFRESH = "refresh"
 REFRESH_SINCE = "0.57.2"
 # What a request for a job of one kind may start instead, so that it stands for it: a refresh moves what a sync moves,
-# and a sync becomes a refresh where one is stored (facts, 3.4).
+# and a sync becomes a refresh where one is stored (docs/airbyte-behaviour.md, Starting and cancelling jobs).
 STANDS_FOR = {SYNC: (SYNC, REFRESH), RESET: (RESET,), REFRESH: (REFRESH,)}
 # A job of a whole instance or workspace stands within this many pages, and so do the jobs of a connection.
 MAX_PAGES = 1000

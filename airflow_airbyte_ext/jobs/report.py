@@ -40,7 +40,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# Since then a run of a connection that is not active ends cancelled; before it succeeded (facts, 3.3).
+# Since then a run of a connection that is not active ends cancelled; before it succeeded (docs/airbyte-behaviour.md).
 CANCELS_INACTIVE_SINCE = "0.58.1"
 TIMELINE_SINCE = "1.1.0"
 _PAGE = re.compile(r"https?://[A-Za-z0-9.\[\]:_-]+(/[A-Za-z0-9._~%/-]*)?")

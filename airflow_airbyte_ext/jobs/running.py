@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 MAX_CANCELLED = 3
 MAX_LATE_STATE_WAITS = 3
 MAX_WAITED_FOR = 20
-# Before it a basic schedule counts from the last run that was not cancelled (facts, 3.5).
+# Before it a basic schedule counts from the last run that was not cancelled (docs/airbyte-behaviour.md).
 CANCELLED_RUN_COUNTS_SINCE = "1.4.0"
 
 LATE_STATE_SECONDS = 90.0
@@ -44,7 +44,7 @@ def resolve_running_job(
     polling: Polling = DEFAULT_POLLING,
 ) -> JobRead | None:
     """
-    See to it that no job runs on the connection, and return its newest job; one may start again right afterwards.
+    Do what `how` says about jobs that run, and return the newest job; another may start right afterwards.
 
     :param how: "wait" for the end of a job that runs, "cancel" it, or "fail".
     :param except_kind: The kind of job (`configType`) that may run on.

@@ -6,7 +6,7 @@ But job ids only grow, and a connection has one running job at most. So: note th
 after any unclear response read the list again. A job newer than the baseline is the one we started.
 
 What Airbyte starts is not always what was requested: a reset that is still stored from before comes first, then a
-stored refresh, then a sync (facts, 3.4).
+stored refresh, then a sync (docs/airbyte-behaviour.md, Starting and cancelling jobs).
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ PAUSES_AFTER_LOST_RESPONSE = (0.5, 1.0, 2.0, 4.0, 8.0)
 SUBMISSIONS = 3
 # Airbyte 0.39.0 to 0.39.37 says so with a 500, later ones with a 409.
 ALREADY_RUNNING = "already running"
-# After a job's end Airbyte still sends notifications and calls webhooks, and refuses other jobs meanwhile (facts, 3.2).
+# After a job's end Airbyte still sends notifications and calls webhooks, and refuses other jobs meanwhile.
 BUSY_AFTER_JOB = 60.0
 BUSY_PAUSE = 2.0
 # At most this many jobs of others may come first, one after the other.
@@ -66,7 +66,7 @@ REFRESH_IS_STORED = (
     "waits for it, or starts it."
 )
 # Before this release a sync of an inactive connection runs and moves nothing, and up to 0.40.23 the request for an
-# unknown connection never gets a response (facts, 3.2).
+# unknown connection never gets a response.
 CHECKS_CONNECTION_SINCE = "0.43.2"
 
 # When the list of jobs was read and when a request was sent, by the server's clock, at the earliest.

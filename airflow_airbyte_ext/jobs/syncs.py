@@ -16,7 +16,7 @@ from airflow_airbyte_ext.exceptions import (
     AirbyteError,
     AirbyteJobTimeoutError,
 )
-from airflow_airbyte_ext.jobs.changes import ChangeFeed
+from airflow_airbyte_ext.jobs.changes import MAX_READ_ONE_BY_ONE, ChangeFeed
 from airflow_airbyte_ext.jobs.outage import DEFAULT_POLLING, WARNING_INTERVAL, Outage, Polling
 from airflow_airbyte_ext.jobs.reader import RESET, jobs_of, replication_kinds
 from airflow_airbyte_ext.jobs.report import report_of, workspace_of
@@ -40,8 +40,6 @@ CHECK_INTERVAL = 300.0
 # Where nothing changes, so often the log says what is waited for.
 LOG_INTERVAL = 600.0
 NO_SUCCESS = "none has succeeded lately"
-# Up to this many connections it is cheaper to read each one's jobs than a list of all.
-MAX_READ_ONE_BY_ONE = 3
 # However good the list of all is, each connection's own jobs are read now and then.
 SWEEP_INTERVAL = 600.0
 

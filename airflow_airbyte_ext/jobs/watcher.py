@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, Clock
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError, AirbyteResponseError
-from airflow_airbyte_ext.jobs.changes import ChangeFeed
+from airflow_airbyte_ext.jobs.changes import MAX_READ_ONE_BY_ONE, ChangeFeed
 from airflow_airbyte_ext.jobs.poll import MIN_POLL_INTERVAL, JobWait, JobWatch, call_safely
 from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.jobs.throttle import Throttle, is_down
@@ -27,13 +27,11 @@ log = logging.getLogger(__name__)
 READ_THREADS = 16
 # For what is read beside the jobs of waits; see `JobWatcher.read`.
 OTHER_READ_THREADS = 8
-# Up to this many waits it is cheaper to read each job than a list.
-MAX_READ_ONE_BY_ONE = 3
 # However good the list is, the job that was not read by itself for the longest time is read now and then.
 SWEEP_INTERVAL = 1.0
 STALE_AFTER = 60.0
 MIN_PAUSE = 0.05
-# This many waits learn of a failure at once, lest their logs keep the event loop from all else.
+# This many waits log a failure at once; more would hold up the event loop that writes their logs.
 MAX_LOGGED_AT_ONCE = 100
 
 
@@ -75,12 +73,14 @@ class JobWatcher:
         self._clock = clock
         self._threads = threads or ThreadPoolExecutor(READ_THREADS, thread_name_prefix="airbyte-read")
         self._other_threads = ThreadPoolExecutor(OTHER_READ_THREADS, thread_name_prefix="airbyte-other")
+        # Whether the one read is out that finds out if an Airbyte that was down responds again, and why it was down.
         self._is_trying = False
         self._trouble: AirbyteApiError | None = None
         self._measure = measure
         self._waits: set[JobWait] = set()
         self._of_job: defaultdict[int, set[JobWait]] = defaultdict(set)
         self._lock = threading.Lock()
+        # Set when there may be something to send; the loop waits for it.
         self._news = threading.Event()
         self._loop: threading.Thread | None = None
         self._is_retired = False
@@ -186,10 +186,11 @@ class JobWatcher:
         waits, in_flight = self._all(), self._in_flight
         call_safely(self._measure, "waits", len(waits))
         down = self._throttle.is_down(now)
-        allowed = min(self._throttle.allowed(now), (1 - self._is_trying if down else READ_THREADS) - in_flight)
+        most = READ_THREADS if not down else 0 if self._is_trying else 1
+        allowed = min(self._throttle.allowed(now), most - in_flight)
         for wait in [wait for wait in waits if wait.is_over(now)]:
             if wait.is_hopeless(now, self._responded_at) or (down and allowed < 1 and not wait.requested_at):
-                self._let(wait, wait.watch.pause)
+                self._ending_on_error(wait, wait.watch.pause)
         has_list = (
             not down
             and self._changes.is_open(now)
@@ -315,12 +316,12 @@ class JobWatcher:
             self._end(wait, error)
         except Exception as error:
             log.exception("Reading job %s went wrong; going on.", wait.job_id)
-            self._let(wait, watch.record, AirbyteResponseError(f"Reading it went wrong: {error!r}"))
+            self._ending_on_error(wait, watch.record, AirbyteResponseError(f"Reading it went wrong: {error!r}"))
         finally:
             if watch.trouble is not None and watch.trouble is not trouble:
                 self._after_failure(watch.trouble)
             if wait.is_over(now):
-                self._let(wait, wait.watch.pause)
+                self._ending_on_error(wait, wait.watch.pause)
             if wait.watch is watch:  # else it is another watcher's by now
                 now = self._clock.time()
                 wait.due_at, wait.requested_at = now + wait.interval(now), 0.0
@@ -354,12 +355,12 @@ class JobWatcher:
         self._trouble = error
         self._throttle.failed(error, self._clock.time())
         for number, wait in enumerate(self._all(), start=1):
-            self._let(wait, wait.watch.record, error)
+            self._ending_on_error(wait, wait.watch.record, error)
             if number % MAX_LOGGED_AT_ONCE == 0:
                 self._clock.sleep(0.01)
 
-    def _let(self, wait: JobWait, act: Callable[..., object], *arguments: Any) -> None:
-        """Do what may end the wait."""
+    def _ending_on_error(self, wait: JobWait, act: Callable[..., object], *arguments: Any) -> None:
+        """Call, and end the wait where that raises one of our errors."""
         try:
             act(*arguments)
         except AirbyteError as error:

@@ -16,7 +16,7 @@ class AirbyteJobLink(BaseOperatorLink):
     """
     Opens the job in Airbyte's web app, from the moment at which the job is known.
 
-    The address lies in an XCom: the task pushes it right after submitting, since Airflow calls `get_link` only at the
+    The address is in an XCom: the task pushes it right after submitting, since Airflow calls `get_link` only at the
     task's end.
     """
 

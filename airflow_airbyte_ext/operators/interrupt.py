@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, TaskKilledError
 from airflow_airbyte_ext.exceptions import AirbyteError
 from airflow_airbyte_ext.hooks.task import task_state
-from airflow_airbyte_ext.jobs.cancel import cancel_job, why_not_cancelled
+from airflow_airbyte_ext.jobs.cancel import cancel_job, log_cancellation
 from airflow_airbyte_ext.jobs.reader import REFRESH
-from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.operators.earlier_try import earlier_baseline, submitted_job
 
 if TYPE_CHECKING:
@@ -128,10 +127,6 @@ class JobEnding:
         try:
             with self._connect() as client:
                 job = cancel_job(client, job_id, connection_id=self._connection_id)
-            if job and not JobStatus.of(job.status).is_terminal:
-                why = why_not_cancelled(job.status)
-                log.error("Job %s is %s, and was not cancelled%s. Cancel it in Airbyte.", job_id, job.status, why)
-            else:
-                log.info("Job %s is %s.", job_id, job.status if job else "gone")
+            log_cancellation(log, job_id, job)
         except AirbyteError as error:
             log.error("Job %s could not be cancelled, and may still run: cancel it in Airbyte. %s", job_id, error)

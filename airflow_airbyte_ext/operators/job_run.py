@@ -41,6 +41,9 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.operators.base import AirbyteJobOperator
     from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
 
+# How each `if_running` resolves a job that runs. "attach" does so for jobs of another kind only, and the error of "skip"
+# becomes a skip.
+RESOLUTIONS = {"attach": "wait", "wait": "wait", "cancel": "cancel", "fail": "fail", "skip": "fail"}
 # A job that has ended by the last of these polls needs no triggerer.
 POLLS_BEFORE_DEFERRAL = 2
 POLL_BEFORE_DEFERRAL_INTERVAL = 1.0
@@ -170,7 +173,7 @@ class JobRun:
         except_kind = self.operator.job_kind if self.operator.if_running == "attach" else None
         if earlier_baseline(self.connection_id, self.record) is not None:
             except_kind = self.operator.job_kind  # ours, whose response has not come
-        how = {"attach": "wait", "skip": "fail"}.get(self.operator.if_running, self.operator.if_running)
+        how = RESOLUTIONS[self.operator.if_running]
         if how == "wait" and self.operator.deferrable:
             job = running_job(self.client, self.connection_id)
             if job is not None and job.config_type != except_kind:

@@ -67,7 +67,7 @@ class AirbyteBackupStateOperator(ConnectionTask):
     :param skip_unchanged: Keep nothing when the state equals the newest snapshot, and return that one.
     :param keep: Which snapshots of the connection to keep afterwards, such as {"last": 7, "daily": 14, "monthly": 12};
         all when not given. (templated)
-    :param encryption_key: Where the key lies that snapshots are encrypted with: "variable:NAME" or "connection:ID".
+    :param encryption_key: Where the key is that snapshots are encrypted with: "variable:NAME" or "connection:ID".
         (templated)
     :param compress: Compress new snapshots with gzip.
     """
@@ -171,7 +171,7 @@ class AirbyteRestoreStateOperator(ConnectionTask):
     :param wait_timeout: Seconds, or a timedelta, to wait for it at most; None waits as long as it runs. (templated)
     :param if_stream_missing: What to do about a stream that would get a state which no sync uses, since it is not in
         the connection's catalog, not selected, or read with full refresh: "warn" or "fail". (templated)
-    :param encryption_key: Where the keys lie: "variable:NAME" or "connection:ID". Then a snapshot that is not
+    :param encryption_key: Where the keys are: "variable:NAME" or "connection:ID". Then a snapshot that is not
         encrypted is refused. (templated)
     :param allow_plain: With `encryption_key`, take a snapshot from before the encryption nevertheless, where
         `snapshot` names it by its id or path.

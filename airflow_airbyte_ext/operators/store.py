@@ -28,7 +28,7 @@ def open_store(
     Return the store at an address.
 
     :param address: A local path, or a URL such as `s3://conn_id@bucket/airbyte`.
-    :param encryption_key: Where the Fernet keys lie: "variable:NAME", or "connection:ID" for a Connection's password.
+    :param encryption_key: Where the Fernet keys are: "variable:NAME", or "connection:ID" for a Connection's password.
         Several keys are separated by commas, the newest first.
     :param compress: Whether new snapshots are compressed.
     :param allow_plain: Whether, with a key, snapshots that are not encrypted may be read.
@@ -57,7 +57,7 @@ def store_argument(name: str, value: object) -> None:  # noqa: ARG001
     check_address(address)
     if has_password(address):
         raise AirbyteConfigurationError(
-            f"The store {shown_address(address)} holds a password, which now stands in the DAG and in what Airflow "
+            f"The store {shown_address(address)} holds a password, which is now in the DAG and in what Airflow "
             "shows of the task: change it. Keep the new one in an Airflow Connection, and give that one's id, as in "
             "s3://conn_id@bucket/airbyte."
         )
@@ -65,7 +65,7 @@ def store_argument(name: str, value: object) -> None:  # noqa: ARG001
 
 def key_argument(name: str, value: object) -> tuple[str, str]:
     """
-    Return what kind of place a key lies in, and its name there.
+    Return in what kind of place a key is, and its name there.
 
     :raises AirbyteConfigurationError: It is none that is known.
     """
@@ -74,8 +74,8 @@ def key_argument(name: str, value: object) -> tuple[str, str]:
     if kind not in ("variable", "connection") or not place or re.search(_A_KEY, where):
         # Not repeated: it may be the key.
         raise AirbyteConfigurationError(
-            f'{name} does not say where the key lies; give "variable:NAME" or "connection:ID". If it is the key '
-            "itself, that now stands in the DAG and in what Airflow shows of the task: make a new key, keep it in a "
+            f'{name} does not say where the key is; give "variable:NAME" or "connection:ID". If it is the key '
+            "itself, it is now in the DAG and in what Airflow shows of the task: make a new key, keep it in a "
             "Variable with the old one behind it, take new backups, and forget the snapshots of the old one."
         )
     return kind, place

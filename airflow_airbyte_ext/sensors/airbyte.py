@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.providers.common.compat.sdk import (
     AirflowException,
-    AirflowFailException,
     AirflowSensorTimeout,
     AirflowSkipException,
     PokeReturnValue,
@@ -17,23 +15,23 @@ from airflow_airbyte_ext.api.arguments import job_id_argument, moment_argument, 
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK
 from airflow_airbyte_ext.exceptions import (
     AirbyteConfigurationError,
-    AirbyteJobCancelledError,
-    AirbyteJobFailedError,
-    AirbyteJobTimeoutError,
 )
 from airflow_airbyte_ext.hooks.target import ConnectionTask
 from airflow_airbyte_ext.hooks.task import TaskRecord, no_retry_for_permanent_errors
 from airflow_airbyte_ext.jobs.status import JobStatus
-from airflow_airbyte_ext.sensors.base import AirbyteSensor
+from airflow_airbyte_ext.sensors.base import AirbyteSensor, no_retry_after_failure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_airbyte_ext.api.models.jobs import JobRead
     from airflow_airbyte_ext.jobs.poll import JobWatch
     from airflow_airbyte_ext.jobs.syncs import SyncPoller
+
+__all__ = ["AirbyteConnectionSensor", "AirbyteJobSensor"]
 
 ON_FAILURE = ("wait", "fail")
 # A run that is triggered by hand or by an asset may have no data interval.
@@ -89,32 +87,24 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
             try:
                 return super().execute(context)
             except (AirflowSensorTimeout, AirflowSkipException):
-                if hasattr(self, "_sync_watch"):
-                    self.log.warning("%s", self._sync_watch.summary())
+                if hasattr(self, "_poller"):
+                    self.log.warning("%s", self._poller.summary())
                 raise
         return self._softly(self._poll_and_defer, context)
 
     def _poll_and_defer(self, context: Context) -> Any:
         from airflow_airbyte_ext.triggers.airbyte import AirbyteConnectionTrigger
-        from airflow_airbyte_ext.triggers.base import earliest_resume
 
         if found := self.poke(context):
             return found.xcom_value if isinstance(found, PokeReturnValue) else None
-        watch = self._watch(context)
-        trigger = AirbyteConnectionTrigger(
-            connection_id=watch.connection_id,
-            airbyte_conn_id=self.airbyte_conn_id,
+        poller = self._sync_poller(context)
+        return self._defer_to(
+            AirbyteConnectionTrigger,
+            connection_id=poller.connection_id,
             since=self._since(),
             on_failure=self.on_failure,
-            poll_interval=max(self.poke_interval, 0.1),
-            deadline=SYSTEM_CLOCK.time() + self.timeout,
-            poll_error_timeout=self._poll_error_timeout(),
-            known=watch.known,
-            not_before=earliest_resume(),
+            known=poller.known,
         )
-        # Airflow's own time-out is the backstop, should the triggerer be gone when the trigger's deadline passes.
-        backstop = timedelta(seconds=self.timeout + 60)
-        return self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
 
     def _softly(self, call: Callable[[Context], Any], context: Context) -> Any:
         """Do what Airflow's sensors do about a failure, where Airflow itself would not."""
@@ -127,37 +117,25 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
                 raise AirflowSkipException("Skipping: the sensor is set not to fail.") from error
             raise
 
-    def execute_complete(self, context: Context, event: dict[str, Any] | None) -> dict[str, Any]:
-        """Go on after the triggerer's wait."""
-        self.job_page = ""
-        from airflow_airbyte_ext.triggers.base import raise_for_event
-
-        try:
-            self._failing_for_good(lambda: raise_for_event(event))
-        except AirbyteJobTimeoutError as error:
-            raise AirflowSensorTimeout(str(error)) from error
-        assert event
-        return self._finish(int(event["job_id"]), context)
-
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Check the connection once."""
-        watch = self._failing_for_good(lambda: self._watch(context))
-        try:
-            job_id = self._failing_for_good(lambda: watch.poll(self._client()))
-        finally:
-            self._remember(watch, context)
+        with no_retry_after_failure():
+            poller = self._sync_poller(context)
+            try:
+                job_id = poller.poll(self._client())
+            finally:
+                self._remember(poller, context)
         if job_id is None:
             return False
         return PokeReturnValue(is_done=True, xcom_value=self._finish(job_id, context))
 
-    def _watch(self, context: Context) -> SyncPoller:
-        """Return this process's watch; in reschedule mode each poll is a process of its own."""
-        if not hasattr(self, "_sync_watch"):
+    def _sync_poller(self, context: Context) -> SyncPoller:
+        """Return this process's poller; in reschedule mode each poll is a process of its own."""
+        if not hasattr(self, "_poller"):
             from airflow_airbyte_ext.jobs.outage import Polling
             from airflow_airbyte_ext.jobs.syncs import SyncPoller
 
-            since, poll_error_timeout = self._since(), self._poll_error_timeout()
-            self.argument_checks["on_failure"]("on_failure", self.on_failure)
+            given = self.check_rendered()
             record = TaskRecord(context).values if self._must_remember() else {}
             if self.completed_after is None and self._is_rescheduled() and context.get("task_state_store") is None:
                 raise AirbyteConfigurationError(
@@ -167,16 +145,16 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
                 )
             # A name is resolved once, so that a later outage does no harm.
             connection_id = record.get("connection_id") or self.find_connection(self._client())
-            self._sync_watch = SyncPoller(
+            self._poller = SyncPoller(
                 connection_id,
-                since=since,
+                since=given["completed_after"],
                 on_failure=self.on_failure,
-                polling=Polling(poll_error_timeout=poll_error_timeout),
+                polling=Polling(poll_error_timeout=given["poll_error_timeout"]),
                 known=self._known_of(record),
                 warn=lambda message: self.log.warning("%s", message),
                 info=lambda message: self.log.info("%s", message),
             )
-        return self._sync_watch
+        return self._poller
 
     def _is_rescheduled(self) -> bool:
         return bool(self.reschedule) and not self.deferrable
@@ -190,27 +168,16 @@ class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):
         """Whether another process has to go on: the next poll when rescheduled, and a retry with "the next sync"."""
         return bool(self.reschedule) or self.completed_after is None
 
-    def _remember(self, watch: SyncPoller, context: Context) -> None:
+    def _remember(self, poller: SyncPoller, context: Context) -> None:
         """Keep what the next poll, in another process, must know; where nothing is new there is nothing to keep."""
         if not self._must_remember():
             return
-        record, new = TaskRecord(context), {"connection_id": watch.connection_id, "known": watch.known}
+        record, new = TaskRecord(context), {"connection_id": poller.connection_id, "known": poller.known}
         if any(record.values.get(name) != value for name, value in new.items()):
             record.save(**new)
 
     def _since(self) -> float | None:
         return None if self.completed_after is None else moment_argument("completed_after", self.completed_after)
-
-    def _failing_for_good(self, call: Callable[[], Any]) -> Any:
-        """Call; what no retry can mend fails the task for good, and so does a sync that failed, where that matters."""
-        try:
-            with no_retry_for_permanent_errors():
-                return call()
-        except (AirbyteJobFailedError, AirbyteJobCancelledError) as error:
-            raise AirflowFailException(str(error)) from error
-
-
-__all__ = ["AirbyteConnectionSensor", "AirbyteJobSensor"]
 
 
 class AirbyteJobSensor(AirbyteSensor):
@@ -247,33 +214,8 @@ class AirbyteJobSensor(AirbyteSensor):
         if found := self.poke(context):
             return found.xcom_value if isinstance(found, PokeReturnValue) else None
         from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
-        from airflow_airbyte_ext.triggers.base import earliest_resume
 
-        with no_retry_for_permanent_errors():
-            trigger = AirbyteJobTrigger(
-                job_id=self._job_id(),
-                airbyte_conn_id=self.airbyte_conn_id,
-                poll_interval=max(self.poke_interval, 0.1),
-                deadline=SYSTEM_CLOCK.time() + self.timeout,
-                poll_error_timeout=self._poll_error_timeout(),
-                seen=False,
-                not_before=earliest_resume(),
-            )
-        # Airflow's own time-out is the backstop, should the triggerer be gone when the trigger's deadline passes.
-        backstop = timedelta(seconds=self.timeout + 60)
-        return self.defer(trigger=trigger, method_name="execute_complete", timeout=backstop)
-
-    def execute_complete(self, context: Context, event: dict[str, Any] | None) -> dict[str, Any]:
-        """Go on after the triggerer's wait."""
-        self.job_page = ""
-        from airflow_airbyte_ext.triggers.base import raise_for_event
-
-        try:
-            with no_retry_for_permanent_errors():
-                raise_for_event(event)
-        except AirbyteJobTimeoutError as error:
-            raise AirflowSensorTimeout(str(error)) from error
-        return self._finish(self._job_id(), context)
+        return self._defer_to(AirbyteJobTrigger, job_id=self._job_id(), seen=False)
 
     def poke(self, context: Context) -> bool | PokeReturnValue:
         """Check the job once."""

@@ -2,22 +2,49 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.providers.common.compat.sdk import AirflowFailException, BaseSensorOperator, conf
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    BaseSensorOperator,
+    conf,
+)
 
 from airflow_airbyte_ext.api.arguments import seconds_argument, switch_argument
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK
+from airflow_airbyte_ext.exceptions import AirbyteJobCancelledError, AirbyteJobFailedError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID, AirbyteConfigHook
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
+from airflow_airbyte_ext.hooks.task import no_retry_for_permanent_errors
 from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM, AirbyteJobLink
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from datetime import timedelta
+    from collections.abc import Iterator, Sequence
 
     from airflow.providers.common.compat.sdk import Context
 
     from airflow_airbyte_ext.api.client import AirbyteClient
+    from airflow_airbyte_ext.triggers.base import WaitTrigger
+
+# Seconds.
+BACKSTOP = 60.0
+
+
+@contextmanager
+def no_retry_after_failure() -> Iterator[None]:
+    """
+    Fail for good where no retry can help, and where a job failed: waiting again cannot change that.
+
+    :raises AirflowFailException: Its cause is the Airbyte error.
+    """
+    try:
+        with no_retry_for_permanent_errors():
+            yield
+    except (AirbyteJobFailedError, AirbyteJobCancelledError) as error:
+        raise AirflowFailException(str(error)) from error
 
 
 class AirbyteSensor(CheckedArguments, BaseSensorOperator):
@@ -80,6 +107,39 @@ class AirbyteSensor(CheckedArguments, BaseSensorOperator):
         if reason:
             self.log.warning("%s", reason)
         return report.as_dict()
+
+    def _defer_to(self, trigger: type[WaitTrigger], **arguments: Any) -> Any:
+        """
+        Wait in the triggerer, and go on with `execute_complete`.
+
+        :param arguments: What the trigger takes beside how it polls.
+        """
+        from airflow_airbyte_ext.triggers.base import earliest_resume
+
+        wait = trigger(
+            airbyte_conn_id=self.airbyte_conn_id,
+            poll_interval=max(self.poke_interval, 0.1),
+            deadline=SYSTEM_CLOCK.time() + self.timeout,
+            poll_error_timeout=self._poll_error_timeout(),
+            not_before=earliest_resume(),
+            **arguments,
+        )
+        # Airflow's own time-out is the backstop, should the triggerer be gone when the trigger's deadline passes.
+        return self.defer(
+            trigger=wait, method_name="execute_complete", timeout=timedelta(seconds=self.timeout + BACKSTOP)
+        )
+
+    def execute_complete(self, context: Context, event: dict[str, Any] | None) -> dict[str, Any]:
+        """Go on after the triggerer's wait."""
+        self.job_page = ""
+        from airflow_airbyte_ext.triggers.base import raise_for_event
+
+        try:
+            with no_retry_after_failure():
+                raise_for_event(event)
+        except AirbyteJobTimeoutError as error:
+            raise AirflowSensorTimeout(str(error)) from error
+        return self._finish(int((event or {})["job_id"]), context)
 
     def _poll_error_timeout(self) -> float:
         return seconds_argument("poll_error_timeout", self.poll_error_timeout)

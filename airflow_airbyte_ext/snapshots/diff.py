@@ -26,7 +26,7 @@ class PartDiff:
     :param key: The stream's namespace and name; None for those parts.
     :param change: What became of it from the first state to the second.
     :param keys: Paths of the keys that differ, such as "cursor" or "state.end_date"; none where all of it does. What is
-        odd about its rows, such as "(null)", stands in their place.
+        odd about its rows, such as "(null)", is shown instead.
     :param before: Its state in the first; only where values were requested.
     :param after: Its state in the second; only where values were requested.
     """

@@ -87,7 +87,7 @@ def _read_remote(path: Any) -> bytes:
 
 def check_size(size: int, limit: int, where: str) -> None:
     """
-    See to it that something is no larger than a snapshot may be.
+    Check that something is no larger than a snapshot may be.
 
     :raises AirbyteSnapshotDamagedError: It is.
     """

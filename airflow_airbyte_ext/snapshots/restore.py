@@ -193,8 +193,8 @@ class Restorer:
             )
         kept = "It is written all the same."
         if plan.target.type == GLOBAL:
-            # Airbyte clears the shared part only where every stream with a row is cleared (facts, 3.6).
-            kept += " The shared part of a global state is used, and such rows may keep it where the rest is cleared."
+            # Airbyte clears the shared part only where every stream with a row is cleared.
+            kept += " Syncs do use the shared part, and these rows can prevent Airbyte from clearing it."
         log.warning("%s %s", words, kept)
 
     def _write_all(self, plan: RestorePlan, undo: _Undo) -> None:
@@ -307,7 +307,7 @@ class _Undo:
 
 def check_origin(snapshot: Snapshot, connection_id: str) -> None:
     """
-    See to it that a snapshot is of the connection that it is thought to be of.
+    Check that a snapshot is of this connection.
 
     :raises AirbyteRestoreRefusedError: It is of another one.
     """

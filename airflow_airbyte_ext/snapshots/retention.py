@@ -125,7 +125,7 @@ def _decide_apart(refs: Sequence[SnapshotRef], retention: Retention, *, now: dat
 
 
 def _check_newest(store: SnapshotStore, connection_id: str) -> None:
-    """See to it that the newest snapshot can be restored, before others are deleted because there is a newer one."""
+    """Check that the newest snapshot can be restored, before others are deleted because there is a newer one."""
     newest = store.latest(connection_id)
     try:
         if newest:

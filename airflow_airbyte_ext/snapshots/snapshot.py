@@ -162,7 +162,7 @@ def take_snapshot(
 
 
 def _check_origin(origin: dict[str, Any]) -> None:
-    """See to it that the fields of an origin are what the format says; each may be null."""
+    """Check that the fields of an origin are what the format says; each may be null."""
     for name, value in origin.items():
         is_right = (
             isinstance(value, int) and not isinstance(value, bool) if name == "last_job_id" else isinstance(value, str)

@@ -149,7 +149,7 @@ def canonical_json(value: Any) -> bytes:
 
 
 def _check_understood(state: Mapping[str, Any]) -> None:
-    """See to it that a state has a known type, its parts have their shapes, and no part is of another type."""
+    """Check that a state has a known type, its parts have their shapes, and no part is of another type."""
     kind = state.get("stateType") or (LEGACY if state.get("state") is not None else NOT_SET)
     if not isinstance(kind, str) or kind not in (NOT_SET, *_PARTS.values()):
         raise _not_understood(f"the type {one_line(str(kind), 50)!r}")
@@ -167,8 +167,8 @@ def _check_understood(state: Mapping[str, Any]) -> None:
 
 def _not_understood(what: str) -> AirbyteSnapshotError:
     return AirbyteSnapshotError(
-        f"The state has {what}, which this release does not understand. It is not taken for no state, which would lose "
-        "it: see whether a later release of this package reads it, and what stands between it and Airbyte."
+        f"The state has {what}, which this release does not understand. It was not saved or restored, because treating "
+        "it as empty would lose it. Try a newer release of this package, and check any proxy before Airbyte."
     )
 
 

@@ -69,7 +69,7 @@ class SnapshotRef:
         return self.path.endswith(".fernet")
 
     @property
-    def digest(self) -> str:
+    def short_digest(self) -> str:
         """The first twelve digits of the SHA-256 of the state's content."""
         return self.id.rpartition("-")[2]
 
@@ -181,7 +181,7 @@ class SnapshotStore:
 
     def delete(self, ref: SnapshotRef) -> None:
         """Delete a snapshot; one that is gone already is fine."""
-        with self._explained("written"), contextlib.suppress(FileNotFoundError):
+        with self._explained("deleted", shown_address(ref.path)), contextlib.suppress(FileNotFoundError):
             self._at(ref.path).unlink()
 
     def snapshots(self, connection_id: str, *, safety: bool = False) -> list[SnapshotRef]:
@@ -191,7 +191,7 @@ class SnapshotStore:
 
     def check_exists(self) -> None:
         """
-        See to it that there is a store; `connections` of one that was never written to are none.
+        Check that there is a store; `connections` of one that was never written to are none.
 
         :raises AirbyteSnapshotNotFoundError: There is nothing at its address.
         :raises AirbyteSnapshotStoreError: It cannot be read.

@@ -1,6 +1,6 @@
 """The releases that the fake can stand for, and the one place that knows what a release does.
 
-`Era.has` and `Era.declares` read the tables (`behaviour.py`, `fields.py`, `request_fields.py`); nothing else in
+`Era.has` and `Era.declares` read the tables (`behaviour.py`, `fields.py`, `fields.py`); nothing else in
 the fake compares releases.
 """
 

@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK
 from airflow_airbyte_ext.exceptions import AirbyteError, AirbyteJobStatusUnavailableError
 from airflow_airbyte_ext.hooks.task import task_state
-from airflow_airbyte_ext.jobs.status import JobStatus
 from airflow_airbyte_ext.text import fit_message
 from airflow_airbyte_ext.triggers.base import WaitTrigger
 from airflow_airbyte_ext.triggers.watching import imported, watcher_of
@@ -27,8 +26,6 @@ if TYPE_CHECKING:
 
 # How often a wait makes sure that the Airflow Connection is still the one that it began with.
 CONNECTION_CHECK_INTERVAL = 300.0
-# After the deadline there is one more poll, which may take so long.
-FINAL_POLL_TIMEOUT = 5.0
 
 
 class AirbyteJobTrigger(WaitTrigger):
@@ -89,7 +86,7 @@ class AirbyteJobTrigger(WaitTrigger):
         """
         if not self.cancel_on_kill or await self._is_still_deferred():
             return
-        from airflow_airbyte_ext.jobs.cancel import PATIENT_PAUSES, cancel_job, why_not_cancelled
+        from airflow_airbyte_ext.jobs.cancel import PATIENT_PAUSES, cancel_job, log_cancellation
 
         watcher = await watcher_of(self.airbyte_conn_id)
         self.log.info("The task was ended while it was deferred: cancelling job %s.", self.job_id)
@@ -101,11 +98,7 @@ class AirbyteJobTrigger(WaitTrigger):
             clock=SYSTEM_CLOCK,
             pauses=PATIENT_PAUSES,
         )
-        if job and not JobStatus.of(job.status).is_terminal:
-            why = why_not_cancelled(job.status)
-            self.log.error("Job %s is %s, and was not cancelled%s. Cancel it in Airbyte.", self.job_id, job.status, why)
-        else:
-            self.log.info("Job %s is %s.", self.job_id, job.status if job else "gone")
+        log_cancellation(self.log, self.job_id, job)
 
     async def wait(self) -> dict[str, Any]:
         """Wait, and return the event of a job that has ended."""
@@ -263,7 +256,7 @@ class AirbyteConnectionTrigger(WaitTrigger):
         from airflow_airbyte_ext.jobs.syncs import SyncPoller
 
         shown: list[tuple[Any, str]] = []
-        watch = SyncPoller(
+        poller = SyncPoller(
             self.connection_id,
             since=self.since,
             on_failure=self.on_failure,
@@ -274,26 +267,28 @@ class AirbyteConnectionTrigger(WaitTrigger):
         )
         while True:
             try:
-                job_id = await self._poll(watch)
+                job_id = await self._poll(poller)
             finally:
-                # What is logged here, and not in the thread that polls, stands in the task's own log.
+                # What is logged here, and not in the thread that polls, goes into the task's own log.
                 for log, message in shown:
                     log("%s", message)
                 shown.clear()
             if job_id is not None:
                 return {"job_id": job_id, "status": "succeeded"}
-            await asyncio.sleep(watch.pause())
+            await asyncio.sleep(poller.pause())
 
-    async def _poll(self, watch: SyncPoller) -> int | None:
+    async def _poll(self, poller: SyncPoller) -> int | None:
         """Poll once, in a thread; a moment in which Airflow cannot give the Connection is a poll that failed."""
         try:
             watcher = await watcher_of(self.airbyte_conn_id)
         except AirbyteError:
             raise
         except Exception as error:  # of Airflow, and of many kinds; none is the connection's fault
-            watch.record(error)
+            poller.record(error)
             return None
-        polling = asyncio.wrap_future(watcher.read(watch, partial(watch.poll, watcher.client.without_retries())))
+        polling = asyncio.wrap_future(watcher.read(poller, partial(poller.poll, watcher.client.without_retries())))
+        from airflow_airbyte_ext.jobs.poll import FINAL_POLL_TIMEOUT
+
         left = None if self.deadline is None else max(self.deadline - time.time(), 0.0) + FINAL_POLL_TIMEOUT
         try:
             await asyncio.wait([polling], timeout=left)

@@ -31,6 +31,13 @@ def earliest_resume() -> float:
     return time.time() + float(heartbeat) + SCHEDULER_DELAY
 
 
+def serialized(trigger: BaseTrigger) -> tuple[str, dict[str, Any]]:
+    """Return a trigger's class and arguments; its attributes have the arguments' names."""
+    kind = type(trigger)
+    arguments = {name: getattr(trigger, name) for name in signature(kind).parameters}
+    return f"{kind.__module__}.{kind.__qualname__}", arguments
+
+
 class WaitTrigger(BaseTrigger):
     """
     Waits, and yields one event: how the wait ended. `raise_for_event` reads it.
@@ -43,8 +50,7 @@ class WaitTrigger(BaseTrigger):
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer builds this trigger from again."""
-        names = signature(type(self)).parameters
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+        return serialized(self)
 
     @abstractmethod
     async def wait(self) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from airflow_airbyte_ext.api.arguments import choice_argument, seconds_argument,
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import DEFAULT_CONN_ID
 from airflow_airbyte_ext.text import fit_message
+from airflow_airbyte_ext.triggers.base import serialized
 from airflow_airbyte_ext.triggers.watching import imported, watcher_of
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ENDS = ("succeeded", "failed", "cancelled")
-# What Airflow has been given stands in its database after that time; only then is it noted as reported.
+# What Airflow has been given is in its database after that time; only then is it noted as reported.
 UNTIL_KEPT = 3.0
 TRY_STORE_AGAIN_AFTER = 10.0
 
@@ -51,13 +52,13 @@ class _Group:
     """What one stream reads for."""
 
     def __init__(self) -> None:
-        self.watched: set[_Subscription] = set()
+        self.subscriptions: set[_Subscription] = set()
         # How many have ever come: whether somebody is new is checked each second.
         self.came = 0
         self.users = 0
 
-    def add(self, watched: _Subscription) -> None:
-        self.watched.add(watched)
+    def add(self, subscription: _Subscription) -> None:
+        self.subscriptions.add(subscription)
         self.came += 1
 
 
@@ -113,8 +114,7 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return what the triggerer builds this trigger from again."""
-        names = ("connection_id", "airbyte_conn_id", "poll_interval", "statuses")
-        return f"{type(self).__module__}.{type(self).__qualname__}", {name: getattr(self, name) for name in names}
+        return serialized(self)
 
     def shared_stream_key(self) -> Hashable:
         """Say with which other triggers this one shares its reads."""
@@ -144,27 +144,27 @@ class AirbyteSyncEventTrigger(_EventTrigger):  # type: ignore[misc]
         await imported("airflow_airbyte_ext.jobs.syncs")
         from airflow_airbyte_ext.jobs.syncs import Cursor, ends_after
 
-        watched = _Subscription(self.connection_id, await self._kept_cursor())
-        group.add(watched)
+        subscription = _Subscription(self.connection_id, await self._kept_cursor())
+        group.add(subscription)
         try:
             async for found in stream:
                 if (ended := found.get(self.connection_id)) is None:
                     continue
-                watched.was_read = True
-                if watched.cursor is None:
-                    watched.cursor = Cursor().after(ended[0]) if ended else Cursor()
-                    await self._keep(watched.cursor)
+                subscription.was_read = True
+                if subscription.cursor is None:
+                    subscription.cursor = Cursor().after(ended[0]) if ended else Cursor()
+                    await self._keep(subscription.cursor)
                     continue
-                news = ends_after(ended, watched.cursor)
+                news = ends_after(ended, subscription.cursor)
                 for report in news:
-                    watched.cursor = watched.cursor.after(report)
+                    subscription.cursor = subscription.cursor.after(report)
                     if report.status in self.statuses:
                         yield TriggerEvent(_payload(report))  # type: ignore[no-untyped-call]
                 if news:
                     await asyncio.sleep(UNTIL_KEPT)
-                    await self._keep(watched.cursor)
+                    await self._keep(subscription.cursor)
         finally:
-            group.watched.discard(watched)
+            group.subscriptions.discard(subscription)
 
     async def _kept_cursor(self) -> Cursor | None:
         """Return how far an earlier triggerer has come; nothing where Airflow keeps nothing."""
@@ -218,14 +218,14 @@ def _payload(report: JobReport) -> dict[str, Any]:
 
 async def _stream(airbyte_conn_id: str, poll_interval: float, group: _Group) -> AsyncIterator[Found]:
     """Yield what has ended, poll by poll, for ever; what cannot be read now is read later."""
-    endings: SyncFeed | None = None
+    feed: SyncFeed | None = None
     while True:
         found: Found | None = None
         came = group.came
         try:
             watcher = await watcher_of(airbyte_conn_id)
-            endings = await _endings(watcher, endings)
-            found = await asyncio.wrap_future(watcher.read(endings, partial(_poll, endings, tuple(group.watched))))
+            feed = await _feed_of(watcher, feed)
+            found = await asyncio.wrap_future(watcher.read(feed, partial(_poll, feed, tuple(group.subscriptions))))
         except Exception as error:  # whatever it is: an error here would end every trigger that shares the stream
             log.warning("Airbyte %r cannot be read; trying again. %s", airbyte_conn_id, fit_message(error))
         if found:
@@ -233,7 +233,7 @@ async def _stream(airbyte_conn_id: str, poll_interval: float, group: _Group) -> 
         await _until_due(poll_interval, group, came)
 
 
-async def _endings(watcher: JobWatcher, known: SyncFeed | None) -> SyncFeed:
+async def _feed_of(watcher: JobWatcher, known: SyncFeed | None) -> SyncFeed:
     """Return the reader of the Airbyte that the Airflow Connection names now."""
     await imported("airflow_airbyte_ext.jobs.syncs")
     from airflow_airbyte_ext.jobs.syncs import SyncFeed
@@ -241,16 +241,16 @@ async def _endings(watcher: JobWatcher, known: SyncFeed | None) -> SyncFeed:
     return known if known and known.client is watcher.client else SyncFeed(watcher.client, throttle=watcher.throttle)
 
 
-def _poll(endings: SyncFeed, group: Collection[_Subscription]) -> Found:
-    return endings.poll(_wanted(group), {watched.connection_id for watched in group if not watched.was_read})
+def _poll(feed: SyncFeed, group: Collection[_Subscription]) -> Found:
+    return feed.poll(_wanted(group), {each.connection_id for each in group if not each.was_read})
 
 
 def _wanted(group: Collection[_Subscription]) -> dict[str, Cursor | None]:
     """Return from where on ends are wanted of each connection: the oldest cursor of those who watch it."""
     wanted: dict[str, Cursor | None] = {}
-    for watched in group:
-        cursors = [cursor for cursor in (wanted.get(watched.connection_id), watched.cursor) if cursor is not None]
-        wanted[watched.connection_id] = min(cursors, default=None)
+    for each in group:
+        cursors = [cursor for cursor in (wanted.get(each.connection_id), each.cursor) if cursor is not None]
+        wanted[each.connection_id] = min(cursors, default=None)
     return wanted
 
 

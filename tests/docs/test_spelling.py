@@ -19,6 +19,7 @@ BANNED = {
     r"dear": "costly",
     r"floors?": "layer",
     r"(make|makes|making|made) way": "resolve a running job",
+    r"see to it": "check, make sure",
     r"so many": "this many, N",
     r"look(s|ed|ing)? (at|for|into|up)": "poll, check, search, resolve",
     r"spare": "except",

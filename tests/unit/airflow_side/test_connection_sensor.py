@@ -333,7 +333,7 @@ def test_a_hung_airbyte_holds_up_no_asset_of_another_one(airbyte, connection_id,
 
 
 def test_the_deadline_ends_a_look_that_hangs(hung, monkeypatch) -> None:
-    monkeypatch.setattr(module, "FINAL_POLL_TIMEOUT", 0.2)
+    monkeypatch.setattr("airflow_airbyte_ext.jobs.poll.FINAL_POLL_TIMEOUT", 0.2)
     started = time.monotonic()
     event = fire(waiting_trigger(UNKNOWN_ID, "hung", deadline=time.time() + 0.2))
     assert event["error"] == "AirbyteJobTimeoutError"
