@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from airflow_airbyte_ext.operators.base import AirbyteJobOperator
     from airflow_airbyte_ext.triggers.airbyte import AirbyteJobTrigger
 
-# How each `if_running` resolves a job that runs. "attach" does so for jobs of another kind only, and the error of "skip"
+# How each `if_running` resolves a job that runs; "attach" does so for jobs of another kind, and the error of "skip"
 # becomes a skip.
 RESOLUTIONS = {"attach": "wait", "wait": "wait", "cancel": "cancel", "fail": "fail", "skip": "fail"}
 # A job that has ended by the last of these polls needs no triggerer.

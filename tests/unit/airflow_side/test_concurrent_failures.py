@@ -52,6 +52,16 @@ def airflow_says(mocker):
     return say
 
 
+class Resumed:
+    """A task that goes on after the triggerer's wait, to be killed as one that runs."""
+
+    def __init__(self, go_on, on_kill) -> None:
+        self.go_on, self.on_kill = go_on, on_kill
+
+    def execute(self, context) -> None:
+        self.go_on()
+
+
 def killed(task, context, after=0.3) -> float:
     """Run the task, kill it, and return how long it took to end after that."""
     killed_at: list[float] = []
@@ -176,6 +186,35 @@ def test_a_kill_is_noticed_while_a_read_takes_long(
     task = sync(connection_id, **{"poll_interval": 0.1, **arguments})
     assert killed(task, context, after=1.5) < 3
     assert jobs(airbyte, connection_id) == ["cancelled"]
+
+
+@pytest.mark.parametrize("has_store", [True, False])
+def test_a_kill_is_noticed_while_the_report_is_read(
+    airbyte, connection_id, context, airflow_says, caplog, has_store
+) -> None:
+    """Of a task that has come back from the triggerer; its job has ended, and its record is closed."""
+    airflow_says("failed")
+    if not has_store:
+        del context["task_state_store"]
+    job_id = airbyte.start_job(connection_id)
+    airbyte.advance(job_id, "succeeded")
+    airbyte.fail_next("getJobInfoWithoutLogs", Fault.status(503), times=1000)
+    task = sync(connection_id, poll_error_timeout=600)
+    event = {"job_id": job_id, "status": "succeeded"}
+    resumed = Resumed(lambda: task.execute_complete(context, event), task.on_kill)
+    assert killed(resumed, context, after=1.5) < 2
+    assert "No job was started" not in caplog.text
+    assert jobs(airbyte, connection_id) == ["succeeded"]
+    if has_store:
+        assert context["task_state_store"]["airbyte_job"]["ended"]
+
+
+@pytest.mark.parametrize("retryable", [True, False])
+def test_a_job_in_the_way_that_is_gone_is_in_nobodys_way(airbyte, connection_id, context, retryable) -> None:
+    """Whether or not the error that says so may be retried."""
+    event = {"job_id": 4711, "error": "AirbyteJobNotFoundError", "message": "gone", "retryable": retryable}
+    report = sync(connection_id).execute_after_another(context, event, deadline=None, connection_id=connection_id)
+    assert (report["status"], report["attached"]) == ("succeeded", False)
 
 
 @pytest.mark.parametrize("is_adopted", [True, False])

@@ -46,7 +46,7 @@ WRONG = {
     "skip_unchanged": ("true", "give True or False."),
     "snapshot_of": ("latest", "which is not a UUID"),
     "status": ("paused", "give one of 'active', 'inactive'."),
-    "store": ("s3://k:s3cr3t@bucket/x", "holds a password, which now stands in the DAG"),
+    "store": ("s3://k:s3cr3t@bucket/x", "holds a password, which is now in the DAG"),
     "streams": ("orders", "give a list of stream names, or leave it out for all."),
     "tags": ([""], "which names nothing."),
     "poll_error_timeout": ("soon", "give seconds above 0"),

@@ -142,7 +142,7 @@ def test_a_stream_that_the_catalog_lacks_is_refused_on_request(airbyte, connecti
         ({"mode": "merge", "streams": ["nosuch"]}, "no stream 'nosuch'"),
         ({"dry_run": "perhaps"}, "dry_run is 'perhaps'; give true or false"),
         ({"if_running": "cancel"}, "if_running is 'cancel'"),
-        ({"encryption_key": "abc"}, "encryption_key does not say where the key lies; give"),
+        ({"encryption_key": "abc"}, "encryption_key does not say where the key is; give"),
         ({"store": ""}, "The store is ''; give a path"),
         ({"snapshot_of": "x"}, "snapshot_of is 'x', which is not a UUID"),
     ],
