@@ -69,6 +69,11 @@ class KillableClock(SystemClock):
     def __init__(self) -> None:
         self._is_killed = False
 
+    @property
+    def is_killed(self) -> bool:
+        """Whether the task is being killed."""
+        return self._is_killed
+
     def kill(self) -> None:
         """End all waiting. A signal handler may call this: there is no lock that it could interrupt somebody with."""
         self._is_killed = True

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowFailException
 
@@ -12,12 +13,15 @@ from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from datetime import datetime
 
     from airflow.providers.common.compat.sdk import Context
 
 log = logging.getLogger(__name__)
 
 KEY = "airbyte_job"
+# Airflow 2 has none: a task reads Airflow's database instead of its API.
+_HAS_TASK_SDK = find_spec("airflow.sdk") is not None
 
 
 class TaskRecord:
@@ -64,15 +68,61 @@ class TaskRecord:
             log.info("Airflow did not save that the task was ended (%s).", type(error).__name__)
 
 
+class EarlierTries(NamedTuple):
+    """
+    Earlier tries of a task, where Airflow keeps no record of what they did.
+
+    :param since: Epoch seconds, by Airflow's clock, since when they may have run.
+    :param is_exact: Whether that is when the first of them began; otherwise it is when the DAG run began.
+    """
+
+    since: float
+    is_exact: bool
+
+
+def earlier_tries(context: Context, *, retries: int) -> EarlierTries | None:
+    """
+    Return the earlier tries of a task; None where this is the first one, or where Airflow keeps a record (3.3).
+
+    :param retries: The task's. A Clear counts tries from the first one again.
+    """
+    ti: Any = context["ti"]
+    if context.get("task_state_store") is not None:
+        return None
+    first = ti.max_tries - retries + 1
+    if ti.try_number <= first:
+        return None
+    if began := None if _HAS_TASK_SDK else _start_of_try(ti, first):
+        return EarlierTries(began.timestamp(), is_exact=True)
+    run_began = context["dag_run"].start_date
+    return EarlierTries(run_began.timestamp(), is_exact=False) if run_began else None
+
+
+def _start_of_try(ti: Any, number: int) -> datetime | None:
+    """Return when a try of an Airflow 2 task began, from Airflow's database."""
+    from airflow.models.taskinstancehistory import TaskInstanceHistory
+    from airflow.utils.session import create_session
+
+    wanted = {name: getattr(ti, name) for name in ("dag_id", "task_id", "run_id", "map_index")}
+    with create_session() as session:
+        found: datetime | None = (
+            session.query(TaskInstanceHistory.start_date).filter_by(**wanted, try_number=number).limit(1).scalar()
+        )
+        return found
+
+
 def task_state(task_instance: Any) -> str | None:
     """
-    Return the task's state as the API server has it; None where it has none, as after a Clear.
+    Return the task's state as Airflow has it; None where it has none, as after a Clear.
 
     :param task_instance: Of a running task, or of a trigger.
     """
+    ti = task_instance
+    if not _HAS_TASK_SDK:
+        state = ti.current_state()
+        return str(state) if state else None
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance
 
-    ti = task_instance
     states = RuntimeTaskInstance.get_task_states(
         dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
     )

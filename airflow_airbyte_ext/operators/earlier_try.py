@@ -12,14 +12,14 @@ from airflow_airbyte_ext.exceptions import (
 )
 from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import wait_for_job
-from airflow_airbyte_ext.jobs.reader import JobReader, first_job_after, running_job
+from airflow_airbyte_ext.jobs.reader import RESET, STANDS_FOR, JobReader, first_job_after, newest_job, running_job
 from airflow_airbyte_ext.jobs.status import JobStatus
-from airflow_airbyte_ext.jobs.submit import Baseline, Refused, Stored, Submission, was_there_before
+from airflow_airbyte_ext.jobs.submit import ROUNDING, Baseline, Refused, Stored, Submission, was_there_before
 
 if TYPE_CHECKING:
     from airflow_airbyte_ext.api.client import AirbyteClient
     from airflow_airbyte_ext.api.clock import Clock
-    from airflow_airbyte_ext.hooks.task import TaskRecord
+    from airflow_airbyte_ext.hooks.task import EarlierTries, TaskRecord
     from airflow_airbyte_ext.jobs.submit import Step
 
 log = logging.getLogger(__name__)
@@ -90,6 +90,33 @@ def job_of_earlier_try(client: AirbyteClient, connection_id: str, record: TaskRe
         return None
     log.info("Job %s was submitted by an earlier try of this task: going on with it.", job.id)
     return Submission(job, attached=bool(record.values.get("attached")))
+
+
+def job_created_since(
+    client: AirbyteClient, connection_id: str, tries: EarlierTries, *, kind: str, clock: Clock
+) -> Submission | None:
+    """
+    Return the job that an earlier try submitted, where Airflow keeps no record of that: by the list of jobs.
+
+    It is the newest job of the connection, of this kind, and was created since then. One that somebody else started in
+    that time cannot be distinguished from it.
+
+    :param tries: Since when it may have been created. Where that is only when the DAG run began, a job that has ended
+        may be of another task; a reset is taken all the same, since to repeat it would change nothing.
+    """
+    job = newest_job(client, connection_id)
+    if job is None or job.config_type not in STANDS_FOR[kind] or job.created_at is None:
+        return None
+    server_time = client.server_time()
+    ahead = 0.0 if server_time is None else server_time - clock.time()
+    status = JobStatus.of(job.status)
+    is_wanted = not status.is_terminal or (status is JobStatus.SUCCEEDED and (tries.is_exact or kind == RESET))
+    if job.created_at < tries.since + ahead - ROUNDING or not is_wanted:
+        return None
+    since = "the first try of this task" if tries.is_exact else "this DAG run"
+    words = "Job %s (%s) was created after %s began: going on with it as with our own."
+    log.info(words, job.id, job.config_type, since)
+    return Submission(job, attached=False)
 
 
 def earlier_baseline(connection_id: str, record: TaskRecord) -> int | None:

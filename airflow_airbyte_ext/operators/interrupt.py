@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
-from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK, TaskKilledError
+from airflow_airbyte_ext.api.clock import SYSTEM_CLOCK
 from airflow_airbyte_ext.exceptions import AirbyteError
 from airflow_airbyte_ext.hooks.task import task_state
 from airflow_airbyte_ext.jobs.cancel import cancel_job, log_cancellation
@@ -38,8 +38,6 @@ def user_requested_stop(context: Context) -> bool:
     """
     try:
         return task_state(context["ti"]) not in WANTED_STATES
-    except ImportError:
-        return True  # Airflow 2 does not say; there a kill nearly always is a user's
     except Exception as error:  # best effort: whatever fails here, the job is better left running
         log.info("Airflow does not say whether it still wants this task (%s).", type(error).__name__)
         return False
@@ -76,8 +74,12 @@ class JobEnding:
         self._cancel_on_kill = cancel_on_kill
         self._cancel_on_timeout = cancel_on_timeout
 
-    def interrupted(self, context: Context, error: BaseException) -> None:
-        """End the job of a task that is killed or out of time; the response that names the job may still be out."""
+    def interrupted(self, context: Context, *, timed_out: bool) -> None:
+        """
+        End the job of a task that is killed or out of time; the response that names the job may still be out.
+
+        :param timed_out: Whether Airflow's `execution_timeout` has passed; otherwise the task is being killed.
+        """
         job_id, attached = None, False
         try:
             with self._connect() as client:
@@ -91,10 +93,10 @@ class JobEnding:
             return
         if job_id is None:
             self._warn_of_stored_refresh()
-        elif isinstance(error, TaskKilledError):
-            self.after_kill(job_id, context, attached=attached)
-        else:
+        elif timed_out:
             self.after_timeout(job_id, attached=attached)
+        else:
+            self.after_kill(job_id, context, attached=attached)
 
     def _warn_of_stored_refresh(self) -> None:
         next_run = "the connection's next run, no matter who starts it, is that refresh."

@@ -12,7 +12,7 @@ from airflow_airbyte_ext.api.clock import KillableClock, TaskKilledError
 from airflow_airbyte_ext.connections.access import get_connection_or_explain
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteJobRunningError, AirbyteJobTimeoutError
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
-from airflow_airbyte_ext.hooks.task import TaskRecord
+from airflow_airbyte_ext.hooks.task import TaskRecord, earlier_tries
 from airflow_airbyte_ext.jobs.outage import Polling
 from airflow_airbyte_ext.jobs.poll import JobWatch, poll_job, wait_for_job
 from airflow_airbyte_ext.jobs.reader import newest_job, running_job
@@ -24,6 +24,7 @@ from airflow_airbyte_ext.links.airbyte import JOB_LINK_XCOM
 from airflow_airbyte_ext.operators.earlier_try import (
     SubmissionRecord,
     earlier_baseline,
+    job_created_since,
     job_of_earlier_try,
     let_cleared_job_end,
 )
@@ -98,9 +99,11 @@ class JobRun:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         submission = self._submission
-        if isinstance(error, TaskKilledError | AirflowTaskTimeout):
+        timed_out = isinstance(error, AirflowTaskTimeout)
+        # A kill raises our clock's error, or Airflow 2's own, which goes on as it is: after ours, Airflow would retry.
+        if timed_out or (error is not None and self.clock.is_killed):
             self.clock.kill()  # or a request that is sent again goes on in its thread
-            self._ending().interrupted(self.context, error)
+            self._ending().interrupted(self.context, timed_out=timed_out)
             if isinstance(error, TaskKilledError) and submission:
                 raise TaskKilledError(f"The task was killed while it waited for job {submission.job.id}.") from None
         elif isinstance(error, AirbyteJobTimeoutError) and submission:
@@ -116,11 +119,21 @@ class JobRun:
                 where = self.client.settings.base_url
                 words = "Airbyte %s at %s for connection %s"
                 self.operator.log.info(words, self.client.release(), where, self.connection_id)
-                self._submission = job_of_earlier_try(self.client, self.connection_id, self.record) or self._submit()
+                self._submission = self._job_of_earlier_try() or self._submit()
         except AirbyteJobRunningError as error:
             if self.operator.if_running == "skip":
                 raise AirflowSkipException(f'Skipped because of if_running="skip". {error}') from error
             raise
+
+    def _job_of_earlier_try(self) -> Submission | None:
+        found = job_of_earlier_try(self.client, self.connection_id, self.record)
+        tries = earlier_tries(self.context, retries=self.operator.retries or 0)
+        if found or tries is None:
+            return found
+        found = job_created_since(self.client, self.connection_id, tries, kind=self.operator.job_kind, clock=self.clock)
+        if found:
+            self.record.save(job_id=found.job.id, attached=False, connection_id=self.connection_id)
+        return found
 
     @property
     def submission(self) -> Submission:

@@ -202,7 +202,7 @@ class FakeAirbyte(Planting):
         self._world.refreshes_activated = are_activated
 
     def start_job(self, connection_id: str, kind: str = "sync") -> int:
-        """Start a job as a schedule or another user would, and response its id; `kind` is an Airbyte configType.
+        """Start a job as a schedule or another user would, and return its id; `kind` is an Airbyte configType.
 
         What is stored for the next run comes before a sync, as in Airbyte: see `next_run`.
         """

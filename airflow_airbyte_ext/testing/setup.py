@@ -38,12 +38,12 @@ class Planting(ABC):
         return WORKSPACE_ID
 
     def add_workspace(self, name: str) -> str:
-        """Make another workspace and response its id."""
+        """Make another workspace and return its id."""
         with self._by_hand():
             return self._world.add_workspace(name).id
 
     def add_source(self, name: str, connector: str = "Postgres", *, workspace_id: str = WORKSPACE_ID) -> str:
-        """Make a source and response its id."""
+        """Make a source and return its id."""
         with self._by_hand():
             return self._world.add_actor("source", name, connector, workspace_id).id
 
@@ -55,7 +55,7 @@ class Planting(ABC):
         workspace_id: str = WORKSPACE_ID,
         supports_refreshes: bool = True,
     ) -> str:
-        """Make a destination and response its id; without `supports_refreshes`, connections/refresh starts nothing."""
+        """Make a destination and return its id; without `supports_refreshes`, connections/refresh starts nothing."""
         with self._by_hand():
             made = self._world.add_actor(
                 "destination", name, connector, workspace_id, supports_refreshes=supports_refreshes
@@ -68,7 +68,7 @@ class Planting(ABC):
             return self._world.tag_named(name, workspace_id).as_json()
 
     def add_operation(self, name: str, configuration: dict[str, Any], *, workspace_id: str = WORKSPACE_ID) -> str:
-        """Make an operation and response its id; `configuration` is an OperatorConfiguration of Airbyte's documents."""
+        """Make an operation and return its id; `configuration` is an OperatorConfiguration of Airbyte's documents."""
         with self._by_hand():
             return self._world.add_operation(name, deepcopy(configuration), workspace_id)
 
@@ -87,7 +87,7 @@ class Planting(ABC):
         workspace_id: str = WORKSPACE_ID,
         settings: dict[str, Any] | None = None,
     ) -> str:
-        """Make a connection and response its id.
+        """Make a connection and return its id.
 
         `streams` are names, or (namespace, name), or `Stream`s; `status` is active, inactive, deprecated (deleted) or
         locked; `schedule_type` manual, basic or cron. "A → B" as a name calls the source A and the destination B.

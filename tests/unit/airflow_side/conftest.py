@@ -42,6 +42,7 @@ class TaskInstance:
     """What our code asks of a task instance."""
 
     max_tries: int = 2
+    try_number: int = 1
     xcoms: dict[str, Any] = field(default_factory=dict)
 
     def xcom_push(self, key: str, value: Any) -> None:
