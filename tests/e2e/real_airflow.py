@@ -23,7 +23,6 @@ Found = TypeVar("Found")
 
 STARTUP_SECONDS = 150.0
 WAIT_SECONDS = 60.0
-COMPONENTS = ("api-server", "scheduler", "dag-processor", "triggerer")
 FINAL_STATES = ("success", "failed", "upstream_failed", "skipped")
 
 
@@ -50,6 +49,9 @@ class RealAirflow:
     :param home: AIRFLOW_HOME: an empty folder.
     :param dags_folder: The DAGs.
     """
+
+    api = "/api/v2"
+    component_names: tuple[str, ...] = ("api-server", "scheduler", "dag-processor", "triggerer")
 
     def __init__(self, home: Path, dags_folder: Path) -> None:
         self.home = home
@@ -82,7 +84,7 @@ class RealAirflow:
     def __enter__(self) -> RealAirflow:
         migrate = [sys.executable, "-m", "airflow", "db", "migrate"]
         subprocess.run(migrate, env=self.environment, check=True, capture_output=True)
-        for component in COMPONENTS:
+        for component in self.component_names:
             self.start(component)
         until(self._is_ready, f"Airflow starts (see {self.home}/*.log)", seconds=STARTUP_SECONDS)
         return self
@@ -137,31 +139,47 @@ class RealAirflow:
         return response.json() if response.ok else None
 
     def add_connection(self, connection_id: str, **fields: Any) -> None:
-        self.call("POST", "/api/v2/connections", {"connection_id": connection_id, **fields})
+        self.call("POST", f"{self.api}/connections", {"connection_id": connection_id, **fields})
 
     def trigger(self, dag_id: str, **params: Any) -> Run:
         until(lambda: self.has_dag(dag_id), f"DAG {dag_id} is parsed")
-        response = self.call("POST", f"/api/v2/dags/{dag_id}/dagRuns", {"logical_date": None, "conf": params})
+        response = self.call("POST", f"{self.api}/dags/{dag_id}/dagRuns", self.new_run(params))
         return Run(self, dag_id, response["dag_run_id"])
+
+    def new_run(self, params: dict[str, Any]) -> dict[str, Any]:
+        return {"logical_date": None, "conf": params}
+
+    def new_state(self, state: str) -> dict[str, Any]:
+        return {"new_state": state}
+
+    def xcom_value(self, value: Any) -> Any:
+        with contextlib.suppress(TypeError, ValueError):
+            return json.loads(value)
+        return value
 
     def _is_ready(self) -> bool | None:
         for name, component in self.components.items():
             assert component.poll() is None, f"{name} ended: see {self.home}/{name}.log"
         try:
-            response = self._session.get(self.url + "/api/v2/monitor/health", timeout=5)
-            health = response.json()
-            parts = ("scheduler", "triggerer", "dag_processor", "metadatabase")
-            if any(health[part]["status"] != "healthy" for part in parts):
+            if not self.is_healthy():
                 return None
-            token = self._session.get(self.url + "/auth/token", timeout=30).json()["access_token"]
+            self.log_in()
         except (requests.RequestException, KeyError, TypeError, ValueError):
             return None
-        self._session.headers["Authorization"] = f"Bearer {token}"
         return True
+
+    def is_healthy(self) -> bool:
+        health = self._session.get(self.url + "/api/v2/monitor/health", timeout=5).json()
+        parts = ("scheduler", "triggerer", "dag_processor", "metadatabase")
+        return all(health[part]["status"] == "healthy" for part in parts)
+
+    def log_in(self) -> None:
+        token = self._session.get(self.url + "/auth/token", timeout=30).json()["access_token"]
+        self._session.headers["Authorization"] = f"Bearer {token}"
 
     def has_dag(self, dag_id: str) -> bool | None:
         """True when Airflow has parsed the DAG."""
-        return self._session.get(f"{self.url}/api/v2/dags/{dag_id}", timeout=30).ok or None
+        return self._session.get(f"{self.url}{self.api}/dags/{dag_id}", timeout=30).ok or None
 
 
 class Run:
@@ -171,7 +189,7 @@ class Run:
         self.airflow = airflow
         self.dag_id = dag_id
         self.run_id = run_id
-        self.path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/task"
+        self.path = f"{airflow.api}/dags/{dag_id}/dagRuns/{run_id}/taskInstances/task"
 
     def task(self) -> dict[str, Any]:
         response: dict[str, Any] = self.airflow.call("GET", self.path)
@@ -190,32 +208,29 @@ class Run:
         return str(self.wait_for(*FINAL_STATES, seconds=seconds)["state"])
 
     def mark(self, state: str) -> None:
-        self.airflow.call("PATCH", self.path, {"new_state": state})
+        self.airflow.call("PATCH", self.path, self.airflow.new_state(state))
 
     def clear(self) -> None:
         body = {"dry_run": False, "dag_run_id": self.run_id, "task_ids": ["task"], "only_failed": False}
-        self.airflow.call("POST", f"/api/v2/dags/{self.dag_id}/clearTaskInstances", body)
+        self.airflow.call("POST", f"{self.airflow.api}/dags/{self.dag_id}/clearTaskInstances", body)
 
     def xcom(self, key: str = "return_value") -> Any:
         """The value of an XCom, or None where there is none yet."""
         response = self.airflow._session.get(f"{self.airflow.url}{self.path}/xcomEntries/{key}", timeout=30)
         if response.status_code == 404:
             return None
-        value = response.json()["value"]
-        with contextlib.suppress(TypeError, ValueError):
-            return json.loads(value)
-        return value
+        return self.airflow.xcom_value(response.json()["value"])
 
     def links(self) -> dict[str, str | None]:
-        links: dict[str, str | None] = self.airflow.call("GET", f"{self.path}/links")["extra_links"]
-        return links
+        links: dict[str, Any] = self.airflow.call("GET", f"{self.path}/links")
+        return links.get("extra_links", links)  # Airflow 2 has no name around them
 
     def log(self, try_number: int = 1) -> str:
         headers = {"Accept": "application/x-ndjson"}
         url = f"{self.airflow.url}{self.path}/logs/{try_number}?full_content=true"
         return self.airflow._session.get(url, headers=headers, timeout=30).text
 
-    def kill_worker(self) -> None:
-        """kill -9 the process that runs the task."""
+    def kill_worker(self, number: int = signal.SIGKILL) -> None:
+        """Send the process that runs the task a signal, by itself `kill -9`."""
         pid = until(lambda: self.task()["pid"], "the task has a process")
-        os.kill(int(pid), signal.SIGKILL)
+        os.kill(int(pid), number)
