@@ -8,7 +8,6 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
-from conftest import CONN_ID
 from real_airflow import RealAirflow, Run, until
 from real_airflow_2 import RealAirflow2
 
@@ -26,7 +25,7 @@ def line(airbyte, tmp_path_factory):
     kind = RealAirflow2 if LINE < (3, 0) else RealAirflow
     with kind(tmp_path_factory.mktemp("line"), Path(__file__).parent / "line_dags") as airflow:
         airflow.add_connection(
-            CONN_ID,
+            "airbyte_e2e",
             conn_type="airbyteconfig",
             host=airbyte.url,
             login=airbyte.client_id,
