@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from airflow.sdk import DAG
+from airflow.providers.common.compat.sdk import DAG
 
 from airflow_airbyte_ext.operators.airbyte import AirbyteSyncConnectionOperator
 from airflow_airbyte_ext.operators.connections import AirbyteListConnectionsOperator

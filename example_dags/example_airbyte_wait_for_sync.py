@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from airflow.sdk import DAG, task
+from airflow.providers.common.compat.sdk import DAG, task
 
 from airflow_airbyte_ext.sensors.airbyte import AirbyteConnectionSensor
 
@@ -28,7 +28,7 @@ with DAG(
     synced = AirbyteConnectionSensor(
         task_id="synced",
         connection_id="{{ params.connection_id }}",
-        completed_after="{{ dag_run.run_after - macros.timedelta(hours=24) }}",
+        completed_after="{{ (dag_run.data_interval_end or dag_run.run_after) - macros.timedelta(hours=24) }}",
         poke_interval=30,
         timeout=6 * 60 * 60,
         deferrable=True,

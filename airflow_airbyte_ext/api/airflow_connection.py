@@ -21,6 +21,7 @@ _HTTP_HOOK_OPTIONS = {"allow_redirects", "check_response", "max_redirects", "str
 _API_ROOT = re.compile(r"(^|/)(api(/public)?|v1)/?$")
 _PUBLIC_API_ROOT = re.compile(r"/api/public(/v1)?/?$")
 _AIRBYTES_TOKEN_ENDPOINT = re.compile(r"(^|/)applications/token/?$")
+_SECRET_FIELDS = {name for name, form in CONNECTION_FIELDS.items() if form["schema"].get("format") == "password"}
 _JSON_FIELDS = {name for name, form in CONNECTION_FIELDS.items() if form["schema"].get("format") == "json"}
 
 
@@ -126,16 +127,19 @@ def _check_fields(connection: AirflowConnection) -> None:
         checked_url(connection.address, "base_url")
 
 
-def extra_object(text: str | None) -> dict[str, Any]:
+def extra_object(given: str | dict[str, Any] | None) -> dict[str, Any]:
     """
     Return the extra of a Connection.
 
+    :param given: Its text; or an object, which Airflow 3.2 makes of a URI's query.
     :raises AirbyteConfigurationError: It is no JSON object.
     """
-    if not (text or "").strip():
+    if isinstance(given, dict):
+        return given
+    if not (given or "").strip():
         return {}
     try:
-        extra = json.loads(str(text))
+        extra = json.loads(str(given))
     except (ValueError, RecursionError):
         extra = None
     if not isinstance(extra, dict):
@@ -156,6 +160,8 @@ def _given(connection: AirflowConnection) -> dict[str, Any]:
 
 
 def _parsed(key: str, value: Any) -> Any:
+    if key in _SECRET_FIELDS and isinstance(value, int):
+        return str(value)  # some releases of Airflow read the digits of a URI as a number
     is_list = key == "client_cert" and isinstance(value, str) and value.startswith("[")
     if not isinstance(value, str) or not (is_list or key in _JSON_FIELDS):
         return value

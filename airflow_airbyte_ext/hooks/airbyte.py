@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from airflow.providers.common.compat.sdk import BaseHook
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteError, AirbytePermissionError
-from airflow_airbyte_ext.provider_info import CONNECTION_TYPE, FORM_BEHAVIOUR, HOOK_NAME
+from airflow_airbyte_ext.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE, FORM_BEHAVIOUR, HOOK_NAME
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Connection
@@ -48,6 +48,30 @@ class AirbyteConfigHook(BaseHook):
         """Return how the form shows its standard fields, for Airflow 2, which does not read the provider info."""
         keys = {"hidden-fields": "hidden_fields", "relabeling": "relabeling", "placeholders": "placeholders"}
         return {keys[key]: value for key, value in FORM_BEHAVIOUR.items()}
+
+    @classmethod
+    def get_connection_form_widgets(cls) -> dict[str, Any]:
+        """
+        Return the form's fields of the extra, for Airflow before 3.2, which draws them with flask-appbuilder.
+
+        Fields of JSON are not among them, since that form would write them back as Python.
+        """
+        from flask_appbuilder.fieldwidgets import BS3PasswordFieldWidget, BS3TextFieldWidget
+        from wtforms import IntegerField, PasswordField, StringField
+        from wtforms.validators import Optional, any_of
+
+        kinds = {"password": (PasswordField, BS3PasswordFieldWidget), "integer": (IntegerField, BS3TextFieldWidget)}
+        widgets = {}
+        for name, form in CONNECTION_FIELDS.items():
+            schema = form["schema"]
+            if (kind := schema.get("format", schema["type"][0])) == "json":
+                continue
+            field, widget = kinds.get(kind, (StringField, BS3TextFieldWidget))
+            choices = [any_of(schema["enum"])] if "enum" in schema else []
+            widgets[name] = field(
+                form["label"], description=form["description"], validators=[Optional(), *choices], widget=widget()
+            )
+        return widgets
 
     @cached_property
     def settings(self) -> ClientSettings:

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 KEY = "airbyte_job"
 # Airflow 2 has none: a task reads Airflow's database instead of its API.
-_HAS_TASK_SDK = find_spec("airflow.sdk") is not None
+HAS_TASK_SDK = find_spec("airflow.sdk") is not None
 
 
 class TaskRecord:
@@ -92,7 +92,7 @@ def earlier_tries(context: Context, *, retries: int) -> EarlierTries | None:
     first = ti.max_tries - retries + 1
     if ti.try_number <= first:
         return None
-    if began := None if _HAS_TASK_SDK else _start_of_try(ti, first):
+    if began := None if HAS_TASK_SDK else _start_of_try(ti, first):
         return EarlierTries(began.timestamp(), is_exact=True)
     run_began = context["dag_run"].start_date
     return EarlierTries(run_began.timestamp(), is_exact=False) if run_began else None
@@ -118,7 +118,7 @@ def task_state(task_instance: Any) -> str | None:
     :param task_instance: Of a running task, or of a trigger.
     """
     ti = task_instance
-    if not _HAS_TASK_SDK:
+    if not HAS_TASK_SDK:
         state = ti.current_state()
         return str(state) if state else None
     from airflow.sdk.execution_time.task_runner import RuntimeTaskInstance

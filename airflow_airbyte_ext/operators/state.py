@@ -22,7 +22,7 @@ from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
 from airflow_airbyte_ext.hooks.arguments import CheckedArguments
 from airflow_airbyte_ext.hooks.target import ConnectionTask
-from airflow_airbyte_ext.hooks.task import no_retry_for_permanent_errors
+from airflow_airbyte_ext.hooks.task import HAS_TASK_SDK, no_retry_for_permanent_errors
 from airflow_airbyte_ext.operators.store import key_argument, open_store, store_argument
 
 if TYPE_CHECKING:
@@ -140,10 +140,15 @@ class AirbyteBackupStateOperator(ConnectionTask):
         for outlet in self.outlets:
             if isinstance(outlet, AssetAlias):
                 connection_id = reference["connection_id"]
-                asset = Asset(name=f"airbyte_state_{connection_id}", uri=f"airbyte-state://{connection_id}")
-                events[outlet].add(asset, extra=reference)
+                events[outlet].add(_asset_of(connection_id), extra=reference)
             else:
                 events[outlet].extra.update(reference)
+
+
+def _asset_of(connection_id: str) -> Asset:
+    """Return the asset that is the state of a connection; in Airflow 2 an asset has no name."""
+    uri = f"airbyte-state://{connection_id}"
+    return Asset(name=f"airbyte_state_{connection_id}", uri=uri) if HAS_TASK_SDK else Asset(uri=uri)
 
 
 class AirbyteRestoreStateOperator(ConnectionTask):

@@ -34,8 +34,9 @@ if TYPE_CHECKING:
 __all__ = ["AirbyteConnectionSensor", "AirbyteJobSensor"]
 
 ON_FAILURE = ("wait", "fail")
-# A run that is triggered by hand or by an asset may have no data interval.
-RUN_TIME = "{{ dag_run.data_interval_end or dag_run.run_after }}"
+# A run that is triggered by hand or by an asset may have no data interval, and in Airflow 3 no logical date; in
+# Airflow 2 none has a `run_after`.
+RUN_TIME = "{{ dag_run.data_interval_end or dag_run.logical_date or dag_run.run_after }}"
 
 
 class AirbyteConnectionSensor(AirbyteSensor, ConnectionTask):

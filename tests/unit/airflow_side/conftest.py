@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -11,6 +11,9 @@ from airflow_airbyte_ext.api.clock import KillableClock
 from airflow_airbyte_ext.operators import base, job_run
 from airflow_airbyte_ext.testing import FakeAirbyte
 from airflow_airbyte_ext.triggers import watching
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class TaskStateStore(dict[str, Any]):
@@ -20,12 +23,21 @@ class TaskStateStore(dict[str, Any]):
         self[key] = json.loads(json.dumps(value))
 
 
-class OutletEvents(dict[Any, Any]):
-    """What Airflow gives a task to attach what its outlets are told."""
+class OutletEvents:
+    """What Airflow gives a task to attach what its outlets are told; not all that Airflow has can be keys."""
 
-    def __missing__(self, outlet: Any) -> Any:
-        self[outlet] = Accessor()
-        return self[outlet]
+    def __init__(self) -> None:
+        self._accessors: list[tuple[Any, Accessor]] = []
+
+    def __iter__(self) -> Iterator[Any]:
+        return (outlet for outlet, _ in self._accessors)
+
+    def __getitem__(self, outlet: Any) -> Accessor:
+        for known, accessor in self._accessors:
+            if known == outlet:
+                return accessor
+        self._accessors.append((outlet, Accessor()))
+        return self._accessors[-1][1]
 
 
 class Accessor:

@@ -53,7 +53,7 @@ def context(context):
 @pytest.fixture
 def retry(context, monkeypatch):
     """A context of a second try, in an Airflow whose database no task reads."""
-    monkeypatch.setattr(hooks_task, "_HAS_TASK_SDK", True)
+    monkeypatch.setattr(hooks_task, "HAS_TASK_SDK", True)
     context["ti"].try_number = 2
     return context
 
@@ -188,7 +188,7 @@ def test_a_retry_is_one_since_the_last_clear(retry, try_number, max_tries, store
 
 def test_airflow_2_has_the_start_of_the_first_try_in_its_database(retry, mocker) -> None:
     """Of the first one since a Clear."""
-    mocker.patch.object(hooks_task, "_HAS_TASK_SDK", False)
+    mocker.patch.object(hooks_task, "HAS_TASK_SDK", False)
     began = datetime.now(UTC)
     read = mocker.patch.object(hooks_task, "_start_of_try", return_value=began)
     retry["ti"].try_number, retry["ti"].max_tries = 4, 4
@@ -198,5 +198,5 @@ def test_airflow_2_has_the_start_of_the_first_try_in_its_database(retry, mocker)
 
 @pytest.mark.parametrize("state", ["running", "failed", None])
 def test_airflow_2_has_the_state_of_a_task_in_its_database(monkeypatch, state) -> None:
-    monkeypatch.setattr(hooks_task, "_HAS_TASK_SDK", False)
+    monkeypatch.setattr(hooks_task, "HAS_TASK_SDK", False)
     assert task_state(SimpleNamespace(current_state=lambda: state)) == state

@@ -6,6 +6,7 @@ import json
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, AirflowSkipException
+from lines import warnings_in
 from rendering import rendered
 
 from airflow_airbyte_ext.exceptions import (
@@ -150,7 +151,7 @@ def test_every_argument_chooses(airbyte, context) -> None:
 
 def test_nothing_found_is_a_warning_or_an_error(airbyte, context, log) -> None:
     assert listing(name="Orders*").execute(context) == []
-    (warning,) = [line for line in log().splitlines() if "[warning" in line]
+    (warning,) = warnings_in(log())
     assert "There is no connection with" in warning
     assert "name 'Orders*'" in warning
     error = failure(listing(name="Orders*", fail_if_none=True), context)
@@ -307,7 +308,7 @@ def test_a_breaking_change_may_be_let_through(airbyte, connection_id, context, l
             "is_breaking": True,
         },
     ]
-    (warning,) = [line for line in log().splitlines() if "[warning" in line]
+    (warning,) = warnings_in(log())
     assert "cursor removed" in warning
 
 

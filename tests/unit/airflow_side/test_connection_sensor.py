@@ -10,7 +10,9 @@ import threading
 import time
 from contextlib import suppress
 from datetime import UTC, datetime
+from types import SimpleNamespace
 
+import jinja2
 import pytest
 from airflow.providers.common.compat.sdk import (
     AirflowFailException,
@@ -18,6 +20,7 @@ from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     TaskDeferred,
 )
+from lines import OF_EVENT_TRIGGERS
 from rendering import rendered
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteJobStatusUnavailableError
@@ -314,6 +317,7 @@ def test_a_hung_airbyte_holds_up_no_other_one(airbyte, connection_id, hung) -> N
     assert 0 < len(hung) <= 20, "it is not asked by all of them at once"
 
 
+@OF_EVENT_TRIGGERS
 def test_a_hung_airbyte_holds_up_no_asset_of_another_one(airbyte, connection_id, hung) -> None:
     others = [AirbyteSyncEventTrigger(connection_id=UNKNOWN_ID, airbyte_conn_id="hung") for _ in range(40)]
 
@@ -434,3 +438,19 @@ print([name for name in slow if name not in before and imported[name]], "airflow
 """
     said = subprocess.run([sys.executable, "-c", code], text=True, capture_output=True, check=True).stdout
     assert said.strip().splitlines()[-1] == "[] False"
+
+
+@pytest.mark.parametrize(
+    ("run", "time"),
+    [
+        ({"data_interval_end": "end", "logical_date": "logical", "run_after": "after"}, "end"),
+        ({"data_interval_end": None, "logical_date": None, "run_after": "after"}, "after"),
+        ({"data_interval_end": None, "logical_date": "logical"}, "logical"),
+    ],
+    ids=["with interval", "without", "Airflow 2, without"],
+)
+def test_the_default_time_is_that_of_the_run_in_every_airflow(run, time) -> None:
+    template = jinja2.Template(
+        AirbyteConnectionSensor(task_id="t", connection_id=UNKNOWN_ID).completed_after, undefined=jinja2.StrictUndefined
+    )
+    assert template.render(dag_run=SimpleNamespace(**run)) == time

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from lines import IMPORTED_FIRST
 
 import airflow_airbyte_ext
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
@@ -99,7 +100,7 @@ def test_a_trigger_can_be_made_again_from_what_it_serialized() -> None:
 def test_parsing_a_dag_imports_no_http_library_and_not_the_client() -> None:
     """The scheduler's DAG processor parses DAG files all day."""
     code = (
-        "import sys, airflow.sdk; before = set(sys.modules);"
+        f"import sys, {IMPORTED_FIRST}; before = set(sys.modules);"
         "import airflow_airbyte_ext.operators.airbyte, airflow_airbyte_ext.sensors.airbyte;"
         "import airflow_airbyte_ext.operators.connections, airflow_airbyte_ext.operators.state;"
         "import airflow_airbyte_ext.hooks.airbyte, airflow_airbyte_ext.triggers.airbyte;"

@@ -4,6 +4,7 @@ import json
 
 import pytest
 from airflow.providers.common.compat.sdk import Connection
+from lines import connection_of
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook, settings_from_connection
@@ -108,7 +109,7 @@ OFFICIAL = {
 def forms_of(fields: dict) -> list[Connection]:
     """The Connection, and what Airflow makes of its URI and of its JSON."""
     made = connection(**fields)
-    return [made, Connection(conn_id="c", uri=made.get_uri()), Connection.from_json(made.as_json(), conn_id="c")]  # type: ignore[call-arg]
+    return [made, connection_of(made.get_uri()), connection_of(json.dumps(fields))]
 
 
 @pytest.mark.parametrize("name", OFFICIAL)
@@ -177,12 +178,12 @@ def test_the_extra_of_an_official_connection_means_what_it_meant(extra, expected
 )
 def test_a_uri_written_by_hand_keeps_its_path(uri, base_url) -> None:
     """Airflow puts the path of a URI into the schema field."""
-    assert settings_from_connection(Connection(conn_id="c", uri=uri)).base_url == base_url  # type: ignore[call-arg]
+    assert settings_from_connection(connection_of(uri)).base_url == base_url
 
 
 def test_json_within_a_uri_is_read() -> None:
     query = "headers=%7B%22X-Team%22%3A+%22data%22%7D&proxies=%7B%7D&verify=false&timeout=5&token=12345"
-    settings = settings_from_connection(Connection(conn_id="c", uri=f"airbyteconfig://airbyte/?{query}"))  # type: ignore[call-arg]
+    settings = settings_from_connection(connection_of(f"airbyteconfig://airbyte/?{query}"))
     assert (settings.headers, settings.proxies, settings.verify) == ({"X-Team": "data"}, {}, False)
     assert (settings.timeout, settings.token.get_secret_value()) == (5, "12345")
 

@@ -2,21 +2,33 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import Any
 
 from airflow.providers_manager import ProvidersManager
-from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+from lines import HAS_FORM_OF_HOOK, HAS_FORM_OF_METADATA
 
 from airflow_airbyte_ext import __version__
 from airflow_airbyte_ext.provider_info import CONNECTION_FIELDS, CONNECTION_TYPE
+
+_LINES_OF_TEXT = set(CONNECTION_FIELDS) - {"headers", "proxies"}
 
 
 def test_airflow_lists_the_package_as_a_provider() -> None:
     assert ProvidersManager().providers["airflow-airbyte-ext"].version == __version__
 
 
+def _hooks() -> Any:
+    """What a task finds a Connection's hook with; before Airflow 3.2 that is what everybody uses."""
+    if not HAS_FORM_OF_METADATA:
+        return ProvidersManager().hooks
+    from airflow.sdk.providers_manager_runtime import ProvidersManagerTaskRuntime
+
+    return ProvidersManagerTaskRuntime().hooks
+
+
 def test_airflow_takes_our_hook_for_our_connection_type() -> None:
     """Airflow takes our hook for our connection type and leaves the official one alone."""
-    hooks = ProvidersManagerTaskRuntime().hooks
+    hooks = _hooks()
     hook = hooks[CONNECTION_TYPE]
     assert hook is not None
     assert hook.package_name == "airflow-airbyte-ext"
@@ -27,12 +39,17 @@ def test_airflow_takes_our_hook_for_our_connection_type() -> None:
 
 
 def test_airflow_draws_the_form_as_we_say() -> None:
+    """By metadata it has all fields; by the hook those that a line of text can hold; else there is no form."""
     manager = ProvidersManager()
+    fields = {name for name in manager.connection_form_widgets if name.startswith(f"extra__{CONNECTION_TYPE}__")}
+    drawn = CONNECTION_FIELDS if HAS_FORM_OF_METADATA else _LINES_OF_TEXT if HAS_FORM_OF_HOOK else []
+    assert fields == {f"extra__{CONNECTION_TYPE}__{name}" for name in drawn}
+    if not drawn:
+        assert CONNECTION_TYPE not in manager.field_behaviours
+        return
     behaviour = manager.field_behaviours[CONNECTION_TYPE]
     assert behaviour["relabeling"]["host"] == "Airbyte URL"
     assert behaviour["hidden_fields"] == ["schema"]
-    fields = {name for name in manager.connection_form_widgets if name.startswith(f"extra__{CONNECTION_TYPE}__")}
-    assert fields == {f"extra__{CONNECTION_TYPE}__{name}" for name in CONNECTION_FIELDS}
 
 
 def test_airflow_knows_the_extra_link_and_the_trigger() -> None:

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from airflow.providers.common.compat.sdk import DAG, AirflowFailException, Asset
 from cryptography.fernet import Fernet
+from lines import HAS_TASK_SDK
 from rendering import rendered
 
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteJobRunningError, AirbyteRestoreRefusedError
@@ -175,7 +176,9 @@ def test_a_backup_tells_the_alias_and_every_asset_of_its_snapshot(airbyte, conne
     [alias] = context["outlet_events"]
     assert alias.name == SNAPSHOTS_ALIAS
     [(shown, extra)] = context["outlet_events"][alias].added
-    assert (shown.name, extra) == (f"airbyte_state_{connection_id}", reference)
+    assert (shown.uri.rstrip("/"), extra) == (f"airbyte-state://{connection_id}", reference)
+    if HAS_TASK_SDK:
+        assert shown.name == f"airbyte_state_{connection_id}"
     backup(connection_id, store, outlets=[asset]).execute(context)
     assert context["outlet_events"][asset].extra["connection_id"] == connection_id
 

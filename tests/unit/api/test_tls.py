@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import inspect
 import ipaddress
 import ssl
 import threading
@@ -16,6 +17,8 @@ from cryptography.x509.oid import NameOID
 
 from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteConfigurationError, AirbyteUnreachableError
 from airflow_airbyte_ext.testing import Fault
+
+_USAGES = [name for name in inspect.signature(x509.KeyUsage).parameters if name != "self"]
 
 
 def _name(text: str) -> x509.Name:
@@ -44,6 +47,7 @@ class Authority:
     def _sign(self, key, name: str, *, is_authority: bool = False) -> x509.Certificate:
         now = datetime.datetime.now(datetime.UTC)
         address = x509.IPAddress(ipaddress.ip_address("127.0.0.1"))
+        usage = dict.fromkeys(_USAGES, False) | {"digital_signature": True, "key_cert_sign": is_authority}
         return (
             x509.CertificateBuilder()
             .subject_name(_name(name))
@@ -54,6 +58,10 @@ class Authority:
             .not_valid_after(now + datetime.timedelta(days=1))
             .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
             .add_extension(x509.SubjectAlternativeName([address]), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            # Python 3.13 refuses a certificate that does not say which key has signed it, or an authority that may not.
+            .add_extension(x509.KeyUsage(**usage), critical=True)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
 
