@@ -9,6 +9,7 @@ import pytest
 
 NAMES = {
     "api": ["AirbyteClient", "ClientSettings"],
+    "compat": ["AirbyteHook", "AirbyteJobSensor", "AirbyteTriggerSyncOperator"],
     "hooks.airbyte": ["AirbyteConfigHook"],
     "links.airbyte": ["AirbyteJobLink"],
     "operators.airbyte": [
