@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,12 +31,10 @@ def dags():
     return bag.dags
 
 
-def parsed():
+def parsed() -> Any:
     """Let Airflow parse the examples and keep them, which each of its lines does in another way."""
-    if find_spec("airflow.dag_processing.dagbag"):  # 3.2
-        from airflow.dag_processing import dagbag
-    else:
-        from airflow.models import dagbag
+    since_3_2 = "airflow.dag_processing.dagbag"
+    dagbag: Any = import_module(since_3_2 if find_spec(since_3_2) else "airflow.models.dagbag")
     bag = dagbag.DagBag(EXAMPLES)
     if not find_spec("airflow.sdk"):  # 2
         bag.sync_to_db()
