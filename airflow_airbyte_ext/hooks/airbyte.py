@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import cached_property
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -154,16 +156,27 @@ def settings_from_connection(connection: Connection) -> ClientSettings:
 
 def _mask(settings: ClientSettings) -> None:
     """Keep the extra's secrets out of task logs; Airflow does so with the password alone."""
-    from airflow.providers.common.compat.sdk import mask_secret
-
     from airflow_airbyte_ext.api.origins import is_secret_header
 
     secrets = [settings.token.get_secret_value()] if settings.token else []
     secrets += [value for name, value in settings.headers.items() if is_secret_header(name)]
     secrets += [password for proxy in settings.proxies.values() if (password := urlsplit(proxy).password)]
+    mask_secret = _masker()
     for secret in secrets:
         if len(secret) >= _MIN_MASKED:
             mask_secret(secret)
+
+
+def _masker() -> Any:
+    """Return Airflow's `mask_secret`, from where each release has it: common-compat 1.14 does not."""
+    for module in (
+        "airflow.providers.common.compat.sdk",
+        "airflow.sdk.log",
+        "airflow.sdk.execution_time.secrets_masker",
+    ):
+        with suppress(ImportError, AttributeError):
+            return import_module(module).mask_secret
+    return import_module("airflow.utils.log.secrets_masker").mask_secret
 
 
 def _greeting(client: AirbyteClient) -> str:

@@ -198,7 +198,7 @@ def test_an_extra_that_is_no_json_object_is_an_error(extra) -> None:
 def test_secrets_of_the_extra_are_masked_and_short_words_are_not(mocker) -> None:
     """Airflow warns in the task log of each short value that it is told to mask."""
     masked: list[str] = []
-    mocker.patch("airflow.providers.common.compat.sdk.mask_secret", side_effect=masked.append)
+    mocker.patch("airflow.providers.common.compat.sdk.mask_secret", create=True, side_effect=masked.append)
     extra = {
         "auth": "auto",
         "verify": "true",
