@@ -10,7 +10,12 @@ from airflow.providers.common.compat.sdk import AirflowSkipException, AirflowTas
 
 from airflow_airbyte_ext.api.clock import KillableClock, TaskKilledError
 from airflow_airbyte_ext.connections.access import get_connection_or_explain
-from airflow_airbyte_ext.exceptions import AirbyteApiError, AirbyteJobRunningError, AirbyteJobTimeoutError
+from airflow_airbyte_ext.exceptions import (
+    AirbyteApiError,
+    AirbyteJobRunningError,
+    AirbyteJobTimeoutError,
+    AirbyteNoRecordsError,
+)
 from airflow_airbyte_ext.hooks.airbyte import AirbyteConfigHook
 from airflow_airbyte_ext.hooks.task import TaskRecord, earlier_tries
 from airflow_airbyte_ext.jobs.outage import Polling
@@ -108,6 +113,8 @@ class JobRun:
                 raise TaskKilledError(f"The task was killed while it waited for job {submission.job.id}.") from None
         elif isinstance(error, AirbyteJobTimeoutError) and submission:
             self._ending().after_timeout(submission.job.id, attached=submission.attached)
+        elif isinstance(error, AirbyteNoRecordsError):
+            self.record.close()  # or a retry would judge the same job again
 
     # -- the job ----------------------------------------------------------------------------------------
 

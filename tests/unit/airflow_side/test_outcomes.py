@@ -6,6 +6,7 @@ import logging
 import threading
 import time
 from datetime import timedelta
+from functools import partial
 
 import pytest
 from airflow.providers.common.compat.sdk import (
@@ -54,6 +55,21 @@ def test_a_sync_that_moved_nothing_can_skip_or_fail_the_task(airbyte, connection
     airbyte.script(connection_id, EMPTY)
     with pytest.raises(error, match="moved no records"):
         sync(connection_id, on_zero_records=choice).execute(context)
+
+
+@pytest.mark.parametrize("is_resumed", [True, False])
+def test_a_retry_of_a_task_that_refused_an_empty_sync_runs_another(airbyte, connection_id, context, is_resumed) -> None:
+    """The source may have something by then; to judge the same job again would fail again."""
+    airbyte.script(connection_id, EMPTY)
+    task = sync(connection_id, on_zero_records="fail")
+    run = partial(task.execute, context)
+    if is_resumed:
+        sync(connection_id, wait_for_completion=False).execute(context)
+        airbyte.advance(1, "succeeded")
+        run = partial(task.execute_complete, context, {"job_id": 1, "status": "succeeded"})
+    with pytest.raises(AirbyteNoRecordsError):
+        run()
+    assert sync(connection_id, on_zero_records="fail").execute(context)["job_id"] == 2
 
 
 def test_a_sync_that_moved_something_is_not_concerned(airbyte, connection_id, context) -> None:
