@@ -129,7 +129,7 @@ class Operation:
 
     @cached_property
     def _page(self) -> list[str]:
-        """The arguments that stand in the request's `pagination`."""
+        """The arguments that go into the request's `pagination`."""
         return [each.name for each in self._parameters if _notes(self._annotations[each.name], InPage)]
 
 

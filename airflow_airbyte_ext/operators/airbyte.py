@@ -87,7 +87,7 @@ class AirbyteResetConnectionOperator(AirbyteJobOperator):
         (templated)
     :param backup_to: The store that takes a snapshot of the state right before the reset starts, such as
         "s3://bucket/airbyte". (templated)
-    :param encryption_key: Where the key lies that this snapshot is encrypted with: "variable:NAME" or "connection:ID".
+    :param encryption_key: Where the key is that this snapshot is encrypted with: "variable:NAME" or "connection:ID".
         (templated)
     :param if_running: What to do about a job that runs already: "wait" for its end, "cancel" it, "skip" this task, or
         "fail". (templated)
