@@ -37,6 +37,11 @@ def _check_api_version(value: object) -> str:
     return choice_argument("api_version", value, ("v1",))
 
 
+def _check_api_type(value: object) -> str:
+    """Return which API it is, an argument of 3.8 and 3.9: this provider speaks only the Config API."""
+    return choice_argument("api_type", value, ("config",))
+
+
 class AirbyteTriggerSyncOperator(AirbyteSyncConnectionOperator):
     """
     Sync an Airbyte connection, with the official operator's arguments; returns the id of the job.
@@ -48,6 +53,7 @@ class AirbyteTriggerSyncOperator(AirbyteSyncConnectionOperator):
     :param asynchronous: End when the job is submitted; `AirbyteJobSensor` waits for it.
     :param deferrable: Wait in the triggerer instead of in a worker.
     :param api_version: "v1".
+    :param api_type: "config".
     :param wait_seconds: Seconds between two polls; when deferrable, too.
     :param timeout: Seconds to wait at most, in each try; then the job is cancelled.
     """
@@ -60,6 +66,7 @@ class AirbyteTriggerSyncOperator(AirbyteSyncConnectionOperator):
         asynchronous: bool = False,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         api_version: str = "v1",
+        api_type: str = "config",
         wait_seconds: float = 3,
         timeout: float = 3600,
         **kwargs: Any,
@@ -75,6 +82,7 @@ class AirbyteTriggerSyncOperator(AirbyteSyncConnectionOperator):
         )
         self.asynchronous = asynchronous
         self.api_version = _check_api_version(api_version)
+        self.api_type = _check_api_type(api_type)
         self.wait_seconds = wait_seconds
         self.timeout = timeout
 
@@ -99,6 +107,7 @@ class AirbyteJobSensor(_AirbyteJobSensor):
     :param airbyte_conn_id: The Airflow Connection that points at Airbyte. (templated)
     :param deferrable: Wait in the triggerer; then `poke_interval` is 5 seconds and `timeout` a week, unless given.
     :param api_version: "v1".
+    :param api_type: "config".
     """
 
     def __init__(
@@ -108,6 +117,7 @@ class AirbyteJobSensor(_AirbyteJobSensor):
         airbyte_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
         api_version: str = "v1",
+        api_type: str = "config",
         **kwargs: Any,
     ) -> None:
         own: dict[str, Any] = {"poke_interval": 5, "timeout": WEEK} if deferrable else {}
@@ -118,6 +128,7 @@ class AirbyteJobSensor(_AirbyteJobSensor):
             **{**own, **kwargs},
         )
         self.api_version = _check_api_version(api_version)
+        self.api_type = _check_api_type(api_type)
 
 
 class JobDetails(NamedTuple):
@@ -144,16 +155,30 @@ class AirbyteHook(AirbyteConfigHook):
 
     :param airbyte_conn_id: Airflow Connection of type `airbyte`, or `airbyteconfig`.
     :param api_version: "v1".
+    :param api_type: "config".
     :param timeout: Seconds that a request may take, instead of the Connection's.
     """
 
     default_conn_name = DEFAULT_CONN_ID
+    RUNNING = "running"
+    SUCCEEDED = "succeeded"
+    CANCELLED = "cancelled"
+    PENDING = "pending"
+    FAILED = "failed"
+    ERROR = "error"
+    INCOMPLETE = "incomplete"
 
     def __init__(
-        self, airbyte_conn_id: str = DEFAULT_CONN_ID, api_version: str = "v1", timeout: float | None = None
+        self,
+        airbyte_conn_id: str = DEFAULT_CONN_ID,
+        api_version: str = "v1",
+        timeout: float | None = None,
+        *,
+        api_type: str = "config",
     ) -> None:
         super().__init__(airbyte_conn_id)
         self.api_version = _check_api_version(api_version)
+        self.api_type = _check_api_type(api_type)
         self.timeout = timeout
 
     @cached_property

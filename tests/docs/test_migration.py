@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+from importlib import import_module
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from pages import block_with
@@ -10,9 +13,18 @@ from pages import block_with
 from airflow_airbyte_ext.testing import FakeAirbyte
 from airflow_airbyte_ext.testing.demo import plant_demo
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 
 @pytest.fixture
-def airbyte(monkeypatch):
+def on_sqlite(monkeypatch):
+    if not find_spec("airflow.sdk"):
+        monkeypatch.setenv("AIRFLOW__CORE__EXECUTOR", "SequentialExecutor")  # SQLite takes no other in Airflow 2
+
+
+@pytest.fixture
+def airbyte(monkeypatch, on_sqlite):
     """The Airflow Connection is of the official provider's type, and points at its public API."""
     with FakeAirbyte(auth="client_credentials") as airbyte:
         plant_demo(airbyte, seconds_per_step=0.01)
@@ -27,22 +39,53 @@ def airbyte(monkeypatch):
         yield airbyte
 
 
-@pytest.mark.parametrize("note", ["the official example", "own operators"])
-def test_a_dag_of_the_page_runs(airbyte, tmp_path, note) -> None:
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-    from airflow.dag_processing.dagbag import DagBag, sync_bag_to_db
+@pytest.fixture
+def open_airbyte(monkeypatch, on_sqlite):
+    """The Airflow Connection is one of Airflow's HttpHook."""
+    with FakeAirbyte() as airbyte:
+        plant_demo(airbyte, seconds_per_step=0.01)
+        connection = {"conn_type": "http", "host": airbyte.url}
+        monkeypatch.setenv("AIRFLOW_CONN_AIRBYTE_HTTP", json.dumps(connection))
+        yield airbyte
+
+
+def run_of(note: str, folder: Path) -> Any:
+    """Let Airflow parse and run a DAG of the page, which each of its lines does in another way."""
     from airflow.utils.db import initdb
 
-    (tmp_path / "dag.py").write_text(block_with("docs/migration.md", note))
+    (folder / "dag.py").write_text(block_with("docs/migration.md", note))
     initdb()
-    bag = DagBag(tmp_path)
+    since_3_2 = "airflow.dag_processing.dagbag"
+    dagbag: Any = import_module(since_3_2 if find_spec(since_3_2) else "airflow.models.dagbag")
+    bag = dagbag.DagBag(folder)
     assert not bag.import_errors
-    DagBundlesManager().sync_bundles_to_db()
-    sync_bag_to_db(bag, "dags-folder", None)
+    if not find_spec("airflow.sdk"):  # 2
+        bag.sync_to_db()
+    else:
+        from airflow.dag_processing.bundles.manager import DagBundlesManager
+
+        DagBundlesManager().sync_bundles_to_db()
+        if hasattr(dagbag, "sync_bag_to_db"):  # 3.1
+            dagbag.sync_bag_to_db(bag, "dags-folder", None)
+        else:
+            bag.sync_to_db("dags-folder", None)
     (dag,) = bag.dags.values()
-    run = dag.test()
+    return dag.test()
+
+
+@pytest.mark.parametrize("note", ["the official example", "own operators"])
+def test_a_dag_of_the_page_runs(airbyte, tmp_path, note) -> None:
+    run = run_of(note, tmp_path)
     assert run.state == "success"
     assert [job["status"] for job in airbyte.jobs()] == ["succeeded", "succeeded"]
     returned = {ti.task_id: ti.xcom_pull(task_ids=ti.task_id) for ti in run.get_task_instances()}
     ids = [value if isinstance(value, int) else value["job_id"] for value in returned.values()]
     assert sorted(ids) == [1, 2, 2]
+
+
+@pytest.mark.parametrize("note", ["with the http provider: the chain", "instead of the chain"])
+def test_a_chain_and_what_replaces_it_run_one_job(open_airbyte, tmp_path, note) -> None:
+    if note.startswith("with the http provider"):
+        pytest.importorskip("airflow.providers.http")
+    assert run_of(note, tmp_path).state == "success"
+    assert [job["status"] for job in open_airbyte.jobs()] == ["succeeded"]

@@ -12,6 +12,7 @@ from airflow.providers.common.compat.sdk import DAG, AirflowException, AirflowFa
 from airflow_airbyte_ext.compat import AirbyteHook, AirbyteJobSensor, AirbyteTriggerSyncOperator
 from airflow_airbyte_ext.exceptions import AirbyteConfigurationError, AirbyteJobFailedError
 from airflow_airbyte_ext.testing import Step
+from airflow_airbyte_ext.testing.demo import ORDERS_ID
 
 LONG = [Step("running", seconds=3600)]
 # Of releases 3.0 to 6.2 of the official provider.
@@ -21,10 +22,11 @@ OPERATOR = {
     "asynchronous",
     "deferrable",
     "api_version",
+    "api_type",
     "wait_seconds",
     "timeout",
 }
-SENSOR = {"airbyte_job_id", "airbyte_conn_id", "deferrable", "api_version"}
+SENSOR = {"airbyte_job_id", "airbyte_conn_id", "deferrable", "api_version", "api_type"}
 HOOK = {
     "submit_sync_connection",
     "submit_reset_connection",
@@ -34,6 +36,7 @@ HOOK = {
     "cancel_job",
     "test_connection",
 }
+STATUSES = {"RUNNING", "SUCCEEDED", "CANCELLED", "PENDING", "FAILED", "ERROR", "INCOMPLETE"}
 
 
 @pytest.fixture
@@ -60,8 +63,13 @@ def statuses(airbyte) -> list[str]:
 def test_the_official_arguments_and_methods_are_there():
     assert set(inspect.signature(AirbyteTriggerSyncOperator).parameters) == {*OPERATOR, "kwargs"}
     assert set(inspect.signature(AirbyteJobSensor).parameters) == {*SENSOR, "kwargs"}
-    assert set(inspect.signature(AirbyteHook).parameters) == {"airbyte_conn_id", "api_version", "timeout"}
-    assert set(dir(AirbyteHook)) >= HOOK
+    assert set(inspect.signature(AirbyteHook).parameters) == {
+        "airbyte_conn_id",
+        "api_version",
+        "timeout",
+        "api_type",
+    }
+    assert set(dir(AirbyteHook)) >= HOOK | STATUSES
     for kind in (AirbyteTriggerSyncOperator, AirbyteJobSensor, AirbyteHook):
         assert inspect.signature(kind).parameters["airbyte_conn_id"].default == "airbyte_default"
     assert {"connection_id", "airbyte_conn_id"} <= set(AirbyteTriggerSyncOperator.template_fields)
@@ -121,10 +129,33 @@ def test_a_job_that_fails_fails_the_task(airbyte, connection_id, connection_of_t
         sensor.poke(context)
 
 
-@pytest.mark.parametrize("make", [lambda value: sync("x", api_version=value), lambda value: AirbyteHook("x", value)])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda value: sync(ORDERS_ID, api_version=value),
+        lambda value: AirbyteJobSensor(task_id="wait", airbyte_job_id=1, api_version=value),
+        lambda value: AirbyteHook("x", value),
+    ],
+)
 def test_another_api_version_is_refused(make) -> None:
-    with pytest.raises(AirbyteConfigurationError, match=r"api_version|connection_id"):
+    assert make("v1").api_version == "v1"
+    with pytest.raises(AirbyteConfigurationError, match="api_version is 'v2'; give one of 'v1'"):
         make("v2")
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda value: sync(ORDERS_ID, api_type=value),
+        lambda value: AirbyteJobSensor(task_id="wait", airbyte_job_id=1, api_type=value),
+        lambda value: AirbyteHook("x", api_type=value),
+    ],
+)
+def test_the_config_api_is_the_only_api_type(make) -> None:
+    """An argument of 3.8 and 3.9, whose default was "config"."""
+    assert make("config").api_type == "config"
+    with pytest.raises(AirbyteConfigurationError, match="api_type is 'cloud'; give one of 'config'"):
+        make("cloud")
 
 
 def test_a_deferred_sensor_has_the_official_defaults() -> None:
