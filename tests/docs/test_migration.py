@@ -27,7 +27,7 @@ def on_sqlite(monkeypatch):
 def airbyte(monkeypatch, on_sqlite):
     """The Airflow Connection is of the official provider's type, and points at its public API."""
     with FakeAirbyte(auth="client_credentials") as airbyte:
-        plant_demo(airbyte, seconds_per_step=0.01)
+        plant_demo(airbyte, seconds_per_step=0)
         connection = {
             "conn_type": "airbyte",
             "host": f"{airbyte.url}/api/public/v1/",
@@ -43,7 +43,7 @@ def airbyte(monkeypatch, on_sqlite):
 def open_airbyte(monkeypatch, on_sqlite):
     """The Airflow Connection is one of Airflow's HttpHook."""
     with FakeAirbyte() as airbyte:
-        plant_demo(airbyte, seconds_per_step=0.01)
+        plant_demo(airbyte, seconds_per_step=0)
         connection = {"conn_type": "http", "host": airbyte.url}
         monkeypatch.setenv("AIRFLOW_CONN_AIRBYTE_HTTP", json.dumps(connection))
         yield airbyte
