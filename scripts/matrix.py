@@ -28,11 +28,12 @@ TOOLS = (
     "flask-cors",
     "s3fs",
     "jsonschema",
+    "apache-airflow-providers-http",
 )
 # Each part, and what pytest is given for it.
 PARTS = {
     "unit": ("tests/unit/airflow_side",),
-    "examples": ("tests/e2e/test_example_dags.py",),
+    "examples": ("tests/e2e/test_example_dags.py", "tests/docs/test_migration.py"),
     "real": ("tests/e2e/test_every_line.py",),
 }
 

@@ -85,7 +85,5 @@ def test_a_dag_of_the_page_runs(airbyte, tmp_path, note) -> None:
 
 @pytest.mark.parametrize("note", ["with the http provider: the chain", "instead of the chain"])
 def test_a_chain_and_what_replaces_it_run_one_job(open_airbyte, tmp_path, note) -> None:
-    if note.startswith("with the http provider"):
-        pytest.importorskip("airflow.providers.http")
     assert run_of(note, tmp_path).state == "success"
     assert [job["status"] for job in open_airbyte.jobs()] == ["succeeded"]
