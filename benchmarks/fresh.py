@@ -97,6 +97,7 @@ class _TaskInstance:
     """What an operator asks of a task instance."""
 
     max_tries = 0
+    try_number = 1
 
     def xcom_push(self, key: str, value: Any) -> None:
         """Take an XCom."""

@@ -320,7 +320,7 @@ def test_orphaned_rows_of_a_global_state_are_not_called_useless(scene_of, caplog
     scene = scene_of(before=NOT_SET, target={"stateType": "global", "globalState": orphaned})
     with caplog.at_level(logging.WARNING):
         scene.restore()
-    assert "The shared part of a global state is used" in caplog.text
+    assert "Syncs do use the shared part" in caplog.text
 
 
 @pytest.mark.parametrize("mode", ["exact", "merge"])

@@ -57,6 +57,7 @@ class Store(dict):
 @dataclass
 class TaskInstance:
     max_tries: int = 2
+    try_number: int = 1
     xcoms: dict[str, Any] = field(default_factory=dict)
 
     def xcom_push(self, key, value):
