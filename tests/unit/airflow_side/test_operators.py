@@ -504,7 +504,13 @@ def test_a_kill_during_the_submission_cancels_only_when_requested(
     airbyte.script(connection_id, LONG)
     airbyte.fail_next("syncConnection", Fault.delay(0.5))
     task = sync(connection_id, **arguments)
-    killer = threading.Timer(0.2, task.on_kill)
+
+    def kill_once_requested() -> None:
+        while not airbyte.calls("syncConnection"):
+            time.sleep(0.01)
+        task.on_kill()
+
+    killer = threading.Thread(target=kill_once_requested, daemon=True)
     killer.start()
     with pytest.raises(TaskKilledError):
         task.execute(context)
