@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from pages import block_with
+from parsed_dags import parsed
 
 from airflow_airbyte_ext.testing import FakeAirbyte
 from airflow_airbyte_ext.testing.demo import plant_demo
@@ -50,25 +50,10 @@ def open_airbyte(monkeypatch, on_sqlite):
 
 
 def run_of(note: str, folder: Path) -> Any:
-    """Let Airflow parse and run a DAG of the page, which each of its lines does in another way."""
-    from airflow.utils.db import initdb
-
+    """Let Airflow parse and run a DAG of the page."""
     (folder / "dag.py").write_text(block_with("docs/migration.md", note))
-    initdb()
-    since_3_2 = "airflow.dag_processing.dagbag"
-    dagbag: Any = import_module(since_3_2 if find_spec(since_3_2) else "airflow.models.dagbag")
-    bag = dagbag.DagBag(folder)
+    bag = parsed(folder)
     assert not bag.import_errors
-    if not find_spec("airflow.sdk"):  # 2
-        bag.sync_to_db()
-    else:
-        from airflow.dag_processing.bundles.manager import DagBundlesManager
-
-        DagBundlesManager().sync_bundles_to_db()
-        if hasattr(dagbag, "sync_bag_to_db"):  # 3.1
-            dagbag.sync_bag_to_db(bag, "dags-folder", None)
-        else:
-            bag.sync_to_db("dags-folder", None)
     (dag,) = bag.dags.values()
     return dag.test()
 

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
 
 import pytest
+from parsed_dags import parsed
 
 from airflow_airbyte_ext.testing import FakeAirbyte
 from airflow_airbyte_ext.testing.demo import ORDERS_ID, plant_demo
@@ -23,30 +22,9 @@ NEED_AIRFLOW_3 = set() if find_spec("airflow.sdk") else {"example_airbyte_on_syn
 @pytest.fixture(scope="module")
 def dags():
     """All example DAGs, parsed by Airflow into a fresh database."""
-    from airflow.utils.db import initdb
-
-    initdb()
-    bag = parsed()
+    bag = parsed(EXAMPLES)
     assert {Path(path).stem for path in bag.import_errors} == NEED_AIRFLOW_3
     return bag.dags
-
-
-def parsed() -> Any:
-    """Let Airflow parse the examples and keep them, which each of its lines does in another way."""
-    since_3_2 = "airflow.dag_processing.dagbag"
-    dagbag: Any = import_module(since_3_2 if find_spec(since_3_2) else "airflow.models.dagbag")
-    bag = dagbag.DagBag(EXAMPLES)
-    if not find_spec("airflow.sdk"):  # 2
-        bag.sync_to_db()
-        return bag
-    from airflow.dag_processing.bundles.manager import DagBundlesManager
-
-    DagBundlesManager().sync_bundles_to_db()
-    if hasattr(dagbag, "sync_bag_to_db"):  # 3.1
-        dagbag.sync_bag_to_db(bag, "dags-folder", None)
-    else:
-        bag.sync_to_db("dags-folder", None)
-    return bag
 
 
 @pytest.fixture
